@@ -1,0 +1,104 @@
+"""Arrays: float64 without touching global flags, rounding allowances, and validation."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ntval.errors import InputError
+
+UNIT_ROUNDOFF = float(np.finfo(np.float64).eps) / 2
+
+
+@contextlib.contextmanager
+def float64() -> Iterator[None]:
+    """Context in which JAX computes in float64; the caller's flags come back on exit."""
+    enable_x64 = getattr(jax, "enable_x64", None)
+    if enable_x64 is None:  # jax < 0.8
+        from jax.experimental import enable_x64
+    with enable_x64(True):
+        yield
+
+
+def rounding_allowance(operations: float, *, dtype=np.float64) -> float:
+    r"""Relative error that `operations` successive roundings can cause.
+
+    $$\gamma_m = \frac{m u}{1 - m u}$$
+
+    with $u$ the unit roundoff of `dtype`.
+
+    Source: Higham (2002), Lemma 3.1 (recalled).
+    Raises: `InputError` when $m u \ge 1$: the bound then says nothing.
+    """
+    unit = float(np.finfo(dtype).eps) / 2
+    if operations * unit >= 1:
+        raise InputError(
+            f"rounding_allowance needs operations * u < 1, got operations={operations:g} "
+            f"in {np.dtype(dtype)}; use a wider dtype."
+        )
+    return operations * unit / (1 - operations * unit)
+
+
+def as_float64(name: str, value) -> Float[Array, "..."]:
+    """`value` as a float64 array, refused when it is not finite floating point.
+
+    Raises: `InputError` on non-numeric, integer, complex, NaN or infinite input.
+    """
+    array = np.asarray(value)
+    if array.dtype == object:
+        raise InputError(
+            f"{name} needs a numeric array, got dtype object; stack it into one array."
+        )
+    if not (np.issubdtype(array.dtype, np.floating) or array.dtype == jnp.bfloat16):
+        raise InputError(
+            f"{name} needs floating-point entries, got dtype {array.dtype}; "
+            f"convert it, e.g. {name}.astype(float)."
+        )
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise InputError(
+            f"{name} needs finite entries, got {array[where]} at index {list(where)}; "
+            "remove or impute such entries."
+        )
+    return jnp.asarray(array)
+
+
+def require_inputs(
+    x1, x2=None
+) -> tuple[Float[Array, "n1 *shape"], Float[Array, "n2 *shape"] | None]:
+    """Kernel inputs as float64 arrays, `x2` passed on as None when it is None.
+
+    Raises: `InputError` on rank < 2, no rows, unlike dtypes or unlike input shapes.
+    """
+    first = _require_rows("x1", x1)
+    if x2 is None:
+        return first, None
+    if np.asarray(x1).dtype != np.asarray(x2).dtype:
+        raise InputError(
+            f"x1 and x2 need one dtype, got {np.asarray(x1).dtype} and {np.asarray(x2).dtype}; "
+            "cast one of them."
+        )
+    second = _require_rows("x2", x2)
+    if first.shape[1:] != second.shape[1:]:
+        raise InputError(
+            f"x1 and x2 need rows of one shape, got {first.shape[1:]} and {second.shape[1:]}; "
+            "give both the same features."
+        )
+    return first, second
+
+
+def _require_rows(name: str, value) -> Float[Array, "n *shape"]:
+    array = as_float64(name, value)
+    if array.ndim < 2:
+        raise InputError(
+            f"{name} needs shape (n, d), got {array.shape}; reshape it, e.g. {name}[:, None]."
+        )
+    if 0 in array.shape:
+        raise InputError(f"{name} needs n >= 1 and d >= 1, got shape {array.shape}; add rows.")
+    return array
