@@ -169,11 +169,13 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-def activation(name: str) -> Activation:
-    """The activation called `name`.
+def activation(name: str | Activation) -> Activation:
+    """The activation called `name`; a record passes through, for activations of your own.
 
     Raises: `UnknownNameError`, naming the nearest, when there is none.
     """
+    if isinstance(name, Activation):
+        return name
     if name not in ACTIVATIONS:
         raise unknown_name("activation", name, ACTIVATIONS)
     return ACTIVATIONS[name]

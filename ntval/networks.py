@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ntval.activations import activation
+from ntval.activations import Activation, activation
 from ntval.errors import InputError
 from ntval.regimes import Regime
 
@@ -36,7 +36,7 @@ class Mlp:
 
     d: int
     widths: tuple[int, ...]
-    activation: str = "relu"
+    activation: str | Activation = "relu"
     w_std: float = math.sqrt(2.0)
     b_std: float = 0.5
     outputs: int = 1

@@ -1,0 +1,25 @@
+"""Where theory and measurement meet: every claim, written out."""
+
+from ntval.claims import kernel_identities, montanari_zhong
+from ntval.claims.claim import Claim
+
+CLAIMS: dict[str, Claim] = {
+    claim.name: claim
+    for claim in (
+        kernel_identities.roads_agree,
+        kernel_identities.jacobian_outer_product,
+        kernel_identities.symmetry,
+        kernel_identities.permutation_equivariance,
+        kernel_identities.positive_semidefinite,
+        kernel_identities.batch_independence,
+        kernel_identities.analytic_oracle,
+        kernel_identities.unbiased_kernel,
+        kernel_identities.mean_kernel,
+        kernel_identities.width_rate,
+        montanari_zhong.normalization,
+        montanari_zhong.unbiased_kernel,
+        montanari_zhong.min_eigenvalue,
+    )
+}
+
+__all__ = ["CLAIMS", "Claim"]

@@ -1,0 +1,267 @@
+"""Adapters: a network of any library as a `Network`. Each library is imported only when met.
+
+| model | weights |
+|---|---|
+| `Network` or the triple of `neural_tangents.stax` | drawn by its init_fn |
+| `flax.linen.Module` | drawn by its init; a pair (module, variables) fixes them |
+| `equinox.Module`, `flax.nnx.Module` | those it holds |
+| function of a key that returns one of these | drawn anew from every key |
+| pair (apply_fn, params) | the params given |
+
+Floating-point weights become float64, other leaves (keys, counters, running statistics of linen
+models) are held constant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ntval.arrays import float64
+from ntval.errors import NetworkError
+from ntval.networks import Network
+
+
+def network_from(
+    model: Any, *, input_shape: tuple[int, ...] | None = None, name: str | None = None
+) -> Network:
+    """`model` as a `Network`, see the table above.
+
+    `input_shape` is the shape of one input; without it, it is read off the network where only
+    one flat shape fits.
+
+    Raises: `NetworkError` when the model is of no known kind or takes no such input.
+    """
+    with float64():
+        network = replace(_adapted(model), name=name or _name_of(model))
+        shape = network.input_shape if input_shape is None else tuple(input_shape)
+        network = replace(network, input_shape=shape)
+        if shape is None:
+            return replace(network, input_shape=_only_flat_shape(network))
+        reason = _misfit(network, shape)
+        if reason:
+            raise NetworkError(
+                f"network {network.name!r} needs inputs of another shape than {shape}: {reason}; "
+                "give the shape of one input as Network(..., input_shape=...)."
+            )
+        return network
+
+
+def load(path: str, *, input_shape: tuple[int, ...] | None = None) -> Network:
+    """The network at MODULE:ATTR, the current directory included in the search.
+
+    Raises: `NetworkError` when there is no such module or attribute, or it is no network.
+    """
+    module_name, colon, attribute = path.partition(":")
+    if not colon or not module_name or not attribute:
+        raise NetworkError(f"network needs the form MODULE:ATTR, got {path!r}.")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise NetworkError(
+            f"network needs a module that imports, got {module_name!r} "
+            f"({type(error).__name__}: {_first_line(error)}); check the name and the directory."
+        ) from None
+    target: Any = module
+    for part in attribute.split("."):
+        if not hasattr(target, part):
+            from difflib import get_close_matches
+
+            near = get_close_matches(part, [n for n in vars(target) if n[0] != "_"], n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise NetworkError(f"network needs an attribute of {module_name!r}, got {part!r}{hint}")
+        target = getattr(target, part)
+    return network_from(target, input_shape=input_shape, name=path)
+
+
+def fitted(network: Network, shape: tuple[int, ...]) -> Network:
+    """`network` with the input shape that fits data of `shape`: as it is, squeezed, or flat.
+
+    Raises: `NetworkError` naming the shapes that were tried.
+    """
+    flat = (math.prod(shape),)
+    squeezed = tuple(size for size in shape if size != 1)
+    candidates = [network.input_shape] if network.input_shape else [shape, squeezed, flat]
+    with float64():
+        for candidate in candidates:
+            if math.prod(candidate) == flat[0] and not _misfit(network, candidate):
+                return replace(network, input_shape=candidate)
+    raise NetworkError(
+        f"network {network.name!r} needs inputs of a shape that the data has, "
+        f"got data of {shape}, tried {', '.join(map(str, candidates))}; "
+        "give the data the network's shape, or the network an input_shape."
+    )
+
+
+def _adapted(model: Any) -> Network:
+    if isinstance(model, Network):
+        return replace(model, init_fn=model.init_fn and _float64_init(model.init_fn))
+    kind = type(model)
+    bases = {f"{base.__module__}.{base.__name__}" for base in kind.__mro__}
+    if "flax.linen.module.Module" in bases:
+        return _from_linen(model, None)
+    if "flax.nnx.module.Module" in bases:
+        return _from_nnx(model)
+    if "equinox._module._module.Module" in bases or any(
+        base.startswith("equinox.") and base.endswith(".Module") for base in bases
+    ):
+        return _from_equinox(model)
+    if isinstance(model, tuple | list):
+        if len(model) == 3 and all(callable(part) for part in model):
+            init_fn, apply_fn, kernel_fn = model
+            return Network(_float64_init(init_fn), apply_fn, kernel_fn)
+        if len(model) == 2:
+            first, params = model
+            if any(
+                f"{base.__module__}.{base.__name__}" == "flax.linen.module.Module"
+                for base in type(first).__mro__
+            ):
+                return _from_linen(first, params)
+            if callable(first):
+                return Network(None, first, params=_as_float64(params))
+    if callable(model):
+        return _from_factory(model)
+    raise NetworkError(
+        f"network needs a Network, a stax triple, a flax or equinox module, a pair (apply_fn, "
+        f"params), or a function of a key that returns one of these; got {kind.__name__}."
+    )
+
+
+def _as_float64(tree: Any) -> Any:
+    return jax.tree.map(
+        lambda leaf: (
+            jnp.asarray(leaf, dtype=jnp.float64)
+            if jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.floating)
+            else leaf
+        ),
+        tree,
+    )
+
+
+def _float64_init(init_fn: Callable) -> Callable:
+    def init(key, input_shape):
+        output_shape, params = init_fn(key, input_shape)
+        return output_shape, _as_float64(params)
+
+    return init
+
+
+def _from_linen(module: Any, variables: Any) -> Network:
+    def variables_at(key, input_shape):
+        return module.init(key, jnp.zeros((1, *input_shape[1:])))
+
+    if variables is not None:
+        constant = {name: tree for name, tree in variables.items() if name != "params"}
+        params = _as_float64(variables.get("params", {}))
+
+        def fixed_fn(params, x):
+            return module.apply({"params": params, **_as_float64(constant)}, x)
+
+        return Network(None, fixed_fn, params=params)
+
+    def init_fn(key, input_shape):
+        return None, _as_float64(variables_at(key, input_shape)["params"])
+
+    def apply_fn(params, x):
+        # Running statistics start from constants, so any key gives the same ones.
+        constant = variables_at(jax.random.key(0), (-1, *x.shape[1:]))
+        constant = {name: _as_float64(tree) for name, tree in constant.items() if name != "params"}
+        return module.apply({"params": params, **constant}, x)
+
+    return Network(init_fn, apply_fn)
+
+
+def _from_nnx(module: Any) -> Network:
+    from flax import nnx
+
+    graph, params, rest = nnx.split(module, nnx.Param, ...)
+
+    def apply_fn(params, x):
+        return nnx.merge(graph, params, rest)(x)
+
+    return Network(None, apply_fn, params=_as_float64(params))
+
+
+def _from_equinox(module: Any) -> Network:
+    import equinox
+
+    params, static = equinox.partition(module, equinox.is_inexact_array)
+
+    def apply_fn(params, x):
+        return jax.vmap(equinox.combine(params, static))(x)
+
+    return Network(None, apply_fn, params=_as_float64(params))
+
+
+def _from_factory(factory: Callable) -> Network:
+    try:
+        first = _adapted(factory(jax.random.key(0)))
+    except NetworkError:
+        raise
+    except Exception as error:
+        raise NetworkError(
+            f"network {_name_of(factory)!r} needs to be a function of a key that returns a "
+            f"network, but raised {type(error).__name__}: {_first_line(error)}."
+        ) from None
+    if first.params is None:
+        return first
+
+    def init_fn(key, input_shape):
+        return None, _adapted(factory(key)).params
+
+    return replace(first, init_fn=init_fn, params=None)
+
+
+def params_shape(network: Network, input_shape: tuple[int, ...]) -> Any:
+    """Shapes and dtypes of the network's parameters, without computing them."""
+    if network.init_fn is None:
+        return network.params
+    return jax.eval_shape(
+        lambda key: network.init_fn(key, (-1, *input_shape))[1],  # type: ignore[misc]
+        jax.random.key(0),
+    )
+
+
+def _misfit(network: Network, input_shape: tuple[int, ...]) -> str | None:
+    """Why the network does not take inputs of this shape, or None when it does."""
+    x = jax.ShapeDtypeStruct((2, *input_shape), jnp.float64)
+    try:
+        y = jax.eval_shape(network.apply_fn, params_shape(network, input_shape), x)
+    except Exception as error:
+        return f"{type(error).__name__}: {_first_line(error)}"
+    if not hasattr(y, "shape"):
+        return f"it returns {type(y).__name__}, not one array"
+    if not y.shape or y.shape[0] != 2:
+        return f"two inputs give outputs of shape {y.shape}, not (2, ...)"
+    return None
+
+
+def _only_flat_shape(network: Network) -> tuple[int, ...] | None:
+    """The one flat input shape that fits, found among the sizes of the weights; else None."""
+    if network.init_fn is not None and not _misfit(network, (8,)):
+        return (8,)
+    try:
+        leaves = jax.tree.leaves(params_shape(network, (8,)))
+    except Exception:
+        leaves = []
+    sizes = sorted({int(size) for leaf in leaves for size in np.shape(leaf)})
+    fitting = [(size,) for size in sizes if not _misfit(network, (size,))]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _name_of(model: Any) -> str:
+    return getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:200]

@@ -1,0 +1,104 @@
+"""Inputs: uniform points of the sphere, real data by name, and files that are never unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ntval.arrays import as_float64, rounding_allowance
+from ntval.errors import DataError, InputError
+
+
+def sphere(key: Array, n: int, d: int) -> Float[Array, "n d"]:
+    r"""Independent uniform points of the sphere of radius $\sqrt d$."""
+    x = jax.random.normal(key, (n, d))
+    return x * (np.sqrt(d) / jnp.linalg.norm(x, axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Data:
+    """Inputs x of shape (n, *input_shape) and, when there are any, targets y of shape (n,)."""
+
+    name: str
+    x: Float[np.ndarray, "n *shape"]
+    y: Float[np.ndarray, "n"] | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return self.x.shape[1:]
+
+
+def load(source: str) -> Data:
+    """The data set called `source`, or the .npz file of that path.
+
+    Names: `digits`, scikit-learn's 1797 handwritten digits, pixels in [0, 1], shape (8, 8, 1).
+    A file needs an array `x` of floats, rows first, and may have `y`. Nothing is unpickled.
+
+    Raises: `DataError` for what cannot be read, `InputError` for entries that cannot be used.
+    """
+    if source == "digits":
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        return Data("digits", digits.images[..., None] / 16.0, digits.target.astype(float))
+    path = Path(source)
+    if path.suffix != ".npz":
+        raise DataError(f"data needs 'digits' or the path of an .npz file, got {source!r}.")
+    if not path.is_file():
+        raise DataError(f"data needs an existing file, got {source!r}; check the path.")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files if name in ("x", "y")}
+            names = archive.files
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        pickled = "pickle" in str(error).lower()
+        reason = "it holds pickled objects, which are never loaded" if pickled else str(error)
+        raise DataError(
+            f"data needs an .npz file of plain arrays, got {source!r} ({reason}); "
+            "write it with numpy.savez(path, x=x, y=y)."
+        ) from None
+    if "x" not in arrays:
+        raise DataError(f"data needs an array 'x', got {sorted(names)} in {source!r}.")
+    x = np.asarray(as_float64("x", arrays["x"]))
+    if x.ndim < 2 or x.size == 0:
+        raise InputError(f"x needs shape (n, ...) with n >= 1, got {x.shape} in {source!r}.")
+    require_distinct("x", x)
+    y = arrays.get("y")
+    if y is not None:
+        y = np.asarray(as_float64("y", y if y.dtype.kind == "f" else y.astype(float)))
+        if y.shape != (len(x),):
+            raise InputError(f"y needs shape ({len(x)},), one value a row of x, got {y.shape}.")
+    return Data(path.name, x, y)
+
+
+def require_distinct(name: str, x: Float[np.ndarray, "n *shape"]) -> None:
+    """Refuse rows that coincide or are opposite, which make kernels singular.
+
+    Opposite rows do so for odd and even activations. Rows count as equal when they differ by no
+    more than a few roundings of their norm.
+    Raises: `InputError` naming two such rows.
+    """
+    rows = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
+    norms = np.linalg.norm(rows, axis=1)
+    allowed = rounding_allowance(4) * norms
+    # Rows that are equal or opposite have equal norms, so only neighbors in norm are compared.
+    order = np.argsort(norms, kind="stable")
+    for position, i in enumerate(order):
+        for j in order[position + 1 :]:
+            if norms[j] - norms[i] > allowed[j]:
+                break
+            for sign, word in ((1, "equal"), (-1, "opposite")):
+                if np.linalg.norm(rows[i] - sign * rows[j]) <= allowed[j]:
+                    first, second = sorted((int(i), int(j)))
+                    raise InputError(
+                        f"{name} needs distinct rows, none opposite to another, got {word} rows "
+                        f"{first} and {second}: kernels are singular there; drop one of them, "
+                        f"e.g. by numpy.unique({name}, axis=0)."
+                    )

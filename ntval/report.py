@@ -1,0 +1,213 @@
+"""What a person or a machine reads: the JSON document and the HTML page of a run."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import shlex
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata, resources
+from pathlib import Path
+
+from ntval.claims import CLAIMS
+from ntval.claims.claim import Result
+from ntval.conformance import NotRun
+from ntval.decisions import Verdict, worst
+from ntval.errors import InputError
+
+SCHEMA = "ntval.check/1"
+PACKAGES = ("ntval", "jax", "jaxlib", "neural-tangents", "numpy", "scipy")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of `ntval check`: its settings and what came of it so far."""
+
+    alpha: float
+    seed: int
+    profile: str
+    network: str | None
+    data: str | None
+    results: tuple[Result, ...] = ()
+    not_run: tuple[NotRun, ...] = ()
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result may depend on; a package that is missing is left out."""
+    found = {"python": platform.python_version(), "platform": platform.platform(terse=True)}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def document(run: Run) -> dict:
+    """The run as JSON-ready values, schema `SCHEMA`."""
+    return {
+        "schema": SCHEMA,
+        "versions": versions(),
+        "alpha": run.alpha,
+        "seed": run.seed,
+        "profile": run.profile,
+        "network": run.network,
+        "data": run.data,
+        "results": [
+            {**result.record(), "replay": replay(run, result.claim)} for result in run.results
+        ],
+        "not_run": [{"claim": item.claim, "reason": item.reason} for item in run.not_run],
+    }
+
+
+def replay(run: Run, claim: str) -> str:
+    """The command that repeats a claim's checks."""
+    words = ["ntval", "check", claim, "--profile", run.profile, "--seed", str(run.seed)]
+    words += ["--alpha", f"{run.alpha:g}"]
+    if run.network:
+        words += ["--network", run.network]
+    if run.data:
+        words += ["--data", run.data]
+    return shlex.join(words)
+
+
+def by_claim(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Results grouped by claim, in the order of `CLAIMS`."""
+    groups: dict[str, list[Result]] = {}
+    for name in CLAIMS:
+        group = [result for result in results if result.claim == name]
+        if group:
+            groups[name] = group
+    return groups
+
+
+def verdict_of(results: Sequence[Result]) -> Verdict:
+    """The verdict over several results: the worst."""
+    return worst([result.decision.verdict for result in results])
+
+
+def weakest(results: Sequence[Result]) -> Result:
+    """The result that decides: of the worst verdict, the one with the largest gap for its room."""
+    verdict = verdict_of(results)
+    candidates = [result for result in results if result.decision.verdict is verdict]
+    return max(candidates, key=lambda r: r.decision.gap / max(r.decision.smallest_gap, 1e-300))
+
+
+def write_json(run: Run, path: Path) -> None:
+    """Write the run's JSON document, whole or not at all."""
+    _write_whole(path, json.dumps(document(run), indent=2, allow_nan=False) + "\n")
+
+
+def write_html(run: Run, path: Path) -> None:
+    """Write the run as one self-contained HTML page."""
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(
+        resources.files("ntval").joinpath("templates/check.html").read_text(encoding="utf-8")
+    )
+    rows = [
+        {
+            "claim": CLAIMS[name],
+            "verdict": verdict_of(results).value,
+            "seconds": sum(result.seconds for result in results),
+            "weakest": weakest(results),
+            "results": [(result, jinja2.filters.Markup(interval(result))) for result in results],
+            "replay": replay(run, name),
+        }
+        for name, results in by_claim(run.results).items()
+    ]
+    counts = {
+        verdict.value: sum(row["verdict"] == verdict.value for row in rows) for verdict in Verdict
+    }
+    page = template.render(
+        run=run,
+        rows=rows,
+        counts=counts,
+        versions=versions(),
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        seconds=sum(result.seconds for result in run.results),
+    )
+    _write_whole(path, page)
+
+
+def interval(result: Result) -> str:
+    """A small SVG figure: what was measured, over what is allowed.
+
+    For means, the estimate with its interval over the band that theory allows; for identities
+    and bounds, the gap over its allowance on a logarithmic scale, the rule at 1.
+    """
+    width, height, pad = 220.0, 22.0, 6.0
+    mid = height / 2
+    decision = result.decision
+    details = decision.details
+    marks: list[str] = []
+    if "interval" in details:
+        low, high = details["interval"]
+        target, margin = details["predicted"], details["remainder"]
+        ends = (low, high, target - margin, target + margin)
+        if not all(math.isfinite(end) for end in ends):
+            return ""
+        left, right = min(ends), max(ends)
+        span = (right - left) or 1.0
+
+        def at(value: float) -> float:
+            return pad + (value - left) / span * (width - 2 * pad)
+
+        band = max(at(target + margin) - at(target - margin), 1.5)
+        marks = [
+            f'<rect class="band" x="{at(target - margin):.1f}" y="3" width="{band:.1f}" '
+            f'height="{height - 6:.0f}"/>',
+            f'<line class="rule" x1="{at(target):.1f}" x2="{at(target):.1f}" y1="3" '
+            f'y2="{height - 3:.0f}"/>',
+            f'<line class="bar" x1="{at(low):.1f}" x2="{at(high):.1f}" y1="{mid}" y2="{mid}"/>',
+            f'<circle class="dot" cx="{at(details["estimate"]):.1f}" cy="{mid}" r="3.2"/>',
+        ]
+        title = f"estimate {details['estimate']:.5g}, predicted {target:.5g} ± {margin:.2g}"
+    elif decision.kind == "identity" and decision.allowed > 0:
+        ratio = decision.gap / decision.allowed
+        exponent = max(-6.0, min(6.0, math.log10(ratio) if ratio > 0 else -6.0))
+
+        def at_exponent(value: float) -> float:
+            return pad + (value + 6) / 12 * (width - 2 * pad)
+
+        marks = [
+            f'<rect class="band" x="{pad}" y="3" width="{at_exponent(0) - pad:.1f}" '
+            f'height="{height - 6:.0f}"/>',
+            f'<line class="rule" x1="{at_exponent(0):.1f}" x2="{at_exponent(0):.1f}" y1="3" '
+            f'y2="{height - 3:.0f}"/>',
+            f'<circle class="dot" cx="{at_exponent(exponent):.1f}" cy="{mid}" r="3.2"/>',
+        ]
+        title = f"gap / allowance = {ratio:.2g}, from 1e-6 to 1e6"
+    else:
+        return ""
+    return (
+        f'<svg width="{width:.0f}" height="{height:.0f}" role="img"><title>{title}</title>'
+        f"{''.join(marks)}</svg>"
+    )
+
+
+def _write_whole(path: Path, text: str) -> None:
+    path = Path(path)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(
+            f"output needs a writable path, got {str(path)!r} ({error.strerror}); "
+            "create the directory or choose another."
+        ) from None
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,148 @@
+"""Spectra of Gram matrices: smallest eigenvalue, certificates, norms, distances. NumPy in, out."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
+from jaxtyping import Float
+
+from ntval.arrays import UNIT_ROUNDOFF, as_float64, rounding_allowance
+from ntval.errors import GramError
+
+# From here on Cholesky and inverse Lanczos beat a dense eigenvalue solver (DESIGN.md, section 7).
+LANCZOS_FROM = 600
+
+
+def require_gram(name: str, gram) -> Float[np.ndarray, "n n"]:
+    """`gram` as a symmetric float64 array.
+
+    Asymmetry below the rounding of n-term inner products is averaged away.
+    Raises: `InputError` on entries that are not finite floats, `GramError` on a matrix that is
+    not square or not symmetric.
+    """
+    matrix = np.asarray(as_float64(name, gram))
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
+        raise GramError(f"{name} needs shape (n, n) with n >= 1, got {matrix.shape}.")
+    asymmetry = np.abs(matrix - matrix.T)
+    unit = np.finfo(np.asarray(gram).dtype).eps if np.asarray(gram).dtype != object else 0.0
+    allowed = max(unit / 2, UNIT_ROUNDOFF) * (len(matrix) + 1) * np.abs(matrix).max()
+    if asymmetry.max() > allowed:
+        i, j = np.unravel_index(asymmetry.argmax(), matrix.shape)
+        raise GramError(
+            f"{name} needs a symmetric matrix, got {matrix[i, j]:.6g} at [{i}, {j}] and "
+            f"{matrix[j, i]:.6g} at [{j}, {i}]; pass (K + K.T) / 2 if the difference is intended."
+        )
+    return (matrix + matrix.T) / 2
+
+
+def min_eigenvalue(gram) -> float:
+    r"""Smallest eigenvalue $\lambda_{\min}(K)$.
+
+    Dense below `LANCZOS_FROM` rows; above, Lanczos on $K^{-1}$ by a Cholesky factor, which
+    falls back to the dense solver when $K$ is not numerically positive definite.
+    Duplicate rows make every kernel singular: the value is then rounding around 0.
+
+    Accuracy: absolute error of a few n u ||K||, on either road.
+    Raises: `InputError`, `GramError` as `require_gram`.
+    """
+    matrix = require_gram("gram", gram)
+    n = len(matrix)
+    if n >= LANCZOS_FROM:
+        try:
+            factor = scipy.linalg.cho_factor(matrix, lower=True)
+        except np.linalg.LinAlgError:
+            factor = None
+        if factor is not None:
+            inverse = scipy.sparse.linalg.LinearOperator(
+                (n, n),
+                matvec=lambda v: scipy.linalg.cho_solve(factor, v),  # type: ignore[call-arg]
+                dtype=np.float64,
+            )
+            start = np.random.default_rng(0).standard_normal(n)
+            try:
+                top = scipy.sparse.linalg.eigsh(
+                    inverse, k=1, which="LA", v0=start, return_eigenvectors=False
+                )
+                return float(1 / top[0])
+            except scipy.sparse.linalg.ArpackNoConvergence:
+                pass
+    return float(scipy.linalg.eigvalsh(matrix, subset_by_index=[0, 0])[0])
+
+
+def certified_min_eigenvalue(gram, *, entry_error: float = 0.0) -> float:
+    r"""A number that $\lambda_{\min}(K)$ cannot be below, in spite of rounding.
+
+    When Cholesky of $\mathrm{fl}(K - \mu I)$ runs to its end,
+    $$\lambda_{\min}(K) \ge \mu - \frac{\gamma_{n+1}}{1 - \gamma_{n+1}} \operatorname{tr}|K - \mu I|
+      - u \max_i |K_{ii} - \mu| - e$$
+    with $\gamma_m = m u / (1 - m u)$ and $e$ = `entry_error`, a bound on the Frobenius norm of
+    the error already in $K$. The largest $\mu$ for which it runs is sought from the computed
+    eigenvalue downwards.
+
+    Source: Rump (2006), Verification of positive definiteness, BIT 46 (recalled);
+    the margin is Demmel's (1989).
+    Raises: `InputError`, `GramError` as `require_gram`.
+    """
+    matrix = require_gram("gram", gram)
+    n = len(matrix)
+    gamma = rounding_allowance(n + 1)
+    diagonal = np.diag(matrix)
+
+    def margin(mu: float) -> float:
+        shifted = np.abs(diagonal - mu)
+        rounding = UNIT_ROUNDOFF * shifted.max()
+        # The last factor covers the rounding of this line itself.
+        return (gamma / (1 - gamma) * shifted.sum() + rounding) * (1 + rounding_allowance(4 * n))
+
+    estimate = min_eigenvalue(matrix)
+    step = max(margin(estimate), np.finfo(np.float64).tiny)
+    for _ in range(60):
+        mu = estimate - step
+        try:
+            np.linalg.cholesky(matrix - mu * np.eye(n))
+        except np.linalg.LinAlgError:
+            step *= 2
+            continue
+        return float(mu - margin(mu) - entry_error)
+    raise GramError("gram needs entries of a common scale: no shift makes its Cholesky factor run.")
+
+
+def operator_norm(matrix) -> float:
+    """Largest singular value of a matrix, by its eigenvalues when it is symmetric.
+
+    Raises: `InputError` unless the entries are finite floats; `GramError` unless rank 2.
+    """
+    array = np.asarray(as_float64("matrix", matrix))
+    if array.ndim != 2 or array.size == 0:
+        raise GramError(f"matrix needs shape (n, m), got {array.shape}.")
+    if array.shape[0] != array.shape[1] or not np.array_equal(array, array.T):
+        return float(np.linalg.norm(array, 2))
+    if len(array) < LANCZOS_FROM:
+        return float(np.abs(np.linalg.eigvalsh(array)).max())
+    start = np.random.default_rng(0).standard_normal(len(array))
+    top = scipy.sparse.linalg.eigsh(array, k=1, which="LM", v0=start, return_eigenvectors=False)
+    return float(abs(top[0]))
+
+
+def relative_distance(gram, reference) -> float:
+    r"""$\| K^{-1/2} \hat K K^{-1/2} - I \|$ of `gram` $\hat K$ and `reference` $K$.
+
+    Computed as $\|L^{-1} \hat K L^{-\top} - I\|$ with $K = L L^\top$, which has the same
+    eigenvalues.
+
+    Raises: `GramError` unless both are symmetric of one shape and `reference` is positive definite.
+    """
+    measured, exact = require_gram("gram", gram), require_gram("reference", reference)
+    if measured.shape != exact.shape:
+        raise GramError(f"gram and reference need one shape, got {measured.shape}, {exact.shape}.")
+    try:
+        factor = np.linalg.cholesky(exact)
+    except np.linalg.LinAlgError:
+        raise GramError(
+            f"reference needs to be positive definite, got smallest eigenvalue "
+            f"{min_eigenvalue(exact):.3g}; drop duplicate rows or add a ridge."
+        ) from None
+    half = scipy.linalg.solve_triangular(factor, measured, lower=True)
+    whitened = scipy.linalg.solve_triangular(factor, half.T, lower=True)
+    return operator_norm((whitened + whitened.T) / 2 - np.eye(len(exact)))

@@ -1,0 +1,129 @@
+"""Sweeps: independent cells (claim, regime, seed), run here or in worker processes.
+
+A cell is made of names alone, so it travels to any process: JAX and `fork` do not mix, workers
+are spawned, each with one BLAS and XLA thread.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from ntval.errors import NetworkError, NtvalError
+from ntval.regimes import Regime
+
+THREADS = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One check: everything that determines its result."""
+
+    claim: str
+    regime: Regime
+    seed: int
+    alpha: float
+    effort: float
+    profile: str
+    network: str | None = None
+    data: str | None = None
+    fault: str | None = None
+
+
+def run_cell(cell: Cell):
+    """The `Result` of one cell."""
+    from ntval.faults import FAULTS
+
+    claim = claim_of(cell)
+    if cell.fault is not None:
+        claim = FAULTS[cell.fault].plant(claim)
+    try:
+        return claim.check(cell.seed, cell.regime, alpha=cell.alpha, effort=cell.effort)
+    except NtvalError:
+        raise
+    except Exception as error:
+        if cell.network is None:
+            raise
+        lines = str(error).strip().splitlines() or [""]
+        raise NetworkError(
+            f"network {cell.network!r} needs functions that JAX can trace and differentiate, but "
+            f"{cell.claim} met {type(error).__name__}: {lines[0][:200]}"
+        ) from error
+
+
+def claim_of(cell: Cell):
+    """The claim that a cell is about, with the user's network and data in place."""
+    from ntval.claims import CLAIMS
+
+    if cell.network is None and cell.data is None:
+        return CLAIMS[cell.claim]
+    return {
+        found[0].name: found[0]
+        for found in applicable(cell.network, cell.data, cell.profile)
+        if isinstance(found, tuple)
+    }[cell.claim]
+
+
+@functools.lru_cache(maxsize=4)
+def applicable(network: str | None, source: str | None, profile: str):
+    """What `conformance.claims_for` says of the network at MODULE:ATTR and the data of a name."""
+    from ntval import adapters, conformance, data
+
+    return conformance.claims_for(
+        None if network is None else adapters.load(network),
+        None if source is None else data.load(source),
+        profile=profile,
+    )
+
+
+def run(cells: Sequence[Cell], *, workers: int = 1) -> Iterator[tuple[Cell, object]]:
+    """Pairs (cell, result) as they come: in order in this process, or from `workers` others."""
+    if workers <= 1 or len(cells) <= 1:
+        for cell in cells:
+            yield cell, run_cell(cell)
+        return
+    saved = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(THREADS)
+    try:
+        with ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=use_compilation_cache
+        ) as pool:
+            futures = {pool.submit(run_cell, cell): cell for cell in cells}
+            try:
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    finally:
+        for name, value in saved.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def cache_directory() -> Path:
+    """Where compiled programs are kept between runs."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "ntval" / "jax"
+
+
+def use_compilation_cache() -> None:
+    """Keep compiled programs between runs; for processes of ours, never for a host's."""
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
+        jax.config.update("jax_compilation_cache_dir", str(cache_directory()))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

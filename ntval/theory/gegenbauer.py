@@ -1,0 +1,98 @@
+r"""Gegenbauer polynomials on the sphere, normalized to $P_k(1) = 1$.
+
+| here | Montanari & Zhong | meaning |
+|---|---|---|
+| `dimension(d, k)` | $B(d, k)$ | dimension of the spherical harmonics of degree k in R^d |
+| `polynomials(d, degree, t)` | $Q_k^{(d)}$, of argument $d t$ | $P_0, \dots, P_{\text{degree}}$ |
+| `coefficients(fn, d, degree)` | $\mu_{d,k}$ | $\sqrt{B(d,k)}\, E[f(\sqrt d\, t) P_k(t)]$ |
+
+t is one coordinate of a uniform point of the unit sphere in R^d.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import comb
+
+import numpy as np
+from jaxtyping import Float
+from numpy.polynomial.legendre import leggauss
+from scipy.special import gammaln
+
+from ntval.errors import InputError
+
+_NODES = 300  # per smooth panel
+_RANGE = 14.0  # standard deviations kept: what is cut off has weight below exp(-97)
+
+
+def dimension(d: int, k: int) -> int:
+    """Dimension B(d, k) of the spherical harmonics of degree `k` in `d` dimensions.
+
+    Source: spec montanari_zhong, section 1 (derived and checked).
+    """
+    if d < 2 or k < 0:
+        raise InputError(f"dimension needs d >= 2 and k >= 0, got d={d}, k={k}.")
+    if k == 0:
+        return 1
+    return (2 * k + d - 2) * comb(k + d - 3, k - 1) // k
+
+
+def polynomials(d: int, degree: int, t: Float[np.ndarray, "*m"]) -> Float[np.ndarray, "k *m"]:
+    r"""$P_0(t), \dots, P_{\text{degree}}(t)$ by the three-term recurrence.
+
+    $$(k + d - 2) P_{k+1} = (2k + d - 2) t P_k - k P_{k-1}$$
+
+    Source: spec montanari_zhong, section 1 (derived and checked).
+    """
+    values = [np.ones_like(t), np.asarray(t)]
+    for k in range(1, degree):
+        values.append(((2 * k + d - 2) * t * values[k] - k * values[k - 1]) / (k + d - 2))
+    return np.stack(values[: degree + 1])
+
+
+def sphere_quadrature(
+    d: int, *, breakpoints: Sequence[float] = ()
+) -> tuple[Float[np.ndarray, "m"], Float[np.ndarray, "m"]]:
+    r"""Nodes t and weights for one coordinate of a uniform point of the unit sphere in R^d.
+
+    With $t = \sin\varphi$ the density is $\propto \cos^{d-2}\varphi$, smooth for every d >= 2;
+    panels end where $\sqrt d\, t$ is one of `breakpoints`.
+
+    Accuracy: 1e-14 relative for integrands smooth between breakpoints.
+    Source: derived.
+    """
+    if d < 2:
+        raise InputError(f"sphere_quadrature needs d >= 2, got d={d}.")
+    end = float(np.arcsin(min(1.0, _RANGE / np.sqrt(d))))
+    inner = sorted(
+        {float(b / np.sqrt(d)) for b in breakpoints if abs(b) < np.sqrt(d) * np.sin(end)}
+    )
+    edges = np.array([-end, *np.arcsin(inner), end])
+    x, w = leggauss(_NODES)
+    half = np.diff(edges)[:, None] / 2
+    phi = (edges[:-1, None] + half * (x + 1)).ravel()
+    log_norm = gammaln(d / 2) - gammaln((d - 1) / 2) - np.log(np.pi) / 2
+    weights = (half * w).ravel() * np.exp(log_norm + (d - 2) * np.log(np.cos(phi)))
+    return np.sin(phi), weights
+
+
+def coefficients(
+    fn: Callable, d: int, degree: int, *, breakpoints: Sequence[float] = ()
+) -> Float[np.ndarray, "k"]:
+    r"""$\mu_{d,k} = \sqrt{B(d,k)}\, E[f(\sqrt d\, t) P_k(t)]$ for k = 0..`degree`.
+
+    Accuracy: 1e-12 absolute for f smooth between `breakpoints`.
+    Source: spec montanari_zhong, section 1 (derived and checked).
+    """
+    t, weights = sphere_quadrature(d, breakpoints=breakpoints)
+    scale = np.sqrt([float(dimension(d, k)) for k in range(degree + 1)])
+    return scale * (polynomials(d, degree, t) @ (weights * fn(np.sqrt(d) * t)))
+
+
+def second_moment(fn: Callable, d: int, *, breakpoints: Sequence[float] = ()) -> float:
+    r"""$E[f(\sqrt d\, t)^2]$, the sum of all $\mu_{d,k}^2$ (Parseval).
+
+    Accuracy: 1e-13 relative. Source: derived.
+    """
+    t, weights = sphere_quadrature(d, breakpoints=breakpoints)
+    return float(weights @ fn(np.sqrt(d) * t) ** 2)

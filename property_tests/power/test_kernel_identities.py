@@ -1,0 +1,25 @@
+"""Every planted fault of kernel_identities is refuted."""
+
+import pytest
+
+from ntval.claims import CLAIMS
+from ntval.decisions import Verdict
+from ntval.faults import FAULTS
+
+PLANTED = [
+    (claim, fault)
+    for claim in CLAIMS.values()
+    if claim.name.startswith("kernel_identities.")
+    for fault in claim.faults
+]
+
+
+@pytest.mark.parametrize(
+    ("claim", "fault"), PLANTED, ids=[f"{c.name.partition('.')[2]}-{f}" for c, f in PLANTED]
+)
+def test_planted_fault_is_refuted(claim, fault):
+    verdicts = {
+        FAULTS[fault].plant(claim).check(0, regime, alpha=1e-8).decision.verdict
+        for regime in claim.regimes["quick"]
+    }
+    assert Verdict.REFUTED in verdicts
