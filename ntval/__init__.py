@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ntval.claims.claim import Result as Result
     from ntval.decisions import Decision as Decision
     from ntval.decisions import Verdict as Verdict
+    from ntval.kernels._neural_tangents import stax as stax
     from ntval.networks import Mlp as Mlp
     from ntval.networks import Network as Network
     from ntval.regimes import Regime as Regime
@@ -27,9 +28,10 @@ _HOMES = {
     "Regime": "ntval.regimes",
     "Result": "ntval.claims.claim",
     "Verdict": "ntval.decisions",
+    "stax": "ntval.kernels._neural_tangents",
 }
 
-__all__ = ["CLAIMS", "Claim", "Decision", "Mlp", "Network", "Regime", "Result", "Verdict"]
+__all__ = ["CLAIMS", "Claim", "Decision", "Mlp", "Network", "Regime", "Result", "Verdict", "stax"]
 
 
 def __getattr__(name: str):

@@ -47,9 +47,7 @@ def report() -> tuple[list[str], bool]:
         f"  {'TensorFlow':<16}{'imported by something else' if tensorflow else 'not used'}"
     )
     lines.append("threads")
-    lines.append(
-        f"  {'cores':<16}{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}"
-    )
+    lines.append(f"  {'cores':<16}{os.cpu_count()}")
     for name in ("OMP_NUM_THREADS", "XLA_FLAGS"):
         lines.append(f"  {name:<16}{os.environ.get(name, 'unset; ntval check uses one thread')}")
     from ntval.sweeps import cache_directory

@@ -96,7 +96,8 @@ class Claim:
     `regimes` maps a profile to regimes; `subject` builds what is examined in a regime;
     `predict(regime)` is the paper's number and `remainder(key, regime, subject)` how far theory
     lets the mean depart; `measure(key, regime, subject)` gives what `decide` takes (comparisons,
-    brackets, or a function that draws replicates); `faults` names the planted faults that must be refuted.
+    brackets, or a function that draws replicates); `faults` names the planted faults that must
+    be refuted.
     """
 
     name: str

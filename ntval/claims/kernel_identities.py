@@ -57,7 +57,7 @@ def _fixed_draw(key, regime: Regime, subject: Subject):
 
 
 def _kernels(key, regime: Regime, subject: Subject):
-    """The kernels that structure claims speak of: (label, kernel(x1, x2=None), allowance, x1, x2)."""
+    """Each kernel that structure claims speak of: label, kernel(x1, x2=None), allowance, x1, x2."""
     params, x1, x2 = _fixed_draw(key, regime, subject)
     allowance = _contraction_allowance(subject, params, x1)
     yield (

@@ -9,7 +9,7 @@ r"""Montanari & Zhong, 2007.12826: the neural tangent kernel of a two-layer netw
 | `tail_energy_limit` | $v_\ell(\sigma)$ | its limit $\sum_{k \ge \ell} \mu_k(\sigma')^2$ |
 
 Inputs are uniform on the sphere of radius $\sqrt d$, weights uniform on the unit sphere. The
-paper itself was not at hand: `Source` says of each formula whether it was read, derived or recalled.
+paper was not at hand: `Source` says of each formula whether it was read, derived or recalled.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _TRACY_WIDOM_MEAN = -1.2065335745820
 def energies(activation: Activation, d: int, degree: int) -> Float[np.ndarray, "k"]:
     r"""$\gamma_0, \dots, \gamma_{\text{degree}}$, the kernel's weight on each degree at finite d.
 
-    $$\gamma_k = \mu_{d,k-1}^2 \frac{d+k-3}{d+2k-4} + \mu_{d,k+1}^2 \frac{k+1}{d+2k}, \quad k \ge 2$$
-    with $\gamma_0 = \mu_{d,1}^2 / d$ and $\gamma_1 = \mu_{d,0}^2 + 2\mu_{d,2}^2/(d+2)$, where
+    $$\gamma_k = \mu_{d,k-1}^2 \frac{d+k-3}{d+2k-4} + \mu_{d,k+1}^2 \frac{k+1}{d+2k}$$
+    for k >= 2, $\gamma_0 = \mu_{d,1}^2 / d$ and $\gamma_1 = \mu_{d,0}^2 + 2\mu_{d,2}^2/(d+2)$, where
     $\mu_{d,k}$ are the coefficients of $\sigma'$. Degree k + 1 comes from degree k of $\sigma'$.
 
     Source: spec montanari_zhong, section 1 (derived and checked).

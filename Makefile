@@ -1,0 +1,26 @@
+# make check: everything that a commit must pass.
+UV ?= uv
+
+.PHONY: check format lint types layers test theorems
+
+check: lint types layers test
+
+format:
+	$(UV) run ruff format .
+	$(UV) run ruff check --fix .
+
+lint:
+	$(UV) run ruff format --check .
+	$(UV) run ruff check .
+
+types:
+	$(UV) run pyright
+
+layers:
+	$(UV) run lint-imports
+
+test:
+	$(UV) run pytest
+
+theorems:
+	$(UV) run ntval list --markdown > THEOREMS.md

@@ -1,0 +1,195 @@
+"""The command line as a person uses it: exit statuses, tables, files, one-line errors."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+FAST = "kernel_identities.roads_agree"
+
+
+def ntval(*words, cwd=HERE):
+    environment = {
+        **os.environ,
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache" / "jax"),
+        "COLUMNS": "200",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", "from ntval.cli import main; main()", *map(str, words)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def refused(result, *parts):
+    """The command ended with status 2 and one line that holds every part."""
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    for part in parts:
+        assert part in lines[0], lines[0]
+    return True
+
+
+def test_check_prints_a_table_and_writes_json_and_a_page(tmp_path):
+    result = ntval(
+        "check",
+        FAST,
+        "kernel_identities.symmetry",
+        "--json",
+        tmp_path / "a.json",
+        "--report",
+        tmp_path / "a.html",
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "SUPPORTED" in result.stdout
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document["schema"] == "ntval.check/1"
+    assert {"versions", "alpha", "seed", "results"} <= set(document)
+    assert len(document["results"]) == 4
+    for record in document["results"]:
+        assert {"claim", "verdict", "regime", "seed", "evidence", "seconds"} <= set(record)
+        assert record["verdict"] == "SUPPORTED"
+        assert record["replay"].startswith(f"ntval check {record['claim']}")
+    page = (tmp_path / "a.html").read_text()
+    assert FAST in page
+    assert "ntval check kernel_identities.symmetry" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_check_gives_the_same_results_in_worker_processes(tmp_path):
+    claims = (FAST, "kernel_identities.symmetry")
+    for workers, name in ((1, "one.json"), (2, "two.json")):
+        result = ntval("check", *claims, "--workers", workers, "--json", tmp_path / name)
+        assert result.returncode == 0, result.stderr
+
+    def results(name):
+        found = json.loads((tmp_path / name).read_text())["results"]
+        return sorted(
+            (r["claim"], r["verdict"], json.dumps(r["regime"]), r["evidence"]["gap"]) for r in found
+        )
+
+    assert results("one.json") == results("two.json")
+
+
+@pytest.mark.parametrize("network", ["flax_mlp", "equinox_mlp", "stax_mlp", "stax_cnn"])
+def test_networks_of_users_are_supported(network, tmp_path):
+    result = ntval(
+        "check", "--network", f"user_networks:{network}", "--json", tmp_path / "a.json"
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert {record["verdict"] for record in document["results"]} == {"SUPPORTED"}
+    assert {item["claim"] for item in document["not_run"]} >= {"montanari_zhong.min_eigenvalue"}
+
+
+def test_digits_are_supported(tmp_path):
+    result = ntval("check", "--data", "digits", "--json", tmp_path / "a.json")
+    assert result.returncode == 0, result.stdout + result.stderr
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert {record["verdict"] for record in document["results"]} == {"SUPPORTED"}
+    assert {record["regime"]["d"] for record in document["results"]} == {64}
+
+
+def test_network_is_checked_at_the_data_given():
+    result = ntval(
+        "check", FAST, "--network", "user_networks:flax_mlp", "--data", "digits", "--seed", "5"
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("network", "claim"),
+    [
+        ("stax_kernel_3_percent", "mean_kernel"),
+        ("stax_no_bias", "mean_kernel"),
+        ("stax_kernel_asymmetric", "symmetry"),
+        ("stax_kernel_indefinite", "positive_semidefinite"),
+        ("flax_batch_norm", "batch_independence"),
+    ],
+)
+def test_broken_network_is_refuted_by_name(network, claim):
+    result = ntval("check", "--network", f"user_networks:{network}")
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert f"REFUTED kernel_identities.{claim}" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["no_such_claim"], ["'no_such_claim'", "known:"]),
+        (["min_eigenvalu"], ["did you mean 'montanari_zhong.min_eigenvalue'"]),
+        (["--profile", "quik"], ["did you mean 'quick'"]),
+        (["--alpha", "2"], ["--alpha needs a probability", "got 2.0"]),
+        (["--data", "nowhere.npz"], ["existing file"]),
+        (["--data", "digitz"], ["needs 'digits' or the path"]),
+        (["--network", "user_networks"], ["MODULE:ATTR"]),
+        (["--network", "user_networks:flax_mlpp"], ["did you mean 'flax_mlp'"]),
+        (["--network", "user_networks:no_network"], ["got int"]),
+        (["--network", "nowhere:x"], ["ModuleNotFoundError"]),
+        (["--network", "user_networks:equinox_mlp", "--data", "digits"], ["(8, 8, 1)"]),
+        ([FAST, "--json", "nowhere/a.json"], ["existing directory"]),
+    ],
+)
+def test_unusable_arguments_end_in_one_line_and_status_2(words, parts):
+    assert refused(ntval("check", *words), *parts)
+
+
+def test_unusable_data_ends_in_one_line_and_status_2(tmp_path):
+    x = np.random.default_rng(0).standard_normal((20, 3))
+    np.savez(tmp_path / "twice.npz", x=np.concatenate([x, x[:1]]))
+    np.savez(tmp_path / "integers.npz", x=np.arange(40).reshape(20, 2))
+    np.savez(tmp_path / "few.npz", x=x[:3])
+    assert refused(ntval("check", "--data", tmp_path / "twice.npz"), "equal rows 0 and 20")
+    assert refused(ntval("check", "--data", tmp_path / "integers.npz"), "dtype int64")
+    assert refused(ntval("check", FAST, "--data", tmp_path / "few.npz"), "at least 8 rows")
+
+
+def test_inconclusive_fails_under_strict_alone(monkeypatch):
+    from typer.testing import CliRunner
+
+    from ntval import cli, sweeps
+    from ntval.claims.claim import Result
+    from ntval.decisions import Decision, Verdict
+
+    def undecided(cell):
+        decision = Decision(Verdict.INCONCLUSIVE, "agreement", "undecided", 0.0, 0.0, 1.0)
+        return Result(cell.claim, cell.regime, cell.seed, decision, 0.0)
+
+    monkeypatch.setattr(sweeps, "run_cell", undecided)
+    assert CliRunner().invoke(cli.app, ["check", FAST]).exit_code == 0
+    assert CliRunner().invoke(cli.app, ["check", FAST, "--strict"]).exit_code == 3
+
+
+def test_list_names_every_claim():
+    from ntval.claims import CLAIMS
+
+    output = ntval("list", "--markdown").stdout
+    assert all(f"`{name}`" in output for name in CLAIMS)
+    assert ntval("list").returncode == 0
+
+
+def test_where_prints_paths_that_exist():
+    result = ntval("where", "min_eigenvalue")
+    assert result.returncode == 0
+    paths = [line.split()[1].partition(":")[0] for line in result.stdout.splitlines()[1:]]
+    assert sum((ROOT / path).is_file() for path in paths) >= 4
+    assert refused(ntval("where", "min_eigenvalu"), "did you mean")
+
+
+def test_doctor_finds_everything():
+    result = ntval("doctor")
+    assert result.returncode == 0, result.stdout
+    for word in ("jax", "neural-tangents", "float64", "devices", "not used"):
+        assert word in result.stdout
