@@ -1,11 +1,13 @@
 r"""Empirical NTK of a fully connected network of any depth, one contraction a layer.
 
-With features $z_l$ entering layer $l$ and signals $g_{l,o} = \partial f_o / \partial h_l$ leaving it,
-each layer's share of the kernel is the Hadamard product of two Gram matrices, so that no Jacobian
-is ever built.
+With features $z_l$ entering layer $l$ and signals $g_{l,o} = \partial f_o / \partial h_l$ leaving
+it, each layer's share of the kernel is the Hadamard product of two Gram matrices, so that no
+Jacobian is ever built.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -101,7 +103,7 @@ def float64_params(mlp: Mlp, params: Params) -> Params:
     Raises: `NetworkError` on missing layers, other shapes, or entries that are not finite.
     """
     sizes = mlp.sizes[:-1] if mlp.parametrization == "montanari_zhong" else mlp.sizes
-    shapes = list(zip(sizes[:-1], sizes[1:], strict=True))
+    shapes = list(itertools.pairwise(sizes))
     if not isinstance(params, list | tuple) or len(params) != len(shapes):
         got = f"{len(params)} of them" if isinstance(params, list | tuple) else type(params)
         raise NetworkError(

@@ -15,7 +15,6 @@ from __future__ import annotations
 from typing import Literal
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ntval import arrays
@@ -100,11 +99,11 @@ def gram(
     return symmetric(kernel) if x2 is None else kernel
 
 
-def _output_layer(mlp: Mlp, output: Params) -> tuple[Float[Array, "#width"], float, float]:
+def _output_layer(mlp: Mlp, output: Params) -> tuple[Float[Array, "width"] | float, float, float]:
     """The weights v of the first layer's kernel, and the squared factors of the second's."""
     (width,) = mlp.widths
     if mlp.parametrization == "montanari_zhong":
-        return jnp.full((1,), 1 / (width * mlp.d)), 1 / (width * mlp.d), 0.0
+        return 1 / (width * mlp.d), 1 / (width * mlp.d), 0.0
     w2, b2 = scales(mlp, width)
     return (
         w2**2 * (output[0]["w"] ** 2).mean(axis=1),
