@@ -14,7 +14,7 @@ lint:
 	$(UV) run ruff check .
 
 types:
-	$(UV) run pyright
+	$(UV) run basedpyright
 
 layers:
 	$(UV) run lint-imports

@@ -169,11 +169,13 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-def activation(name: str | Activation) -> Activation:
+def activation(name: str | Activation | None) -> Activation:
     """The activation called `name`; a record passes through, for activations of your own.
 
     Raises: `UnknownNameError`, naming the nearest, when there is none.
     """
+    if name is None:
+        raise unknown_name("activation", "None", ACTIVATIONS)
     if isinstance(name, Activation):
         return name
     if name not in ACTIVATIONS:

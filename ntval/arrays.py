@@ -20,7 +20,7 @@ def float64() -> Iterator[None]:
     """Context in which JAX computes in float64; the caller's flags come back on exit."""
     enable_x64 = getattr(jax, "enable_x64", None)
     if enable_x64 is None:  # jax < 0.8
-        from jax.experimental import enable_x64
+        from jax.experimental import enable_x64  # pyright: ignore[reportAttributeAccessIssue]
     with enable_x64(True):
         yield
 

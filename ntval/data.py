@@ -46,8 +46,9 @@ def load(source: str) -> Data:
     if source == "digits":
         from sklearn.datasets import load_digits
 
-        digits = load_digits()
-        return Data("digits", digits.images[..., None] / 16.0, digits.target.astype(float))
+        pixels, labels = load_digits(return_X_y=True)
+        images = np.asarray(pixels).reshape(-1, 8, 8, 1) / 16.0
+        return Data("digits", images, np.asarray(labels).astype(float))
     path = Path(source)
     if path.suffix != ".npz":
         raise DataError(f"data needs 'digits' or the path of an .npz file, got {source!r}.")

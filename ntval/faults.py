@@ -56,7 +56,7 @@ def _in_gram(change: Callable) -> Callable[[Claim], Claim]:
     )
 
 
-def _in_mlp(change: Callable[[Mlp], Mlp]) -> Callable[[Claim], Claim]:
+def _in_mlp(change: Callable[..., Mlp]) -> Callable[[Claim], Claim]:
     """Fault of the cheapest road: it takes the network for `change(mlp)`."""
     return _in_road(
         lambda road: (
@@ -179,7 +179,7 @@ def _without_input_factor(road):
     return broken
 
 
-def _gaussian_first_layer(mlp: Mlp, x1, x2=None, get="ntk"):
+def _gaussian_first_layer(mlp, x1, x2=None, get="ntk"):
     """Kernel of the first layer for weights of law N(0, I/d), the large-d limit of the sphere."""
     x2 = x1 if x2 is None else x2
     fn = activation(mlp.activation)

@@ -106,6 +106,7 @@ def write_json(run: Run, path: Path) -> None:
 def write_html(run: Run, path: Path) -> None:
     """Write the run as one self-contained HTML page."""
     import jinja2
+    import markupsafe
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(
@@ -117,7 +118,7 @@ def write_html(run: Run, path: Path) -> None:
             "verdict": verdict_of(results).value,
             "seconds": sum(result.seconds for result in results),
             "weakest": weakest(results),
-            "results": [(result, jinja2.filters.Markup(interval(result))) for result in results],
+            "results": [(result, markupsafe.Markup(interval(result))) for result in results],
             "replay": replay(run, name),
         }
         for name, results in by_claim(run.results).items()

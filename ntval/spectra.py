@@ -56,7 +56,7 @@ def min_eigenvalue(gram) -> float:
         if factor is not None:
             inverse = scipy.sparse.linalg.LinearOperator(
                 (n, n),
-                matvec=lambda v: scipy.linalg.cho_solve(factor, v),  # type: ignore[call-arg]
+                matvec=lambda v: scipy.linalg.cho_solve(factor, v),  # pyright: ignore[reportCallIssue]
                 dtype=np.float64,
             )
             start = np.random.default_rng(0).standard_normal(n)

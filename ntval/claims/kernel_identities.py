@@ -12,6 +12,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from ntval import spectra
 from ntval.arrays import rounding_allowance
@@ -107,7 +108,7 @@ def _measure_roads_agree(key, regime: Regime, subject: Subject) -> list[Comparis
 
 def _measure_jacobian_outer_product(key, regime: Regime, subject: Subject) -> list[Comparison]:
     params, x, _ = _fixed_draw(key, regime, subject)
-    flat, unravel = jax.flatten_util.ravel_pytree(params)
+    flat, unravel = ravel_pytree(params)
     outputs = jax.jacrev(lambda theta: jnp.atleast_2d(subject.network.apply_fn(unravel(theta), x)))
     rows = np.asarray(outputs(flat)).reshape(regime.n, -1, flat.size)
     exact = np.einsum("iop,jop->ij", rows, rows) / rows.shape[1]

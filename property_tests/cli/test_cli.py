@@ -85,9 +85,7 @@ def test_check_gives_the_same_results_in_worker_processes(tmp_path):
 
 @pytest.mark.parametrize("network", ["flax_mlp", "equinox_mlp", "stax_mlp", "stax_cnn"])
 def test_networks_of_users_are_supported(network, tmp_path):
-    result = ntval(
-        "check", "--network", f"user_networks:{network}", "--json", tmp_path / "a.json"
-    )
+    result = ntval("check", "--network", f"user_networks:{network}", "--json", tmp_path / "a.json")
     assert result.returncode == 0, result.stdout + result.stderr
     document = json.loads((tmp_path / "a.json").read_text())
     assert {record["verdict"] for record in document["results"]} == {"SUPPORTED"}

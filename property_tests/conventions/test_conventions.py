@@ -1,0 +1,96 @@
+"""Rules about the repository itself."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ntval import places
+from ntval.claims import CLAIMS
+from ntval.faults import FAULTS
+
+ROOT = Path(__file__).parent.parent.parent
+THEORY = sorted((ROOT / "ntval" / "theory").glob("[!_]*.py"))
+MODULES = sorted((ROOT / "ntval").rglob("*.py"))
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_one_word_names_the_claim_its_test_and_its_power_test(claim):
+    parts = places.of(claim)
+    assert {"claim", "test", "power", "faults"} <= set(parts), parts
+    module, _, word = claim.name.partition(".")
+    home = sys.modules[f"ntval.claims.{module}"]
+    assert getattr(home, word) is claim
+
+
+def test_the_smallest_eigenvalue_has_a_formula_of_its_name():
+    assert "formula" in places.of(CLAIMS["montanari_zhong.min_eigenvalue"])
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_every_claim_has_three_planted_faults_that_exist(claim):
+    assert len(set(claim.faults)) >= 3
+    assert set(claim.faults) <= set(FAULTS)
+
+
+def test_every_planted_fault_is_some_claim_s_to_refute():
+    listed = {fault for claim in CLAIMS.values() for fault in claim.faults}
+    assert set(FAULTS) == listed
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_every_claim_says_what_it_claims_and_from_where(claim):
+    assert claim.statement.endswith(".")
+    assert len(claim.source) > 20
+    assert {"quick", "standard", "thorough"} == set(claim.regimes)
+
+
+@pytest.mark.parametrize("path", THEORY, ids=lambda path: path.stem)
+def test_every_theory_function_names_its_source(path):
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            text = ast.get_docstring(node) or ""
+            assert "Source:" in text, f"{path.name}: {node.name}"
+            assert any(tag in text for tag in ("read", "derived", "recalled")), node.name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_public_function_has_a_docstring(path):
+    for node in ast.parse(path.read_text()).body:
+        public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+        assert not public or ast.get_docstring(node), f"{path.name}: {node.name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_stays_below_400_lines(path):
+    # faults.py is an inventory, one entry a fault.
+    assert len(path.read_text().splitlines()) <= (600 if path.stem == "faults" else 420)
+
+
+def test_theorems_page_is_up_to_date():
+    assert (ROOT / "THEOREMS.md").read_text() == places.theorems_markdown()
+
+
+def run(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.strip()
+
+
+def test_importing_ntval_imports_nothing_heavy():
+    heavy = "{'jax', 'numpy', 'scipy', 'neural_tangents', 'tensorflow', 'hypothesis', 'pytest'}"
+    assert run(f"import sys, ntval; print(sorted({heavy} & set(sys.modules)))") == "[]"
+
+
+def test_tensorflow_is_never_imported():
+    code = (
+        "import sys; from ntval.claims import CLAIMS; from ntval import stax, faults, cli; "
+        "print([m for m in sys.modules if m.partition('.')[0] in ('tensorflow', 'tf2jax')])"
+    )
+    assert run(code) == "[]"
+
+
+def test_importing_claims_leaves_the_x64_flag_alone():
+    assert run("import ntval.claims, jax; print(jax.config.jax_enable_x64)") == "False"
