@@ -82,5 +82,5 @@ def test_pickled_objects_are_never_loaded(tmp_path):
     with pytest.raises(DataError, match="pickled objects, which are never loaded"):
         data.load(str(path))
     path.write_bytes(pickle.dumps(Trap()))
-    with pytest.raises(DataError, match="pickled objects|plain arrays"):
+    with pytest.raises(DataError, match=r"pickled objects|plain arrays"):
         data.load(str(path))

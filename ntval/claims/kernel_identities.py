@@ -499,7 +499,7 @@ width_rate = Claim(
     "width^(-1/2).",
     needs=("mlp", "kernel_fn", "random weights", "ladder"),
     regimes={
-        "quick": (Regime(n=4, d=8, widths=(64, 64), activation="erf"),),
+        "quick": (Regime(n=4, d=8, widths=(32, 32), activation="erf"),),
         "standard": (
             Regime(n=4, d=8, widths=(64, 64), activation="erf"),
             Regime(n=4, d=8, widths=(64, 64, 64), activation="tanh"),

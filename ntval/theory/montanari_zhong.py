@@ -31,7 +31,7 @@ def energies(activation: Activation, d: int, degree: int) -> Float[np.ndarray, "
     r"""$\gamma_0, \dots, \gamma_{\text{degree}}$, the kernel's weight on each degree at finite d.
 
     $$\gamma_k = \mu_{d,k-1}^2 \frac{d+k-3}{d+2k-4} + \mu_{d,k+1}^2 \frac{k+1}{d+2k}$$
-    for k >= 2, $\gamma_0 = \mu_{d,1}^2 / d$ and $\gamma_1 = \mu_{d,0}^2 + 2\mu_{d,2}^2/(d+2)$, where
+    for k >= 2, $\gamma_0 = \mu_{d,1}^2 / d$, $\gamma_1 = \mu_{d,0}^2 + 2\mu_{d,2}^2/(d+2)$, where
     $\mu_{d,k}$ are the coefficients of $\sigma'$. Degree k + 1 comes from degree k of $\sigma'$.
 
     Source: spec montanari_zhong, section 1 (derived and checked).

@@ -1,5 +1,7 @@
 """Formulas of Montanari & Zhong against the tables of the spec, and against their own sum rules."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -131,7 +133,7 @@ def test_min_eigenvalue_tends_to_its_limit_from_below():
         for d in (40, 160, 640, 2560)
     ]
     assert all(gap > 0 for gap in gaps)
-    assert all(later < sooner for sooner, later in zip(gaps, gaps[1:], strict=False))
+    assert all(later < sooner for sooner, later in pairwise(gaps))
 
 
 def test_min_eigenvalue_remainder_shrinks_with_d():
