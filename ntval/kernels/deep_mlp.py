@@ -38,8 +38,8 @@ def ntk(
     `NetworkError` when `params` are not those of `mlp`.
     """
     _require_layers(mlp)
-    x1, x2 = require_rows(mlp, x1, x2)
     with arrays.float64():
+        x1, x2 = require_rows(mlp, x1, x2)
         return _jitted(mlp, float64_params(mlp, params), x1, x2, per_layer)
 
 

@@ -48,8 +48,8 @@ def ntk(
         )
     if layers not in ("first", "second", "both"):
         raise InputError(f"layers needs 'first', 'second' or 'both', got {layers!r}.")
-    x1, x2 = require_rows(mlp, x1, x2)
     with arrays.float64():
+        x1, x2 = require_rows(mlp, x1, x2)
         return _jitted(mlp, float64_params(mlp, params), x1, x2, layers)
 
 
