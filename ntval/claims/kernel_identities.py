@@ -18,7 +18,7 @@ from ntval import spectra
 from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Claim, Subject, draw_params, mlp_subject, replicates, roads_of
 from ntval.decisions import Bracket, Comparison, agreement, bound, identity, rate
-from ntval.kernels import analytic, arc_cosine, jacobian
+from ntval.kernels import analytic, arc_cosine
 from ntval.regimes import Regime
 
 
@@ -106,11 +106,16 @@ def _measure_roads_agree(key, regime: Regime, subject: Subject) -> list[Comparis
     return comparisons
 
 
+def _autodiff_rows(subject: Subject, params, x) -> tuple[np.ndarray, np.ndarray]:
+    """Parameters in one vector, and the Jacobian (n, outputs, P) of the whole batch by them."""
+    flat, unravel = ravel_pytree(params)
+    jacobian = jax.jit(jax.jacrev(lambda theta: subject.network.apply_fn(unravel(theta), x)))(flat)
+    return np.asarray(flat), np.asarray(jacobian).reshape(len(x), -1, flat.size)
+
+
 def _measure_jacobian_outer_product(key, regime: Regime, subject: Subject) -> list[Comparison]:
     params, x, _ = _fixed_draw(key, regime, subject)
-    flat, unravel = ravel_pytree(params)
-    outputs = jax.jacrev(lambda theta: jnp.atleast_2d(subject.network.apply_fn(unravel(theta), x)))
-    rows = np.asarray(outputs(flat)).reshape(regime.n, -1, flat.size)
+    _, rows = _autodiff_rows(subject, params, x)
     exact = np.einsum("iop,jop->ij", rows, rows) / rows.shape[1]
     scale = _entry_scale(np.diag(exact))
     return [
@@ -163,6 +168,9 @@ def _measure_positive_semidefinite(key, regime: Regime, subject: Subject) -> lis
         gram = np.asarray(kernel(x))
         gram = (gram + gram.T) / 2  # asymmetry is another claim's business
         trace = float(np.abs(np.diag(gram)).sum())
+        if not np.isfinite(gram).all():
+            brackets.append(Bracket(f"the {label} kernel, not finite,", *[math.nan] * 2, 0.0, 1.0))
+            continue
         certificate = 4 * rounding_allowance(len(gram) + 1)
         brackets.append(
             Bracket(
@@ -183,9 +191,9 @@ def _measure_batch_independence(key, regime: Regime, subject: Subject) -> list[C
     alone = np.concatenate([np.asarray(apply_fn(params, x[i : i + 1])) for i in range(regime.n)])
     # To first order a relative perturbation u of every parameter moves an output by at most
     # u |J_i| |theta|, the Cauchy-Schwarz bound of sum_p |J_ip theta_p|.
-    rows = np.asarray(jacobian.rows(apply_fn, params, x))
-    size = math.sqrt(sum(float((np.asarray(p) ** 2).sum()) for p in jax.tree.leaves(params)))
-    scale = np.linalg.norm(rows, axis=-1) * size + np.abs(alone.reshape(regime.n, -1))
+    flat, rows = _autodiff_rows(subject, params, x)
+    size = np.linalg.norm(rows, axis=-1) * np.linalg.norm(flat)
+    scale = np.nan_to_num(size) + np.abs(alone.reshape(regime.n, -1))
     return [
         Comparison(
             "f(x)[i] against f(x[i:i+1])",
