@@ -80,7 +80,7 @@ def check(
     for path in (json_path, report_path):
         if path is not None and not path.parent.is_dir():
             _fail(f"output needs an existing directory, got {str(path)!r}; create it first.")
-    with _LiveTable(cells, not_run) as table:
+    with _LiveTable(cells) as table:
         for _, result in sweeps.run(cells, workers=workers):
             run = replace(run, results=(*run.results, result))
             if json_path is not None:
@@ -142,11 +142,20 @@ def _plan(names, profile, network, data, alpha, seed):
     return cells, not_run
 
 
+def _console():
+    """The console to print on: as wide as the terminal, 140 columns where there is none."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(highlight=False, width=140)
+    return console
+
+
 class _LiveTable:
     """A live table, a row a claim, over a progress bar with the time left."""
 
-    def __init__(self, cells, not_run):
-        from rich.console import Console
+    def __init__(self, cells):
         from rich.live import Live
         from rich.progress import (
             BarColumn,
@@ -160,8 +169,7 @@ class _LiveTable:
         self._planned = {}
         for cell in cells:
             self._planned[cell.claim] = self._planned.get(cell.claim, 0) + 1
-        self._not_run = not_run
-        self._console = Console()
+        self._console = _console()
         self._progress = Progress(
             TextColumn("checking"),
             BarColumn(),
@@ -202,40 +210,37 @@ class _LiveTable:
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("claim", no_wrap=True)
         table.add_column("verdict", no_wrap=True)
-        table.add_column("regimes", justify="right")
-        table.add_column("evidence", overflow="fold")
-        table.add_column("seconds", justify="right")
+        table.add_column("regimes", justify="right", no_wrap=True, min_width=7)
+        table.add_column("seconds", justify="right", no_wrap=True, min_width=7)
+        table.add_column("evidence", no_wrap=True, overflow="ellipsis")
         groups = report.by_claim(self._results)
+        paper = ""
         for name, planned in self._planned.items():
+            module, _, word = name.partition(".")
+            if module != paper:
+                table.add_row(Text(module, style="bold"))
+                paper = module
             results = groups.get(name, [])
             if not results:
-                table.add_row(name, Text("…", style="dim"), f"0/{planned}", "", "")
+                table.add_row(f"  {word}", Text("…", style="dim"), f"0/{planned}")
                 continue
             verdict = report.verdict_of(results).value
             table.add_row(
-                name,
+                f"  {word}",
                 Text(verdict, style=_STYLES[verdict]),
                 f"{len(results)}/{planned}",
-                report.weakest(results).decision.summary,
                 f"{sum(r.seconds for r in results):.1f}",
-            )
-        for item in self._not_run:
-            table.add_row(
-                Text(item.claim, style="dim"),
-                Text("not run", style="dim"),
-                "",
-                Text(f"because {item.reason}", style="dim"),
-                "",
+                Text(report.weakest(results).decision.summary),
             )
         return table
 
 
 def _print_summary(run, json_path, report_path) -> None:
-    from rich.console import Console
+    from rich.text import Text
 
     from ntval import report
 
-    console = Console()
+    console = _console()
     groups = report.by_claim(run.results)
     counts = {}
     for results in groups.values():
@@ -247,20 +252,27 @@ def _print_summary(run, json_path, report_path) -> None:
     console.print(
         f"\n{told}. False alarms: at most {run.alpha:g} a run. Seed {run.seed}, "
         f"profile {run.profile}.",
-        highlight=False,
     )
+    reasons: dict[str, list[str]] = {}
+    for item in run.not_run:
+        reasons.setdefault(item.reason, []).append(item.claim)
+    for reason, names in reasons.items():
+        text = Text(f"not run: {', '.join(names)}, because {reason}", style="dim")
+        console.print(text, soft_wrap=True)
     for name, results in groups.items():
         if report.verdict_of(results).value == "REFUTED":
             result = report.weakest(results)
             console.print(
-                f"[bold red]REFUTED[/] {name} at {result.regime}\n  {result.decision.summary}\n"
-                f"  replay: {report.replay(run, name)}",
-                highlight=False,
+                Text("REFUTED", style="bold red"),
+                Text(
+                    f"{name} at {result.regime}\n  {result.decision.summary}\n"
+                    f"  replay: {report.replay(run, name)}"
+                ),
                 soft_wrap=True,
             )
     for path in (json_path, report_path):
         if path is not None:
-            console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+            console.print(f"wrote {path}", soft_wrap=True)
 
 
 @app.command("list")
@@ -275,7 +287,6 @@ def list_claims(
     if markdown:
         print(places.theorems_markdown(), end="")
         return
-    from rich.console import Console
     from rich.table import Table
 
     from ntval.claims import CLAIMS
@@ -285,7 +296,7 @@ def list_claims(
         table.add_column(column, overflow="fold")
     for claim in CLAIMS.values():
         table.add_row(claim.name, claim.statement, claim.source, ", ".join(claim.faults))
-    Console().print(table)
+    _console().print(table)
 
 
 @app.command()

@@ -6,12 +6,12 @@ from ntval.claims.claim import Claim
 CLAIMS: dict[str, Claim] = {
     claim.name: claim
     for claim in (
+        kernel_identities.batch_independence,
         kernel_identities.roads_agree,
         kernel_identities.jacobian_outer_product,
         kernel_identities.symmetry,
         kernel_identities.permutation_equivariance,
         kernel_identities.positive_semidefinite,
-        kernel_identities.batch_independence,
         kernel_identities.analytic_oracle,
         kernel_identities.unbiased_kernel,
         kernel_identities.mean_kernel,

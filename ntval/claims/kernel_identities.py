@@ -169,7 +169,14 @@ def _measure_positive_semidefinite(key, regime: Regime, subject: Subject) -> lis
         gram = (gram + gram.T) / 2  # asymmetry is another claim's business
         trace = float(np.abs(np.diag(gram)).sum())
         if not np.isfinite(gram).all():
-            brackets.append(Bracket(f"the {label} kernel, not finite,", *[math.nan] * 2, 0.0, 1.0))
+            brackets.append(
+                Bracket(
+                    f"the {label} kernel is not finite: smallest eigenvalue",
+                    *[math.nan] * 2,
+                    0.0,
+                    1.0,
+                )
+            )
             continue
         certificate = 4 * rounding_allowance(len(gram) + 1)
         brackets.append(
