@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ntval.errors import InputError
 
@@ -44,8 +44,10 @@ def rounding_allowance(operations: float, *, dtype=np.float64) -> float:
     return operations * unit / (1 - operations * unit)
 
 
-def as_float64(name: str, value) -> Float[Array, "..."]:
-    """`value` as a float64 array, refused when it is not finite floating point.
+def as_float64(name: str, value) -> Float[np.ndarray, "..."]:
+    """`value` as a NumPy float64 array, refused when it is not finite floating point.
+
+    NumPy, since outside of `float64()` JAX would silently make it float32.
 
     Raises: `InputError` on non-numeric, integer, complex, NaN or infinite input.
     """
@@ -66,12 +68,12 @@ def as_float64(name: str, value) -> Float[Array, "..."]:
             f"{name} needs finite entries, got {array[where]} at index {list(where)}; "
             "remove or impute such entries."
         )
-    return jnp.asarray(array)
+    return array
 
 
 def require_inputs(
     x1, x2=None
-) -> tuple[Float[Array, "n1 *shape"], Float[Array, "n2 *shape"] | None]:
+) -> tuple[Float[np.ndarray, "n1 *shape"], Float[np.ndarray, "n2 *shape"] | None]:
     """Kernel inputs as float64 arrays, `x2` passed on as None when it is None.
 
     Raises: `InputError` on rank < 2, no rows, unlike dtypes or unlike input shapes.
@@ -93,7 +95,7 @@ def require_inputs(
     return first, second
 
 
-def _require_rows(name: str, value) -> Float[Array, "n *shape"]:
+def _require_rows(name: str, value) -> Float[np.ndarray, "n *shape"]:
     array = as_float64(name, value)
     if array.ndim < 2:
         raise InputError(
