@@ -66,8 +66,7 @@ def check(
 
     _require_settings(profile, alpha)
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    for name, value in sweeps.THREADS.items():
-        os.environ.setdefault(name, value)
+    sweeps.use_one_thread()
     sweeps.use_compilation_cache()
 
     from dataclasses import replace
@@ -208,8 +207,8 @@ class _LiveTable:
         from ntval import report
 
         table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column("claim", no_wrap=True)
-        table.add_column("verdict", no_wrap=True)
+        table.add_column("claim", no_wrap=True, min_width=26)
+        table.add_column("verdict", no_wrap=True, min_width=12)
         table.add_column("regimes", justify="right", no_wrap=True, min_width=7)
         table.add_column("seconds", justify="right", no_wrap=True, min_width=7)
         table.add_column("evidence", no_wrap=True, overflow="ellipsis")

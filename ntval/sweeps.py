@@ -13,9 +13,12 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ntval.errors import NetworkError, NtvalError
-from ntval.regimes import Regime
+
+if TYPE_CHECKING:  # importing NumPy starts its threads, before `use_one_thread` can say how many
+    from ntval.regimes import Regime
 
 THREADS = {
     "OMP_NUM_THREADS": "1",
@@ -117,6 +120,15 @@ def cache_directory() -> Path:
     """Where compiled programs are kept between runs."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "ntval" / "jax"
+
+
+def use_one_thread() -> None:
+    """One BLAS and XLA thread, unless the environment says otherwise; call it before NumPy loads.
+
+    Two cores with two BLAS threads each, and a neighbour, have cost a factor 25.
+    """
+    for name, value in THREADS.items():
+        os.environ.setdefault(name, value)
 
 
 def use_compilation_cache() -> None:
