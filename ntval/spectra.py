@@ -96,7 +96,8 @@ def certified_min_eigenvalue(gram, *, entry_error: float = 0.0) -> float:
         return (gamma / (1 - gamma) * shifted.sum() + rounding) * (1 + rounding_allowance(4 * n))
 
     estimate = min_eigenvalue(matrix)
-    step = max(margin(estimate), np.finfo(np.float64).tiny)
+    # A multiple of the identity has margin 0 at its own eigenvalue: start from the entries' size.
+    step = max(margin(estimate), gamma * np.abs(diagonal).max(), np.finfo(np.float64).tiny)
     for _ in range(60):
         mu = estimate - step
         try:
