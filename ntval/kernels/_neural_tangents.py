@@ -1,6 +1,6 @@
 """neural-tangents 0.6.5 on current JAX: the only import of neural_tangents in ntval.
 
-0.6.5 is upstream's last release and was written for jax 0.4.16 - 0.4.25. It is adapted in two steps:
+0.6.5 is upstream's last release, written for jax 0.4.16 - 0.4.25. It is adapted in two steps:
 
 1. while it is imported, the names that JAX has dropped are lent to `jax.core`,
    `jax.interpreters.ad` and `jax.util`, and taken back: nothing stays patched in JAX;
@@ -11,7 +11,7 @@
 |---|---|
 | `nt` | the adapted package: `nt.stax`, `nt.predict`, `nt.batch`, `nt.empirical_ntk_fn`, ... |
 | `stax`, `predict` | its two public modules |
-| `STRUCTURED_DERIVATIVES_NEEDS` | names that JAX lacks for empirical implementation 3; normally () |
+| `STRUCTURED_DERIVATIVES_NEEDS` | what JAX lacks for empirical implementation 3; normally () |
 
 The fixes were derived from the sources of both packages, and are tested against golden values.
 """
@@ -207,7 +207,8 @@ _EAGER_JAX = _View(
 )
 _JNP = _View(
     jnp,
-    # Both are asked of shapes without values, where JAX's own warn or refuse.
+    # All are asked of shapes without values, where JAX's own warn or refuse.
+    shape=lambda x: x.shape if hasattr(x, "shape") else jnp.shape(x),
     size=lambda x: math.prod(x.shape),
     dtype=lambda x: x.dtype,
 )
@@ -237,12 +238,17 @@ def _folded(jaxpr, consts: list) -> tuple[Any, list]:
             continue
         linear.update(eqn.outvars)
         eqns += _slices(eqn) if eqn.primitive.name == "split" else [eqn]
-    return jaxpr.replace(constvars=list(values), eqns=eqns), list(values.values())
+    # All that the walk reads; a Jaxpr proper keeps its constants elsewhere since jax 0.12.
+    folded = types.SimpleNamespace(
+        constvars=list(values), invars=jaxpr.invars, outvars=jaxpr.outvars, eqns=eqns
+    )
+    return folded, list(values.values())
 
 
 def _bind(eqn, *args):
     """Outputs of one equation."""
-    subfuns, params = eqn.primitive.get_bind_params(eqn.params)
+    params = eqn.primitive.get_bind_params(eqn.params)
+    subfuns, params = params if isinstance(params, tuple) else ((), params)  # a pair before 0.10
     return eqn.primitive.bind(*subfuns, *args, **params)
 
 

@@ -10,12 +10,12 @@ import json
 import subprocess
 import sys
 import textwrap
-import warnings
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 GOLDEN = Path(__file__).with_name("golden_neural_tangents.json")
 
@@ -54,9 +54,6 @@ def _layers(nt):
         layer = s.GlobalSelfAttention(4, 4, 4, 2, linear_scaling=True, **options)
         return conv(layer, s.GlobalAvgPool(), s.Dense(2))
 
-    with warnings.catch_warnings():  # it says that its accuracy depends on deg
-        warnings.simplefilter("ignore", UserWarning)
-        numerical = s.ElementwiseNumerical(jnp.tanh, deg=15)
     activations = {
         "relu": s.Relu(),
         "leaky_relu": s.LeakyRelu(0.1),
@@ -75,7 +72,7 @@ def _layers(nt):
         "monomial": s.Monomial(3),
         "polynomial": s.Polynomial([0.3, -0.2, 0.5]),
         "rectified_monomial": s.RectifiedMonomial(1),
-        "numerical": numerical,
+        "numerical": s.ElementwiseNumerical(jnp.tanh, deg=15),
     }
     networks = {f"dense_{name}": (FLAT, FLAT_2, flat(layer)) for name, layer in activations.items()}
     networks |= {
@@ -87,10 +84,12 @@ def _layers(nt):
                 s.Dense(3, 1.1, 0.2, parameterization="standard", s=(2, 3)),
             ),
             "layer_norm": flat(s.LayerNorm(), s.Relu()),
-            "residual": flat(s.FanOut(2), s.parallel(s.Relu(), s.Identity()), s.FanInSum(), s.Erf()),
+            "residual": flat(
+                s.FanOut(2), s.parallel(s.serial(s.Relu(), dense), s.Identity()), s.FanInSum()
+            ),
             "concatenated": flat(s.FanOut(2), s.parallel(s.Relu(), s.Erf()), s.FanInConcat()),
             "product": s.serial(dense, s.FanOut(2), s.parallel(dense, dense), s.FanInProd()),
-            "repeated": s.serial(s.repeat(s.serial(dense, s.Relu()), 3), s.Dense(3)),
+            "repeated": s.serial(dense, s.repeat(s.serial(s.Relu(), dense), 2), s.Dense(3)),
         }.items()
     }
     return networks | {
@@ -104,7 +103,9 @@ def _layers(nt):
             "conv_local": s.serial(s.ConvLocal(4, (2, 2)), s.Relu(), s.Flatten(), s.Dense(2)),
             "avg_pool": conv(s.AvgPool((2, 2), (2, 2)), s.Flatten(), s.Dense(2)),
             "sum_pool": conv(s.SumPool((2, 2)), s.Flatten(), s.Dense(2)),
-            "conv_layer_norm": conv(s.LayerNorm(axis=(1, 2, 3)), s.GlobalAvgPool()),
+            "conv_layer_norm": s.serial(
+                s.Conv(4, (2, 2)), s.LayerNorm(axis=(1, 2, 3)), s.Relu(), s.GlobalAvgPool()
+            ),
             "image_resize": conv(s.ImageResize((-1, 3, 3, -1), "linear"), s.Flatten(), s.Dense(2)),
             "index": conv(s.Index(s.Slice[:, 1:3, :2, :]), s.Flatten(), s.Dense(2)),
             "attention": attention(),
@@ -115,34 +116,41 @@ def _layers(nt):
     }
 
 
-# Layers whose apply_fn exists in the limit only, or not at all for these options.
-_KERNEL_ONLY = ("sign", "exp_normalized", "attention_positions")
-
-
 def golden_arrays(nt):
     """Every golden array by name."""
     arrays = {}
     for name, (x1, x2, net) in _layers(nt).items():
-        for get in ("nngp", "ntk"):
-            arrays[f"{get} {name}"] = net[2](x1, None, get)
-            arrays[f"{get} {name} x2"] = net[2](x1, x2, get)
-        if not name.endswith(_KERNEL_ONLY):
-            arrays[f"apply {name}"] = net[1](_params(net, x1.shape), x1)
+        kernel = net[2](x1, None, ("nngp", "ntk"))
+        cross = jax.jit(lambda a, b, net=net: tuple(net[2](a, b, ("nngp", "ntk"))))(x1, x2)
+        arrays |= {f"nngp {name}": kernel.nngp, f"nngp {name} x2": cross[0]}
+        arrays |= {f"ntk {name}": kernel.ntk, f"ntk {name} x2": cross[1]}
+        if name != "dense_exp_normalized":  # exists in the limit only
+            arrays[f"apply {name}"] = jax.jit(net[1])(_params(net, x1.shape), x1)
     return arrays | _empirical(nt) | _predictions(nt) | _batched(nt)
 
 
 def _empirical(nt):
     arrays = {}
     layers = _layers(nt)
-    names = ("dense_gelu", "residual", "layer_norm", "conv_flatten", "avg_pool", "attention")
-    for name in names:
+    by_trace = {"": {}}
+    by_entry = {
+        "entries": {"trace_axes": (), "vmap_axes": 0},
+        "diagonal": {"trace_axes": (), "diagonal_axes": (1,)},
+    }
+    for name, options in {
+        "dense_gelu": by_trace | by_entry,
+        "residual": by_trace,
+        "layer_norm": by_trace,
+        "conv_flatten": by_trace,
+        "attention": by_trace,
+    }.items():
         x1, x2, net = layers[name]
         params = _params(net, x1.shape)
         for implementation in (1, 2, 3):
-            for axes in ({}, {"trace_axes": (), "vmap_axes": 0}, {"trace_axes": (), "diagonal_axes": (1,)}):
+            for label, axes in options.items():
                 ntk_fn = nt.empirical_ntk_fn(net[1], implementation=implementation, **axes)
-                label = f"empirical ntk {name} {implementation} {sorted(axes)}"
-                arrays[label] = ntk_fn(x1, x2, params)
+                key = f"empirical ntk {name} {implementation} {label}".strip()
+                arrays[key] = jax.jit(ntk_fn)(x1, x2, params)
         arrays[f"empirical nngp {name}"] = nt.empirical_nngp_fn(net[1])(x1, x2, params)
     x1, x2, net = layers["dense_gelu"]
     params, others = _params(net, x1.shape), _params(net, x1.shape, seed=30)
@@ -151,12 +159,14 @@ def _empirical(nt):
     arrays["linearize"] = nt.linearize(net[1], params)(others, x1)
     arrays["taylor_expand"] = nt.taylor_expand(net[1], params, 2)(others, x1)
     sample = (lambda key, shape: (None, params), net[1])  # ignores the key
-    arrays["monte_carlo"] = nt.monte_carlo_kernel_fn(*sample, jax.random.PRNGKey(0), 1)(x1, x2, "ntk")
+    arrays["monte_carlo"] = nt.monte_carlo_kernel_fn(*sample, jax.random.PRNGKey(0), 1)(
+        x1, x2, "ntk"
+    )
     return arrays
 
 
 def _predictions(nt):
-    kernel_fn = _layers(nt)["dense_erf"][2]
+    kernel_fn = _layers(nt)["dense_erf"][2][2]
     y, fx, fx_2 = _draws(6, 4, 2), _draws(7, 4, 2), _draws(8, 2, 2)
     k, k_21 = kernel_fn(FLAT, None, "ntk"), kernel_fn(FLAT_2, FLAT, "ntk")
     mse = nt.predict.gradient_descent_mse(k, y, diag_reg=1e-3)
@@ -169,7 +179,10 @@ def _predictions(nt):
         under_jit = jax.jit(lambda a, b, c, t=t: mse(t, a, b, c)[1])
         arrays[f"predict mse jit {label}"] = under_jit(fx, fx_2, k_21)
         found = ensemble(t, FLAT_2, "ntk", compute_cov=True)
-        arrays |= {f"predict ensemble {label}": found.mean, f"predict cov {label}": found.covariance}
+        arrays |= {
+            f"predict ensemble {label}": found.mean,
+            f"predict cov {label}": found.covariance,
+        }
     found = gp("ntk", kernel_fn(FLAT_2, FLAT), kernel_fn(FLAT_2, None, "nngp"))
     arrays |= {"predict gp": found.mean, "predict gp cov": found.covariance}
     return arrays
@@ -187,6 +200,241 @@ def _batched(nt):
             batched = nt.batch(ntk_fn, **options)
             arrays[f"{label} empirical"] = batched(x1, x2, "ntk", _params(net, x1.shape))
     return arrays
+
+
+# TESTS
+
+
+@pytest.fixture(scope="module")
+def computed():
+    from ntval import arrays
+    from ntval.kernels._neural_tangents import nt
+
+    with arrays.float64():
+        return golden_arrays(nt)
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return json.loads(GOLDEN.read_text())
+
+
+# Upstream says by UserWarning that it batches, integrates numerically, or assumes independence;
+# deprecations stay errors.
+speaks = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+def _allowance(name):
+    """What two orders of summation can differ by, relative to the largest entry.
+
+    At equal inputs a cosine that is off by g gives an angle that is off by sqrt(2 g). The longest
+    sums here have about a hundred terms, through at most four layers and as many matrix products;
+    the solves of predict multiply that by a condition number below a hundred thousand.
+    """
+    from ntval.arrays import rounding_allowance
+
+    kind = name.split()[0]
+    if kind in ("nngp", "ntk", "batch", "monte_carlo"):
+        return (2 * rounding_allowance(100)) ** 0.5
+    return rounding_allowance(400 * (1e5 if kind == "predict" else 1))
+
+
+@speaks
+def test_adapted_package_computes_what_the_unadapted_one_did(computed, golden):
+    assert computed.keys() == golden.keys()
+    off = {}
+    for name, expected in golden.items():
+        expected = np.asarray(expected)
+        found = np.asarray(computed[name])
+        assert found.shape == expected.shape, name
+        gap = np.abs(found - expected).max() / np.abs(expected).max()
+        if not gap <= _allowance(name):
+            off[name] = gap
+    assert not off
+
+
+@speaks
+def test_three_implementations_of_the_empirical_ntk_agree(computed):
+    first = [name for name in computed if name.startswith("empirical ntk") and " 1" in name]
+    assert len(first) == 7
+    for name in first:
+        for other in (" 2", " 3"):
+            found, expected = computed[name.replace(" 1", other)], computed[name]
+            gap = np.abs(found - expected).max() / np.abs(expected).max()
+            assert gap <= _allowance(name), name
+
+
+def _agreement_of_implementation_3(apply_fn, *shapes):
+    from ntval import arrays
+    from ntval.kernels._neural_tangents import nt
+
+    with arrays.float64():
+        params = [jnp.asarray(_draws(20 + i, *shape)) for i, shape in enumerate(shapes)]
+        kernels = [
+            nt.empirical_ntk_fn(apply_fn, implementation=implementation)(FLAT, FLAT_2, params)
+            for implementation in (1, 3)
+        ]
+    gap = np.abs(kernels[1] - kernels[0]).max() / np.abs(kernels[0]).max()
+    assert gap <= _allowance("empirical")
+
+
+@speaks
+def test_implementation_3_reads_split_which_has_several_outputs():
+    def apply_fn(params, x):
+        left, right = jnp.split(x @ params[0], 2, axis=-1)
+        return (jnp.tanh(left) * right) @ params[1]
+
+    _agreement_of_implementation_3(apply_fn, (6, 8), (4, 3))
+
+
+@speaks
+def test_implementation_3_reads_remat_whose_transpose_jax_keeps_to_itself():
+    @jax.checkpoint
+    def block(w, x):
+        return jnp.tanh(x @ w)
+
+    def apply_fn(params, x):
+        return block(params[1], block(params[0], x)) @ params[2]
+
+    _agreement_of_implementation_3(apply_fn, (6, 8), (8, 8), (8, 3))
+
+
+@speaks
+def test_implementation_3_reads_constants_that_the_linear_map_computes():
+    def apply_fn(params, x):
+        return (jnp.broadcast_to(jnp.arange(3.0) ** 2, (x.shape[0], 3)) + x @ params[0]) * 2.0
+
+    _agreement_of_implementation_3(apply_fn, (6, 3))
+
+
+def test_automatic_choice_reads_the_costs_that_jax_reports(capsys):
+    from ntval import arrays
+    from ntval.kernels._neural_tangents import nt
+
+    with arrays.float64():
+        ntk_fn = nt.empirical_ntk_fn(lambda w, x: x @ w, implementation=0)
+        ntk = ntk_fn(FLAT, FLAT_2, jnp.asarray(_draws(9, 6, 1)))
+    capsys.readouterr()  # upstream prints its choice
+    expected = FLAT @ FLAT_2.T
+    assert np.abs(ntk - expected).max() <= _allowance("empirical") * np.abs(expected).max()
+
+
+def _python(code):
+    """Exit status and output of a fresh interpreter in which every warning is an error."""
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_import_leaves_jax_as_it_was_and_no_tensorflow():
+    status, output = _python(
+        """
+        import sys, warnings
+        import jax, jax.extend.core
+        from jax.interpreters import ad
+
+        modules = (jax, jax.core, ad, jax.extend.core, jax.numpy)
+        def state():
+            return [dict(vars(module)) for module in modules], sys.modules.get("jax.util")
+        flags = dict(jax.config.values)
+        before = state()
+        import ntval.kernels._neural_tangents as adapted
+
+        after = state()
+        for module, old, new in zip(modules, before[0], after[0]):
+            # Submodules that others import become attributes; nothing changes or goes.
+            added = new.keys() - old.keys()
+            added = {n for n in added if f"{module.__name__}.{n}" not in sys.modules}
+            assert not added, (module, added)
+            assert all(new[name] is old[name] for name in old), module
+        assert before[1] is after[1]
+        assert flags == dict(jax.config.values)
+        assert "tensorflow" not in sys.modules and "tf2jax" not in sys.modules
+        assert adapted.STRUCTURED_DERIVATIVES_NEEDS == ()
+        assert sys.modules["neural_tangents.experimental"].__doc__.startswith("Left out by ntval")
+        """
+    )
+    assert status == 0, output
+
+
+@pytest.mark.parametrize(
+    ("simulate", "sentences"),
+    [
+        (
+            "metadata.version = lambda name: '0.6.1'",
+            ("needs neural-tangents 0.6.5", "got neural-tangents 0.6.1, jax ", "pip install"),
+        ),
+        (
+            "metadata.version = lambda name: metadata.distribution('no such ' + name)",
+            ("needs neural-tangents 0.6.5", "got neural-tangents None", "pip install"),
+        ),
+        ("jax.__version__ = '0.4.30'", ("needs jax >= 0.4.36", "jax 0.4.30", "pip install")),
+        ("del jax.core.ShapedArray", ("failed with", "ShapedArray", 'Install "jax<=')),
+    ],
+    ids=["other release", "not installed", "old jax", "name gone"],
+)
+def test_unusable_versions_are_named_with_a_way_out(simulate, sentences):
+    status, output = _python(
+        f"""
+import sys
+import jax, jax.core
+from importlib import metadata
+former = set(vars(jax.core))
+{simulate}
+from ntval.errors import CompatibilityError
+try:
+    import ntval.kernels._neural_tangents
+except CompatibilityError as error:
+    print(error)
+assert not any(name.startswith("neural_tangents") for name in sys.modules)
+assert set(vars(jax.core)) <= former
+"""
+    )
+    assert status == 0, output
+    for sentence in sentences:
+        assert sentence in output
+
+
+def test_newer_jax_than_tested_is_said_by_a_warning():
+    status, output = _python(
+        """
+        import warnings
+        import jax
+
+        jax.__version__ = "99.0.0"
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            import ntval.kernels._neural_tangents
+        print(*(w.message for w in caught))
+        """
+    )
+    assert status == 0, output
+    assert "got jax 99.0.0" in output
+
+
+def test_jax_without_what_implementation_3_needs_loses_only_that():
+    status, output = _python(
+        """
+        import jax, numpy as np
+        from jax.interpreters import ad
+
+        del ad.UndefinedPrimal
+        from ntval.errors import CompatibilityError
+        from ntval.kernels._neural_tangents import nt
+
+        x, w = np.ones((2, 3)), np.ones((3, 1))
+        ntk = nt.empirical_ntk_fn(lambda w, x: x @ w, implementation=2)(x, None, w)
+        assert np.allclose(ntk, 3.0)
+        for implementation in (0, 3):
+            try:
+                nt.empirical_ntk_fn(lambda w, x: x @ w, implementation=implementation)
+            except CompatibilityError as error:
+                print(error)
+        """
+    )
+    assert status == 0, output
+    assert output.count("UndefinedPrimal") == 2
+    assert "use implementation 1 or 2" in output
 
 
 if __name__ == "__main__":
