@@ -29,6 +29,9 @@ from ntval.arrays import float64
 from ntval.errors import NetworkError
 from ntval.networks import Network
 
+# The shape of one input for a network that takes any.
+DEFAULT_SHAPE = (8,)
+
 
 def network_from(
     model: Any, *, input_shape: tuple[int, ...] | None = None, name: str | None = None
@@ -36,7 +39,7 @@ def network_from(
     """`model` as a `Network`, see the table above.
 
     `input_shape` is the shape of one input; without it, it is read off the network where only
-    one flat shape fits.
+    one flat shape fits, and stays None where several do.
 
     Raises: `NetworkError` when the model is of no known kind or takes no such input.
     """
@@ -46,7 +49,7 @@ def network_from(
         network = replace(network, input_shape=shape)
         if shape is None:
             return replace(network, input_shape=_only_flat_shape(network))
-        reason = _misfit(network, shape)
+        reason = misfit(network, shape)
         if reason:
             raise NetworkError(
                 f"network {network.name!r} needs inputs of another shape than {shape}: {reason}; "
@@ -94,7 +97,7 @@ def fitted(network: Network, shape: tuple[int, ...]) -> Network:
     candidates = [network.input_shape] if network.input_shape else [shape, squeezed, flat]
     with float64():
         for candidate in candidates:
-            if math.prod(candidate) == flat[0] and not _misfit(network, candidate):
+            if math.prod(candidate) == flat[0] and not misfit(network, candidate):
                 return replace(network, input_shape=candidate)
     raise NetworkError(
         f"network {network.name!r} needs inputs of a shape that the data has, "
@@ -232,7 +235,7 @@ def params_shape(network: Network, input_shape: tuple[int, ...]) -> Any:
     )
 
 
-def _misfit(network: Network, input_shape: tuple[int, ...]) -> str | None:
+def misfit(network: Network, input_shape: tuple[int, ...]) -> str | None:
     """Why the network does not take inputs of this shape, or None when it does."""
     x = jax.ShapeDtypeStruct((2, *input_shape), jnp.float64)
     try:
@@ -248,14 +251,12 @@ def _misfit(network: Network, input_shape: tuple[int, ...]) -> str | None:
 
 def _only_flat_shape(network: Network) -> tuple[int, ...] | None:
     """The one flat input shape that fits, found among the sizes of the weights; else None."""
-    if network.init_fn is not None and not _misfit(network, (8,)):
-        return (8,)
     try:
-        leaves = jax.tree.leaves(params_shape(network, (8,)))
+        leaves = jax.tree.leaves(params_shape(network, DEFAULT_SHAPE))
     except Exception:
         leaves = []
     sizes = sorted({int(size) for leaf in leaves for size in np.shape(leaf)})
-    fitting = [(size,) for size in sizes if not _misfit(network, (size,))]
+    fitting = [(size,) for size in sizes if not misfit(network, (size,))]
     return fitting[0] if len(fitting) == 1 else None
 
 

@@ -49,6 +49,8 @@ def network_subject(network: Network, source: Data | None) -> Subject:
     if source is not None:
         network = adapters.fitted(network, source.input_shape)
         return Subject(network, inputs_from(source, network.input_shape or ()), own=True)
+    if network.input_shape is None and not adapters.misfit(network, adapters.DEFAULT_SHAPE):
+        network = replace(network, input_shape=adapters.DEFAULT_SHAPE)
     if network.input_shape is None:
         raise InputError(
             f"network {network.name!r} needs the shape of one input; pass --data, or wrap it as "
