@@ -20,7 +20,7 @@ layers:
 	$(UV) run lint-imports
 
 test:
-	$(UV) run pytest
+	$(UV) run pytest -n 2
 
 theorems:
 	$(UV) run ntval list --markdown > THEOREMS.md

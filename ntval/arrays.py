@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -71,10 +72,8 @@ def as_float64(name: str, value) -> Float[np.ndarray, "..."]:
     return array
 
 
-def require_inputs(
-    x1, x2=None
-) -> tuple[Float[np.ndarray, "n1 *shape"], Float[np.ndarray, "n2 *shape"] | None]:
-    """Kernel inputs as float64 arrays, `x2` passed on as None when it is None.
+def require_inputs(x1, x2=None) -> tuple[Any, Any]:
+    """Kernel inputs (n1, *shape) and (n2, *shape) in NumPy float64; `x2` stays None.
 
     Raises: `InputError` on rank < 2, no rows, unlike dtypes or unlike input shapes.
     """

@@ -1,0 +1,59 @@
+"""The record itself: keys, results, names."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from ntval.claims import CLAIMS, kernel_identities
+from ntval.claims.claim import find, key_for, replicates
+from ntval.decisions import Verdict
+from ntval.errors import RefutedError, UnknownNameError
+from ntval.faults import FAULTS
+from ntval.regimes import Regime
+
+REGIME = Regime(n=4, d=3, widths=(16,), activation="erf")
+SYMMETRY = kernel_identities.symmetry
+
+
+def bits(name="a", regime=REGIME, seed=0):
+    return tuple(np.asarray(jax.random.key_data(key_for(name, regime, seed))))
+
+
+def test_key_depends_on_claim_regime_and_seed_alone():
+    assert bits() == bits()
+    others = [bits(name="b"), bits(regime=replace(REGIME, n=8)), bits(seed=1)]
+    assert len({bits(), *others}) == 4
+
+
+def test_same_seed_gives_the_same_result():
+    first, second = (SYMMETRY.check(3, REGIME).record() for _ in range(2))
+    assert {**first, "seconds": 0} == {**second, "seconds": 0}
+
+
+def test_replicates_do_not_depend_on_how_they_are_asked_for():
+    draw = replicates(lambda key: jax.random.normal(key, (2,)), jax.random.key(0), chunk=4)
+    assert np.array_equal(draw(0, 16), np.concatenate([draw(0, 4), draw(4, 4), draw(8, 8)]))
+    assert len(np.unique(draw(0, 16))) == 32
+
+
+def test_refutation_says_claim_regime_evidence_and_replay():
+    result = FAULTS["kernel_asymmetric"].plant(SYMMETRY).check(0, REGIME)
+    assert result.decision.verdict is Verdict.REFUTED
+    with pytest.raises(RefutedError) as raised:
+        result.raise_if_refuted()
+    for part in (SYMMETRY.name, str(REGIME), "largest gap", "ntval check", "--seed 0"):
+        assert part in str(raised.value)
+
+
+def test_supported_result_does_not_raise():
+    SYMMETRY.check(0, REGIME).raise_if_refuted()
+
+
+def test_claims_are_found_by_name_last_word_and_paper():
+    assert find("symmetry", CLAIMS) == [SYMMETRY]
+    assert find(SYMMETRY.name, CLAIMS) == [SYMMETRY]
+    assert len(find("montanari_zhong", CLAIMS)) == 3
+    with pytest.raises(UnknownNameError, match=r"did you mean 'kernel_identities\.symmetry'"):
+        find("symetry", CLAIMS)
