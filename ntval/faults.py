@@ -85,7 +85,7 @@ def _in_kernel_gram(change: Callable) -> Callable[[Claim], Claim]:
     return _in_kernel(lambda kernel: lambda x1, x2=None, get="ntk": change(kernel(x1, x2, get)))
 
 
-def _in_twin(change: Callable[[Mlp], Mlp], of: Callable = analytic.kernel_fn):
+def _in_twin(change: Callable[..., Mlp], of: Callable = analytic.kernel_fn):
     """Fault of the analytic kernel: it is that of the network `change(mlp)`."""
 
     def planted(subject: Subject) -> Subject:

@@ -56,8 +56,8 @@ def min_eigenvalue(gram) -> float:
         if factor is not None:
             inverse = scipy.sparse.linalg.LinearOperator(
                 (n, n),
-                matvec=lambda v: scipy.linalg.cho_solve(factor, v),  # pyright: ignore[reportCallIssue]
-                dtype=np.float64,
+                matvec=lambda v: scipy.linalg.cho_solve(factor, v),  # pyright: ignore
+                dtype=np.float64,  # pyright: ignore
             )
             start = np.random.default_rng(0).standard_normal(n)
             try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Subject, draw_params, replicates, roads_of
 from ntval.decisions import Bracket, Comparison, agreement
 from ntval.kernels import analytic, arc_cosine
+from ntval.networks import Mlp
 from ntval.regimes import Regime
 
 
@@ -174,14 +176,8 @@ def positive_semidefinite(key, regime: Regime, subject: Subject) -> list[Bracket
         gram = (gram + gram.T) / 2  # asymmetry is another claim's business
         trace = float(np.abs(np.diag(gram)).sum())
         if not np.isfinite(gram).all():
-            brackets.append(
-                Bracket(
-                    f"the {label} kernel is not finite: smallest eigenvalue",
-                    *[math.nan] * 2,
-                    0.0,
-                    1.0,
-                )
-            )
+            name = f"the {label} kernel is not finite: smallest eigenvalue"
+            brackets.append(Bracket(name, math.nan, math.nan, bound=0.0, scale=1.0))
             continue
         certificate = 4 * rounding_allowance(len(gram) + 1)
         brackets.append(
@@ -222,7 +218,8 @@ def analytic_oracle(key, regime: Regime, subject: Subject) -> list[Comparison]:
     """The analytic kernel against the layer recursion by quadrature."""
     x = subject.inputs(key, regime.n)
     left = np.asarray(analytic.ntk(subject.network, x))
-    right = np.asarray(arc_cosine.ntk(subject.network.mlp, x))
+    mlp = cast(Mlp, subject.network.mlp)  # the claim needs one
+    right = np.asarray(arc_cosine.ntk(mlp, x))
     scale = _entry_scale(np.diag(right))
     cosine = np.clip(np.abs(right / scale), 0.0, 1.0)
     # arccos loses digits as 1 / sin(angle); on the diagonal both sides are exact.

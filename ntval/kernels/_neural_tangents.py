@@ -16,6 +16,9 @@
 The fixes were derived from the sources of both packages, and are tested against golden values.
 """
 
+# Modules are adapted by assignment, which types cannot follow.
+# pyright: reportAttributeAccessIssue=false, reportOptionalSubscript=false
+
 from __future__ import annotations
 
 import contextlib

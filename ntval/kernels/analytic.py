@@ -71,9 +71,9 @@ def kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
         if sigma.homogeneity != 1:
             raise InputError(
                 f"analytic.kernel_fn needs an activation homogeneous of degree 1 for weights on "
-                f"the sphere, got {sigma.name!r}; use arc_cosine.ntk, which has the finite-d kernel."
+                f"the sphere, got {sigma.name!r}; arc_cosine.ntk has the finite-d kernel."
             )
-        plain = stax.serial(stax.Dense(1), _layer(sigma), stax.Dense(1))[2]
+        plain = _diagonal_kept(stax.serial(stax.Dense(1), _layer(sigma), stax.Dense(1))[2])
 
         def first_layer(x1, x2=None, get: Get = "ntk"):
             if get != "ntk":
@@ -85,7 +85,7 @@ def kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
     layers = []
     for width in mlp.widths:
         layers += [_dense(mlp, width), _layer(sigma)]
-    return stax.serial(*layers, _dense(mlp, mlp.outputs))[2]
+    return _diagonal_kept(stax.serial(*layers, _dense(mlp, mlp.outputs))[2])
 
 
 def accuracy(subject: Subject) -> float:
@@ -140,6 +140,25 @@ def _function(subject: Subject) -> tuple[str, Callable]:
     return f"network {subject.name!r}", subject.kernel_fn
 
 
+def _diagonal_kept(stax_kernel_fn: Callable) -> Callable:
+    """The same kernel, exact on the diagonal when `x2` is None.
+
+    neural-tangents sums inner products and squared norms in different orders; arccos makes 1e-8
+    out of their last bit. So its first kernel gets the squared norms on its diagonal.
+    """
+    inputs = stax.Identity()[2]
+
+    def kernel_fn(x1, x2=None, get="ntk"):
+        if x2 is not None:
+            return stax_kernel_fn(x1, x2, get)
+        first = inputs(x1, None)
+        diagonal = jnp.diag_indices(len(x1))
+        first = first.replace(nngp=first.nngp.at[diagonal].set(first.cov1))
+        return stax_kernel_fn(first, get=get)
+
+    return kernel_fn
+
+
 def _dense(mlp: Mlp, width: int):
     return stax.Dense(
         width,
@@ -159,8 +178,15 @@ def _layer(sigma: Activation):
         "gelu": stax.Gelu,
         "sin": stax.Sin,
         "cos": stax.Cos,
-        "quadratic": lambda: stax.Polynomial([0.0, 0.0, 0.5]),
-        "cubic": lambda: stax.Polynomial([0.0, 0.0, 0.0, 1 / 3]),
+        # Isserlis's theorem; stax.Polynomial returns NaN at a row of zeros.
+        "quadratic": lambda: stax.Elementwise(
+            sigma.fn, lambda c, v, w: (v * w + 2 * c**2) / 4, lambda c, v, w: c
+        ),
+        "cubic": lambda: stax.Elementwise(
+            sigma.fn,
+            lambda c, v, w: v * w * c + 2 * c**3 / 3,
+            lambda c, v, w: v * w + 2 * c**2,
+        ),
         "linear": stax.Identity,
     }
     if sigma.name in closed_forms:
@@ -170,9 +196,7 @@ def _layer(sigma: Activation):
             f"analytic needs a closed form or a smooth activation, got {sigma.name!r} with "
             f"breakpoints {sigma.breakpoints}; use arc_cosine.ntk, which splits at them."
         )
-    return stax.Elementwise(
-        sigma.fn, _expectation_of(sigma.fn), _expectation_of(sigma.derivative)
-    )
+    return stax.Elementwise(sigma.fn, _expectation_of(sigma.fn), _expectation_of(sigma.derivative))
 
 
 def _trapezoid() -> tuple[np.ndarray, np.ndarray]:
@@ -196,7 +220,7 @@ def _expectation_of(fn: Callable) -> Callable:
     def expectation(cov12, var1, var2):
         nodes, w = jnp.asarray(z, dtype=jnp.result_type(var1)), jnp.asarray(weights)
         spread1 = jnp.sqrt(var1)
-        slope = cov12 / spread1
+        slope = jnp.where(spread1 > 0, cov12 / jnp.where(spread1 > 0, spread1, 1.0), 0.0)
         spread2 = jnp.sqrt(jnp.maximum(var2 - slope**2, 0.0))
 
         def add(total, node):

@@ -67,7 +67,7 @@ def arc_cosine(
     if order not in (0, 1):
         raise InputError(f"arc_cosine needs order 0 or 1, got order={order!r}.")
     with arrays.float64():
-        first, second = (x if x is None else np.asarray(x) for x in arrays.require_inputs(x1, x2))
+        first, second = arrays.require_inputs(x1, x2)
         norms1, units1 = _polar("x1", first)
         norms2, units2 = (norms1, units1) if second is None else _polar("x2", second)
         theta = _angles(units1, units2)
@@ -157,7 +157,7 @@ def nngp(
 def _kernels(mlp: Mlp, x1, x2) -> tuple[Float[Array, "n1 n2"], Float[Array, "n1 n2"]]:
     """NNGP and NTK: the recursion over all pairs, half of them when `x2` is None."""
     with arrays.float64():
-        first, second = (x if x is None else np.asarray(x) for x in require_rows(mlp, x1, x2))
+        first, second = require_rows(mlp, x1, x2)
         symmetric = second is None
         second = first if second is None else second
         if symmetric:
@@ -173,10 +173,9 @@ def _kernels(mlp: Mlp, x1, x2) -> tuple[Float[Array, "n1 n2"], Float[Array, "n1 
             kernels = _sphere_pairs(mlp, inputs1[row], inputs2[column], products, same)
         else:
             kernels = _layered_pairs(mlp, inputs1, inputs2, products, row, column, same)
-        return tuple(
-            jnp.asarray(_placed(values, row, column, (len(first), len(second)), symmetric))
-            for values in kernels
-        )
+        shape = (len(first), len(second))
+        nngp, ntk = (jnp.asarray(_placed(k, row, column, shape, symmetric)) for k in kernels)
+        return nngp, ntk
 
 
 def _placed(values: Values, row, column, shape, symmetric: bool) -> Float[np.ndarray, "n1 n2"]:

@@ -8,6 +8,7 @@ Jacobian is ever built.
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -83,7 +84,7 @@ def symmetric(kernel: Float[Array, "*layers n n"]) -> Float[Array, "*layers n n"
     return jnp.where(upper, kernel, kernel.swapaxes(-1, -2))
 
 
-def require_rows(mlp: Mlp, x1, x2=None) -> tuple[Float[Array, "n1 d"], Float[Array, "n2 d"] | None]:
+def require_rows(mlp: Mlp, x1, x2=None) -> tuple[Any, Any]:
     """Inputs that fit `mlp`.
 
     Raises: `InputError` when they are malformed or not of `mlp.d` features.

@@ -9,6 +9,7 @@ is the claim that tells the two apart.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -324,7 +325,7 @@ def _cached(program: Callable, *key):
     try:
         hash(key)
     except TypeError:
-        return program.__wrapped__(*key)
+        return inspect.unwrap(program)(*key)
     return program(*key)
 
 

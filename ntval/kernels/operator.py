@@ -39,7 +39,7 @@ class Operator:
     def __call__(self, v: Float[Array, "columns *k"]) -> Float[Array, "rows *k"]:
         """The image of `v`, or of each of its columns."""
         with arrays.float64():
-            v = arrays.as_float64("v", v)
+            v = jnp.asarray(arrays.as_float64("v", v))
             if v.ndim not in (1, 2) or len(v) != self.shape[1]:
                 raise InputError(
                     f"v needs shape ({self.shape[1]},) or ({self.shape[1]}, k), got {v.shape}."
