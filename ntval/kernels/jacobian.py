@@ -12,7 +12,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,12 +20,18 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval import arrays
-from ntval.errors import InputError, NetworkError
+from ntval.errors import InputError
 from ntval.kernels.deep_mlp import symmetric
-
-Outputs = Literal["trace", "full"] | int
-# The tree and, leaf by leaf, whether it is differentiated.
-Structure = tuple[Any, tuple[bool, ...]]
+from ntval.kernels.differentiable import (
+    Outputs,
+    Structure,
+    float64_params,
+    merge,
+    outputs_of,
+    partition,
+    require_finite,
+    require_outputs,
+)
 
 
 def ntk(
@@ -121,119 +127,14 @@ def rows(
         theta, held, structure = partition(params)
         program = _cached(_rows_program, apply_fn, structure)
         values, jacobian = program(theta, held, x, jnp.eye(num_outputs))
-        _require_finite("values", np.asarray(values), 0)
-        _require_finite("derivatives", np.asarray(jacobian), 0)
+        require_finite("values", np.asarray(values), 0)
+        require_finite("derivatives", np.asarray(jacobian), 0)
         return jacobian
-
-
-def float64_params(params: Any) -> Any:
-    """`params` with floating leaves in float64, all leaves as arrays.
-
-    Raises: `NetworkError`, naming the leaf, on a leaf that is no real array or not finite, and
-    when no leaf is floating.
-    """
-    paths, treedef = jax.tree_util.tree_flatten_with_path(params)
-    leaves = [_float64_leaf("params" + jax.tree_util.keystr(path), leaf) for path, leaf in paths]
-    if not any(_is_floating(leaf) for leaf in leaves):
-        got = ", ".join(sorted({str(leaf.dtype) for leaf in leaves})) or "no leaves"
-        raise NetworkError(
-            f"params needs a floating-point leaf to differentiate by, got {got}; "
-            "pass the trainable parameters."
-        )
-    return treedef.unflatten(leaves)
-
-
-def partition(params: Any) -> tuple[list[Array], list[Array], Structure]:
-    """The leaves to differentiate by, those held constant, and what `merge` needs to undo it."""
-    leaves, treedef = jax.tree.flatten(params)
-    floating = tuple(_is_floating(leaf) for leaf in leaves)
-    theta = [leaf for leaf, differentiated in zip(leaves, floating, strict=True) if differentiated]
-    held = [
-        leaf for leaf, differentiated in zip(leaves, floating, strict=True) if not differentiated
-    ]
-    return theta, held, (treedef, floating)
-
-
-def merge(structure: Structure, theta: list[Array], held: list[Array]) -> Any:
-    """The tree that `partition` took apart."""
-    treedef, floating = structure
-    theta_leaves, held_leaves = iter(theta), iter(held)
-    return treedef.unflatten(
-        [next(theta_leaves if differentiated else held_leaves) for differentiated in floating]
-    )
-
-
-def outputs_of(apply_fn: Callable, params: Any, x: Float[Array, "n *shape"]) -> int:
-    """Number of outputs of `apply_fn`, found from shapes alone.
-
-    Raises: `NetworkError` when it raises or does not return (n, outputs) or (n,) floats.
-    """
-    needs = f"apply_fn needs to map x of shape {x.shape} to outputs of shape ({len(x)}, outputs)"
-    try:
-        y = jax.eval_shape(apply_fn, params, x)
-    except Exception as error:
-        raise NetworkError(
-            f"{needs}, got {type(error).__name__}: {error}; "
-            "check it by apply_fn(params, x), x with a leading sample axis."
-        ) from error
-    if not hasattr(y, "shape"):
-        raise NetworkError(f"{needs}, got a {type(y).__name__}; return the outputs alone.")
-    if len(y.shape) not in (1, 2) or y.shape[0] != len(x) or 0 in y.shape:
-        raise NetworkError(
-            f"{needs}, got {y.shape}; keep the sample axis first and flatten the others."
-        )
-    if not jnp.issubdtype(y.dtype, jnp.floating):
-        raise NetworkError(
-            f"{needs} in floating point, got dtype {y.dtype}; return logits, not classes."
-        )
-    return y.shape[1] if len(y.shape) == 2 else 1
-
-
-def require_outputs(outputs: Outputs, num_outputs: int) -> None:
-    """Raises: `InputError` unless `outputs` is "trace", "full" or the index of an output."""
-    if outputs in ("trace", "full"):
-        return
-    if isinstance(outputs, bool | str) or not isinstance(outputs, int | np.integer):
-        raise InputError(f"outputs needs 'trace', 'full' or an index, got {outputs!r}.")
-    if not 0 <= outputs < num_outputs:
-        raise InputError(f"outputs needs an index in [0, {num_outputs}), got {outputs}.")
 
 
 def _require_memory(memory: float) -> None:
     if not memory > 0:
         raise InputError(f"memory needs a positive number of bytes, got {memory!r}.")
-
-
-def _float64_leaf(name: str, leaf) -> Array:
-    if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return leaf
-    array = np.asarray(leaf)
-    if jnp.issubdtype(array.dtype, jnp.floating):
-        array = array.astype(np.float64)
-        if not np.isfinite(array).all():
-            raise NetworkError(
-                f"{name} needs finite entries, got {array[~np.isfinite(array)][0]}; "
-                "lower the learning rate or draw anew."
-            )
-    elif not jnp.issubdtype(array.dtype, jnp.integer) and array.dtype != bool:
-        raise NetworkError(
-            f"{name} needs a real array, got {type(leaf).__name__} of dtype {array.dtype}; "
-            "close over it in apply_fn."
-        )
-    return jnp.asarray(array)
-
-
-def _is_floating(leaf) -> bool:
-    return jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
-
-
-def _require_finite(what: str, values: Float[np.ndarray, "n ..."], start: int) -> None:
-    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
-    if not finite.all():
-        raise NetworkError(
-            f"apply_fn needs finite {what}, got others at x[{start + int(np.argmin(finite))}]; "
-            "rescale the inputs or the parameters."
-        )
 
 
 def _block_rows(
@@ -391,7 +292,7 @@ def _tiled(plan: _Plan, theta, held, x1, x2, num_outputs: int, outputs: Outputs)
             target += piece
             if x2 is None and not mirrored:
                 result[*place2, *place1] += piece.transpose(2, 3, 0, 1)
-    _require_finite("derivatives", result, 0)
+    require_finite("derivatives", result, 0)
     if full:
         return result.transpose(0, 2, 1, 3)
     return result[:, 0, :, 0] / len(selected)
@@ -421,5 +322,5 @@ def _rows_of_block(plan: _Plan, theta, held, x, block: Block, selected: range, n
     cotangents = np.zeros((plan.chunk, num_outputs))
     cotangents[np.arange(last - first), selected[first:last]] = 1.0
     values, block_rows = plan.rows(theta, held, jnp.asarray(x[samples]), jnp.asarray(cotangents))
-    _require_finite("values", np.asarray(values), start)
+    require_finite("values", np.asarray(values), start)
     return block_rows

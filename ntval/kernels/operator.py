@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 from ntval import arrays
 from ntval.errors import InputError, NetworkError
 from ntval.kernels.deep_mlp import symmetric
-from ntval.kernels.jacobian import (
+from ntval.kernels.differentiable import (
     Outputs,
     float64_params,
     merge,
