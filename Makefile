@@ -20,7 +20,7 @@ layers:
 	$(UV) run lint-imports
 
 test:
-	$(UV) run pytest -n 2
+	$(UV) run pytest -n 2 --durations=15
 
 theorems:
 	$(UV) run ntval list --markdown > THEOREMS.md
