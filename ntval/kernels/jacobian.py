@@ -33,6 +33,9 @@ from ntval.kernels.differentiable import (
     require_outputs,
 )
 
+# Samples of the block that is held for one of those that pass by it.
+_TALLNESS = 8
+
 
 def ntk(
     apply_fn: Callable,
@@ -48,10 +51,10 @@ def ntk(
     Float64 whatever the precision of `params`; bitwise symmetric when `x2` is None. Integer and
     boolean leaves of `params`, and PRNG keys, are held constant.
 
-    Blocks of Jacobian rows, two at a time, are made by vmapped reverse mode and contracted. A block
-    holds as many samples, a power of two, and as many outputs as keep rows and intermediate values,
-    as counted by XLA for the compiled program, within `memory` bytes beyond result, parameters and
-    inputs; never fewer than one sample and one output. Each row is made about n / (2 tile) times.
+    Blocks of Jacobian rows are made by vmapped reverse mode: one is held while smaller ones pass by
+    it and are contracted with it. It has as many samples, a power of two, and as many outputs as
+    keep rows and intermediate values, as XLA counts them for the compiled programs, within `memory`
+    bytes beyond result, parameters and inputs; never fewer than one sample and one output.
 
     Accuracy: $\gamma_m$ of the same expression in absolute values, with m the operations that one
     product of derivatives passes through, at most the number of parameters plus the depth.
@@ -169,11 +172,17 @@ def _contraction(rows1, rows2, *, full: bool) -> Float[Array, "r1 r2"]:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Compiled programs for one block size, and the bytes that running them takes."""
+    """Compiled programs for one size of blocks, and the bytes that running them takes.
 
-    rows: Callable
+    A block of `tile` samples is held while blocks of `inner` samples pass by it; both have `chunk`
+    outputs. Products of a tall and a narrow block run near the rate of large ones.
+    """
+
+    tile_rows: Callable
+    inner_rows: Callable
     contraction: Callable
     tile: int
+    inner: int
     chunk: int
     peak: int
 
@@ -194,25 +203,32 @@ def _block_program(
     specs: tuple[tuple, tuple],
     shape: tuple[int, ...],
     num_outputs: int,
-    tile: int,
-    chunk: int,
+    sizes: tuple[int, int, int],
     full: bool,
 ) -> _Plan:
     theta, held = (list(spec) for spec in specs)
-    x = jax.ShapeDtypeStruct((tile, *shape), np.float64)
+    tile, inner, chunk = sizes
     cotangents = jax.ShapeDtypeStruct((chunk, num_outputs), np.float64)
-    rows_program = (
-        jax.jit(functools.partial(_block_rows, apply_fn, structure))
-        .lower(theta, held, x, cotangents)
-        .compile()
+
+    @functools.cache
+    def rows_program(samples: int):
+        x = jax.ShapeDtypeStruct((samples, *shape), np.float64)
+        program = jax.jit(functools.partial(_block_rows, apply_fn, structure))
+        return program.lower(theta, held, x, cotangents).compile()
+
+    def block(samples: int) -> list[jax.ShapeDtypeStruct]:
+        sizes = [int(np.prod(leaf.shape)) for leaf in theta]
+        return [jax.ShapeDtypeStruct((samples, chunk, size), np.float64) for size in sizes]
+
+    contraction = jax.jit(functools.partial(_contraction, full=full))
+    contraction = contraction.lower(block(tile), block(inner)).compile()
+    row_bytes = 8 * chunk * sum(int(np.prod(leaf.shape)) for leaf in theta)
+    peak = max(
+        _working_bytes(rows_program(tile)),
+        tile * row_bytes + _working_bytes(rows_program(inner)),
+        (tile + inner) * row_bytes + _working_bytes(contraction),
     )
-    block = [
-        jax.ShapeDtypeStruct((tile, chunk, int(np.prod(leaf.shape))), np.float64) for leaf in theta
-    ]
-    contraction = jax.jit(functools.partial(_contraction, full=full)).lower(block, block).compile()
-    block_bytes = sum(8 * leaf.size for leaf in block)
-    working = max(_working_bytes(rows_program) - block_bytes, _working_bytes(contraction))
-    return _Plan(rows_program, contraction, tile, chunk, 2 * block_bytes + working)
+    return _Plan(rows_program(tile), rows_program(inner), contraction, tile, inner, chunk, peak)
 
 
 def _working_bytes(program) -> int:
@@ -242,6 +258,7 @@ def _plan(apply_fn, structure, theta, held, shape, x2, num_outputs, outputs, mem
     chunk = min(num_outputs if outputs in ("trace", "full") else 1, capacity)
     tile = min(_power_of_two_below(capacity // chunk), 2 * _power_of_two_below(longest))
     while True:
+        inner = tile if tile >= longest else max(1, tile // _TALLNESS)
         plan = _cached(
             _block_program,
             apply_fn,
@@ -249,8 +266,7 @@ def _plan(apply_fn, structure, theta, held, shape, x2, num_outputs, outputs, mem
             specs,
             shape[1:],
             num_outputs,
-            tile,
-            chunk,
+            (tile, inner, chunk),
             outputs == "full",
         )
         if plan.peak <= memory or tile == chunk == 1:
@@ -268,59 +284,63 @@ def _tiled(plan: _Plan, theta, held, x1, x2, num_outputs: int, outputs: Outputs)
     second = x1 if x2 is None else np.asarray(x2)
     full = outputs == "full"
     selected = range(num_outputs) if outputs in ("trace", "full") else range(outputs, outputs + 1)
+    chunks = _ranges(len(selected), plan.chunk)
     kept = len(selected) if full else 1
     result = np.zeros((len(x1), kept, len(second), kept))
-    blocks1 = _blocks(len(x1), selected, plan)
-    blocks2 = _blocks(len(second), selected, plan)
-    for index, block1 in enumerate(blocks1):
-        rows1 = _rows_of_block(plan, theta, held, x1, block1, selected, num_outputs)
-        for block2 in blocks2[index:] if x2 is None else blocks2:
-            if not full and block1[1] != block2[1]:
-                continue
-            mirrored = x2 is None and block1 == block2
-            rows2 = rows1
-            if not mirrored:
-                rows2 = _rows_of_block(plan, theta, held, second, block2, selected, num_outputs)
-            piece = np.asarray(plan.contraction(rows1, rows2))
-            if mirrored:
-                piece = np.triu(piece) + np.triu(piece, 1).T
-            chunk = plan.chunk if full else 1
-            piece = piece.reshape(plan.tile, chunk, plan.tile, chunk)
-            place1, place2 = (_place(block, full) for block in (block1, block2))
-            target = result[*place1, *place2]
-            piece = piece[tuple(slice(size) for size in target.shape)]
-            target += piece
-            if x2 is None and not mirrored:
-                result[*place2, *place1] += piece.transpose(2, 3, 0, 1)
+
+    def rows_of(program, size, x, samples, chunk):
+        """Rows of a block: samples padded by the last one, outputs by rows of zeros."""
+        padded = np.minimum(np.arange(samples[0], samples[0] + size), samples[1] - 1)
+        cotangents = np.zeros((plan.chunk, num_outputs))
+        cotangents[np.arange(chunk[1] - chunk[0]), selected[slice(*chunk)]] = 1.0
+        values, block = program(theta, held, jnp.asarray(x[padded]), jnp.asarray(cotangents))
+        require_finite("values", np.asarray(values), samples[0])
+        return block
+
+    for chunk1 in chunks:
+        for samples1 in _ranges(len(x1), plan.tile):
+            rows1 = rows_of(plan.tile_rows, plan.tile, x1, samples1, chunk1)
+            for chunk2 in chunks if full else [chunk1]:
+                for samples2 in _ranges(len(second), plan.inner):
+                    below = (chunk2[0], samples2[0]) < (chunk1[0], samples1[0])
+                    if x2 is None and below:
+                        continue
+                    same = x2 is None and (samples1, chunk1) == (samples2, chunk2)
+                    rows2 = rows1
+                    if not (same and plan.inner == plan.tile):
+                        rows2 = rows_of(plan.inner_rows, plan.inner, second, samples2, chunk2)
+                    target = result[
+                        slice(*samples1),
+                        slice(*chunk1) if full else slice(1),
+                        slice(*samples2),
+                        slice(*chunk2) if full else slice(1),
+                    ]
+                    width = plan.chunk if full else 1
+                    piece = np.asarray(plan.contraction(rows1, rows2))
+                    piece = piece.reshape(plan.tile, width, plan.inner, width)
+                    target += piece[tuple(slice(size) for size in target.shape)]
+    if x2 is None:
+        _mirror(result, chunks if full else [(0, 1)], plan.tile)
     require_finite("derivatives", result, 0)
     if full:
         return result.transpose(0, 2, 1, 3)
     return result[:, 0, :, 0] / len(selected)
 
 
-Block = tuple[tuple[int, int], tuple[int, int]]
+def _ranges(length: int, size: int) -> list[tuple[int, int]]:
+    return [(start, min(start + size, length)) for start in range(0, length, size)]
 
 
-def _blocks(n: int, selected: range, plan: _Plan) -> list[Block]:
-    """Ranges of samples and of positions in `selected`, outputs outermost."""
-    return [
-        ((start, min(start + plan.tile, n)), (first, min(first + plan.chunk, len(selected))))
-        for first in range(0, len(selected), plan.chunk)
-        for start in range(0, n, plan.tile)
-    ]
-
-
-def _place(block: Block, full: bool) -> tuple[slice, slice]:
-    samples, outputs = block
-    return slice(*samples), slice(*outputs) if full else slice(1)
-
-
-def _rows_of_block(plan: _Plan, theta, held, x, block: Block, selected: range, num_outputs: int):
-    """Rows of a block: samples padded by the last one, outputs by zero rows."""
-    (start, stop), (first, last) = block
-    samples = np.minimum(np.arange(start, start + plan.tile), stop - 1)
-    cotangents = np.zeros((plan.chunk, num_outputs))
-    cotangents[np.arange(last - first), selected[first:last]] = 1.0
-    values, block_rows = plan.rows(theta, held, jnp.asarray(x[samples]), jnp.asarray(cotangents))
-    require_finite("values", np.asarray(values), start)
-    return block_rows
+def _mirror(result: np.ndarray, chunks: list[tuple[int, int]], tile: int) -> None:
+    """Fills the blocks that `_tiled` left out, in place: those under the block diagonal."""
+    for chunk1 in chunks:
+        for chunk2 in chunks:
+            if chunk1 < chunk2:
+                above = result[:, slice(*chunk1), :, slice(*chunk2)]
+                result[:, slice(*chunk2), :, slice(*chunk1)] = above.transpose(2, 3, 0, 1)
+        inside = result[:, slice(*chunk1), :, slice(*chunk1)]
+        for start, stop in _ranges(len(result), tile):
+            inside[start:stop, :, :start] = inside[:start, :, start:stop].transpose(2, 3, 0, 1)
+            square = inside[start:stop, :, start:stop]
+            matrix = square.reshape(square.shape[0] * square.shape[1], -1)
+            square[:] = (np.triu(matrix) + np.triu(matrix, 1).T).reshape(square.shape)
