@@ -101,7 +101,7 @@ def expectation(
     Source: derived.
     Accuracy: `ACCURACY` $(1 + 1/\sin\theta)$ in units of $\sqrt{E f(u)^2 \, E f(v)^2}$ for the
     activations of `ACTIVATIONS` and their derivatives at variances from 0.1 to 10 (`sphere`: at
-    k11 / d and k22 / d of that size); at $\theta = 0$ and $\pi$ themselves `ACCURACY`. With
+    k11 / d and k22 / d of that size); at $k_{12} = \pm k_{11} = \pm k_{22}$ `ACCURACY`. With
     breakpoints other than 0, 1e-9 (measured: 1e-14), on the sphere of R^3 1e-6 (3e-7).
     Raises: `InputError` when the three are no covariance, or `d` does not fit `law`.
     """
@@ -245,6 +245,7 @@ def _scales_and_angle(
     determinant = np.maximum((product - k12) * (product + k12), 0.0)
     theta = np.arctan2(np.sqrt(determinant), k12)
     theta = np.where((k11 == k22) & (k12 == k11), 0.0, theta)
+    theta = np.where((k11 == k22) & (k12 == -k11), np.pi, theta)
     return (a, b), np.where(product == 0, np.pi / 2, theta)
 
 

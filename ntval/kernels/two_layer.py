@@ -12,9 +12,11 @@ neither.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ntval import arrays
@@ -80,7 +82,7 @@ def gram(
     layers = "first" if trained_first and layers == "both" else layers
     hidden, *output = params
     w1, b1 = scales(mlp, mlp.d)
-    v, w2_squared, b2_squared = _output_layer(mlp, output)
+    root_v, w2_squared, b2_squared = _output_layer(mlp, output)
 
     def pre_activations(x: Float[Array, "n d"]) -> Float[Array, "n width"]:
         h = w1 * (x @ hidden["w"])
@@ -92,7 +94,9 @@ def gram(
     if layers in ("first", "both"):
         inputs = w1**2 * (x1 @ (x1 if x2 is None else x2).T)
         inputs = inputs + b1**2 if "b" in hidden else inputs
-        terms.append(inputs * ((sigma.derivative(h1) * v) @ sigma.derivative(h2).T))
+        # The root of v on both sides: one array is both factors when x2 is None.
+        slopes1, slopes2 = (sigma.derivative(h) * root_v for h in (h1, h2))
+        terms.append(inputs * (slopes1 @ slopes2.T))
     if layers in ("second", "both"):
         terms.append(w2_squared * (sigma.fn(h1) @ sigma.fn(h2).T) + b2_squared)
     kernel = sum(terms[1:], start=terms[0])
@@ -100,16 +104,14 @@ def gram(
 
 
 def _output_layer(mlp: Mlp, output: Params) -> tuple[Float[Array, "width"] | float, float, float]:
-    """The weights v of the first layer's kernel, and the squared factors of the second's."""
+    """A root of the v of the first layer's kernel, and the squared factors of the second's."""
     (width,) = mlp.widths
     if mlp.parametrization == "montanari_zhong":
-        return 1 / (width * mlp.d), 1 / (width * mlp.d), 0.0
+        return 1 / math.sqrt(width * mlp.d), 1 / (width * mlp.d), 0.0
     w2, b2 = scales(mlp, width)
-    return (
-        w2**2 * (output[0]["w"] ** 2).mean(axis=1),
-        w2**2,
-        b2**2 if "b" in output[0] else 0.0,
-    )
+    weights = output[0]["w"]
+    root = weights[:, 0] if mlp.outputs == 1 else jnp.sqrt((weights**2).mean(axis=1))
+    return w2 * root, w2**2, b2**2 if "b" in output[0] else 0.0
 
 
 _jitted = jax.jit(

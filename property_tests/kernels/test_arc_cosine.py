@@ -36,8 +36,8 @@ def _assert_expectation(expected, fn, k11, k22, k12, **options):
 
 def _covariance(k11, k22, correlation):
     k12 = correlation * math.sqrt(k11 * k22)
-    # A correlation of one is a coincident pair.
-    return (k11, k11, k11) if correlation == 1 else (k11, k22, k12)
+    # Correlations of one are coincident and opposite pairs: no digits are lost to their angle.
+    return (k11, k11, correlation * k11) if abs(correlation) == 1 else (k11, k22, k12)
 
 
 def _angle(k11, k22, k12):
