@@ -244,8 +244,9 @@ def _scales_and_angle(
     # (ab - k12)(ab + k12) loses less than k11 k22 - k12^2 near coincident points.
     determinant = np.maximum((product - k12) * (product + k12), 0.0)
     theta = np.arctan2(np.sqrt(determinant), k12)
-    theta = np.where((k11 == k22) & (k12 == k11), 0.0, theta)
-    theta = np.where((k11 == k22) & (k12 == -k11), np.pi, theta)
+    # Four roundings of a b from coincident or opposite: the angle is rounding, and is 0 or pi.
+    rounded = product - np.abs(k12) <= 4 * arrays.UNIT_ROUNDOFF * product
+    theta = np.where(rounded, np.where(k12 > 0, 0.0, np.pi), theta)
     return (a, b), np.where(product == 0, np.pi / 2, theta)
 
 
