@@ -253,7 +253,7 @@ def _only_flat_shape(network: Network) -> tuple[int, ...] | None:
     """The one flat input shape that fits, found among the sizes of the weights; else None."""
     try:
         leaves = jax.tree.leaves(params_shape(network, DEFAULT_SHAPE))
-    except Exception:
+    except Exception:  # whatever a user's init raises: no shape is known, and the caller says so
         leaves = []
     sizes = sorted({int(size) for leaf in leaves for size in np.shape(leaf)})
     fitting = [(size,) for size in sizes if not misfit(network, (size,))]

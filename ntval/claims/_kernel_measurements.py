@@ -66,7 +66,7 @@ def _kernels(key, regime: Regime, subject: Subject):
     yield (
         "empirical",
         jax.jit(functools.partial(subject.road(), subject.network, params)),
-        (allowance),
+        allowance,
         x1,
         x2,
     )
@@ -74,7 +74,7 @@ def _kernels(key, regime: Regime, subject: Subject):
         yield (
             "analytic",
             functools.partial(analytic.ntk, subject.network),
-            (analytic.accuracy(subject.network)),
+            analytic.accuracy(subject.network),
             x1,
             x2,
         )
