@@ -141,14 +141,15 @@ def _adapted(model: Any) -> Network:
 
 
 def _as_float64(tree: Any) -> Any:
-    return jax.tree.map(
-        lambda leaf: (
-            jnp.asarray(leaf, dtype=jnp.float64)
-            if jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.floating)
-            else leaf
-        ),
-        tree,
-    )
+    with float64():
+        return jax.tree.map(
+            lambda leaf: (
+                jnp.asarray(leaf, dtype=jnp.float64)
+                if jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.floating)
+                else leaf
+            ),
+            tree,
+        )
 
 
 def _float64_init(init_fn: Callable) -> Callable:

@@ -1,4 +1,4 @@
-"""The command line: check, list, where, doctor.
+"""The command line: check, power, calibrate, list, where, doctor.
 
 Exit status 0 nothing refuted, 1 something refuted, 2 unusable arguments or input,
 3 something inconclusive under --strict.
@@ -7,13 +7,14 @@ Exit status 0 nothing refuted, 1 something refuted, 2 unusable arguments or inpu
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ntval.errors import NtvalError
+from ntval.errors import InputError, NetworkError, NtvalError
 
 app = typer.Typer(
     add_completion=False,
@@ -23,7 +24,19 @@ app = typer.Typer(
     help="Validate neural tangent kernels: verdicts with stated error rates.",
 )
 
-_STYLES = {"SUPPORTED": "green", "REFUTED": "bold red", "INCONCLUSIVE": "yellow"}
+
+_Claims = Annotated[
+    list[str] | None, typer.Argument(help="Names, last words or papers; all without any.")
+]
+_Seed = Annotated[
+    str, typer.Option(help="Seed of all randomness: a number, or 'commit' for that of HEAD.")
+]
+_Json = Annotated[
+    Path | None, typer.Option("--json", help="Write results as JSON.", metavar="FILE")
+]
+_Workers = Annotated[int, typer.Option(help="Processes to run checks in.", min=1)]
+_Profile = Annotated[str, typer.Option(help="quick, standard or thorough.")]
+_Alpha = Annotated[float, typer.Option(help="Probability of refuting correct code.")]
 
 
 def main() -> None:
@@ -38,240 +51,204 @@ def main() -> None:
         raise SystemExit(130) from None
 
 
+def _prepare() -> None:
+    """Settings of this process, before NumPy and JAX load."""
+    from ntval import sweeps
+
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    sweeps.use_one_thread()
+    sweeps.use_compilation_cache()
+
+
 @app.command()
 def check(
-    claims: Annotated[
-        list[str] | None, typer.Argument(help="Names, last words or papers; all without any.")
-    ] = None,
-    profile: Annotated[str, typer.Option(help="quick, standard or thorough.")] = "quick",
+    claims: _Claims = None,
+    profile: _Profile = "quick",
     network: Annotated[
         str | None, typer.Option(help="Your network, MODULE:ATTR.", metavar="MODULE:ATTR")
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="'digits' or an .npz file with x.", metavar="NAME|FILE.npz")
     ] = None,
-    alpha: Annotated[float, typer.Option(help="Probability of refuting correct code.")] = 1e-6,
-    seed: Annotated[int, typer.Option(help="Seed of all randomness of the run.")] = 0,
+    alpha: _Alpha = 1e-6,
+    seed: _Seed = "0",
     strict: Annotated[bool, typer.Option("--strict", help="Fail on INCONCLUSIVE.")] = False,
-    json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write results as JSON.", metavar="FILE")
-    ] = None,
+    json_path: _Json = None,
     report_path: Annotated[
         Path | None, typer.Option("--report", help="Write an HTML page.", metavar="FILE.html")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes to run checks in.", min=1)] = 1,
+    workers: _Workers = 1,
 ) -> None:
     """Check claims, about ntval's own networks or about your network and data."""
-    from ntval import sweeps
+    _require_alpha(alpha)
+    _prepare()
 
-    _require_settings(profile, alpha)
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    sweeps.use_one_thread()
-    sweeps.use_compilation_cache()
-
-    from dataclasses import replace
-
-    from ntval import report
+    from ntval import report, suite, tables
+    from ntval.claims import CLAIMS
     from ntval.decisions import Verdict
 
-    cells, not_run = _plan(claims, profile, network, data, alpha, seed)
-    run = report.Run(alpha, seed, profile, network, data, not_run=tuple(not_run))
-    for path in (json_path, report_path):
-        if path is not None and not path.parent.is_dir():
-            _fail(f"output needs an existing directory, got {str(path)!r}; create it first.")
-    with _LiveTable(cells) as table:
-        for _, result in sweeps.run(cells, workers=workers):
-            run = replace(run, results=(*run.results, result))
+    _require_directories(json_path, report_path)
+    run = suite.planned(
+        claims, profile=profile, network=network, data=data, alpha=alpha, seed=_seed(seed)
+    )
+    with tables.LiveRun(run) as table:
+        for run in suite.states(run, workers=workers):  # noqa: B020
             if json_path is not None:
-                report.write_json(run, json_path)
-            table.update(run.results)
+                report.write_json(report.document(run), json_path)
+            table.update(run)
     if json_path is not None:
-        report.write_json(run, json_path)
+        report.write_json(report.document(run), json_path)
     if report_path is not None:
         report.write_html(run, report_path)
-    verdicts = {result.decision.verdict for result in run.results}
-    _print_summary(run, json_path, report_path)
+    tables.print_summary(run, tuple(path for path in (json_path, report_path) if path is not None))
+    if broken := run.broken_prerequisite:
+        rule, way_out = CLAIMS[broken.claim].prerequisite or ("", "")
+        summary = report.weakest(broken.results).decision.summary
+        raise NetworkError(f"network {network!r} needs {rule}, got {summary}; {way_out}.")
+    verdicts = {outcome.verdict for outcome in run.outcomes.values()}
     if Verdict.REFUTED in verdicts:
         raise typer.Exit(1)
     if strict and Verdict.INCONCLUSIVE in verdicts:
         raise typer.Exit(3)
 
 
-def _require_settings(profile: str, alpha: float) -> None:
-    from ntval.errors import unknown_name
+def _require_directories(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None and not path.parent.is_dir():
+            _fail(f"output needs an existing directory, got {str(path)!r}; create it first.")
 
-    profiles = ("quick", "standard", "thorough")
-    if profile not in profiles:
-        raise unknown_name("profile", profile, profiles)
+
+def _require_alpha(alpha: float) -> None:
     if not 0 < alpha < 1:
         _fail(f"--alpha needs a probability between 0 and 1, got {alpha}; the default is 1e-6.")
 
 
 def _fail(message: str) -> None:
-    from ntval.errors import InputError
-
     raise InputError(message)
 
 
-def _plan(names, profile, network, data, alpha, seed):
-    """The cells to run, and the claims that do not apply."""
-    from ntval import sweeps
+def _seed(text: str) -> int:
+    """A seed as a number, or that of the commit checked out here."""
+    if text == "commit":
+        try:
+            found = subprocess.run(
+                ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+            )
+        except (OSError, subprocess.CalledProcessError):
+            raise InputError(
+                "--seed commit needs a git checkout here, got none; pass a number."
+            ) from None
+        return int(found.stdout[:8], 16)
+    if not text.isdecimal() or int(text) >= 2**63:
+        _fail(f"--seed needs a whole number from 0 to 2^63 - 1 or 'commit', got {text!r}.")
+    return int(text)
+
+
+def _chosen(names: list[str] | None) -> list:
     from ntval.claims import CLAIMS
-    from ntval.claims.claim import PROFILES, find
+    from ntval.claims.claim import find
 
-    chosen = {claim.name for name in names for claim in find(name, CLAIMS)} if names else CLAIMS
-    found = sweeps.applicable(network, data, profile)
-    applicable = [item for item in found if isinstance(item, tuple) and item[0].name in chosen]
-    not_run = [item for item in found if not isinstance(item, tuple) and item.claim in chosen]
-    # The probability of a false refutation is split evenly over the cells where chance decides.
-    random = sum(claim.random for claim, _ in applicable)
-    cells = [
-        sweeps.Cell(
-            claim.name,
-            regime,
-            seed,
-            alpha / random if claim.random else 0.0,
-            PROFILES[profile],
-            profile,
-            network,
-            data,
-        )
-        for claim, regime in applicable
-    ]
-    return cells, not_run
+    words = {claim.name for name in names or () for claim in find(name, CLAIMS)}
+    return [claim for name, claim in CLAIMS.items() if not names or name in words]
 
 
-def _console():
-    """The console to print on: as wide as the terminal, 140 columns where there is none."""
-    from rich.console import Console
+@app.command()
+def power(
+    claims: _Claims = None,
+    profile: _Profile = "quick",
+    fault: Annotated[
+        list[str] | None, typer.Option(help="A planted fault; all without any.")
+    ] = None,
+    sizes: Annotated[bool, typer.Option(help="Bisect the smallest refuted sizes.")] = True,
+    alpha: _Alpha = 1e-6,
+    seed: _Seed = "0",
+    json_path: _Json = None,
+    workers: _Workers = 1,
+) -> None:
+    """Plant every fault and print which claims catch it, how small a one, and how soon."""
+    _require_alpha(alpha)
+    _require_directories(json_path)
+    _prepare()
+    from ntval import faults, report, tables
+    from ntval import power as measured
 
-    console = Console(highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(highlight=False, width=140)
-    return console
-
-
-class _LiveTable:
-    """A live table, a row a claim, over a progress bar with the time left."""
-
-    def __init__(self, cells):
-        from rich.live import Live
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self._planned = {}
-        for cell in cells:
-            self._planned[cell.claim] = self._planned.get(cell.claim, 0) + 1
-        self._console = _console()
-        self._progress = Progress(
-            TextColumn("checking"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self._console,
-        )
-        self._task = self._progress.add_task("check", total=len(cells))
-        self._results = ()
-        self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._view)
-
-    def __enter__(self):
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *error):
-        return self._live.__exit__(*error)
-
-    def update(self, results):
-        self._results = results
-        self._progress.update(self._task, completed=len(results))
-
-    def _view(self):
-        from rich.console import Group
-
-        done = sum(self._planned.values()) == len(self._results)
-        table = self._table()
-        return table if done else Group(table, self._progress)
-
-    def _table(self):
-        from rich.table import Table
-        from rich.text import Text
-
-        from ntval import report
-
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column("claim", no_wrap=True, min_width=26)
-        table.add_column("verdict", no_wrap=True, min_width=12)
-        table.add_column("regimes", justify="right", no_wrap=True, min_width=7)
-        table.add_column("seconds", justify="right", no_wrap=True, min_width=7)
-        table.add_column("evidence", no_wrap=True, overflow="ellipsis")
-        groups = report.by_claim(self._results)
-        paper = ""
-        for name, planned in self._planned.items():
-            module, _, word = name.partition(".")
-            if module != paper:
-                table.add_row(Text(module, style="bold"))
-                paper = module
-            results = groups.get(name, [])
-            if not results:
-                table.add_row(f"  {word}", Text("…", style="dim"), f"0/{planned}")
-                continue
-            verdict = report.verdict_of(results).value
-            table.add_row(
-                f"  {word}",
-                Text(verdict, style=_STYLES[verdict]),
-                f"{len(results)}/{planned}",
-                f"{sum(r.seconds for r in results):.1f}",
-                Text(report.weakest(results).decision.summary),
-            )
-        return table
-
-
-def _print_summary(run, json_path, report_path) -> None:
-    from rich.text import Text
-
-    from ntval import report
-
-    console = _console()
-    groups = report.by_claim(run.results)
-    counts = {}
-    for results in groups.values():
-        verdict = report.verdict_of(results).value
-        counts[verdict] = counts.get(verdict, 0) + 1
-    told = (
-        ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing to check"
+    chosen = _chosen(claims)
+    wanted = None if fault is None else [faults.find(name).name for name in fault]
+    settings = {"profile": profile, "alpha": alpha, "seed": _seed(seed)}
+    cells = measured.cells(chosen, wanted, **settings)
+    listed = {str(cell.fault): None for cell in cells}
+    families = measured.family_cells(chosen, **settings) if sizes and fault is None else []
+    pairs = {(cell.claim, cell.fault) for cell in cells}
+    found, smallest, allclose = [], [], {}
+    total = len(pairs) + len(families) + len(listed)
+    with tables.bar("planting faults", total) as advance:
+        for detection in measured.detections(cells, workers=workers):
+            found.append(detection)
+            advance()
+        for name, passed in measured.allclose_column(list(listed), workers=workers):
+            allclose[name] = passed
+            advance()
+        for size in measured.smallest_sizes(families, workers=workers):
+            smallest.append(size)
+            advance()
+    on, names = tables.console(), [claim.name for claim in chosen]
+    on.print(tables.power_table(found, allclose, names))
+    on.print("\n".join(f"{i:>3}  {name}" for i, name in enumerate(names, 1)), soft_wrap=True)
+    if smallest:
+        on.print(tables.smallest_table(smallest))
+    missed = [d for d in found if not d.caught]
+    uncaught = set(listed) - {d.fault for d in found if d.caught}
+    passed = sum(value is True for value in allclose.values())
+    on.print(
+        f"\n{len(found) - len(missed)} of {len(found)} pairs caught, {len(uncaught)} of "
+        f"{len(listed)} faults caught by no claim. {passed} faults pass "
+        f"allclose(rtol={measured.RTOL}, atol={measured.ATOL}) on a Monte Carlo kernel of width "
+        f"{measured.COMPARED_WIDTH} and {measured.COMPARED_DRAWS} draws.",
+        soft_wrap=True,
     )
-    console.print(
-        f"\n{told}. False alarms: at most {run.alpha:g} a run. Seed {run.seed}, "
-        f"profile {run.profile}.",
-    )
-    reasons: dict[str, list[str]] = {}
-    for item in run.not_run:
-        reasons.setdefault(item.reason, []).append(item.claim)
-    for reason, names in reasons.items():
-        text = Text(f"not run: {', '.join(names)}, because {reason}", style="dim")
-        console.print(text, soft_wrap=True)
-    for name, results in groups.items():
-        if report.verdict_of(results).value == "REFUTED":
-            result = report.weakest(results)
-            console.print(
-                Text("REFUTED", style="bold red"),
-                Text(
-                    f"{name} at {result.regime}\n  {result.decision.summary}\n"
-                    f"  replay: {report.replay(run, name)}"
-                ),
-                soft_wrap=True,
-            )
-    for path in (json_path, report_path):
-        if path is not None:
-            console.print(f"wrote {path}", soft_wrap=True)
+    if json_path is not None:
+        settings["versions"] = report.versions()
+        report.write_json(measured.document(found, smallest, allclose, settings), json_path)
+        on.print(f"wrote {json_path}", soft_wrap=True)
+    if missed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def calibrate(
+    claims: _Claims = None,
+    runs: Annotated[int, typer.Option(help="Runs a claim, each on a fresh seed.", min=1)] = 400,
+    alpha: Annotated[float, typer.Option(help="The loosened level that is tested.")] = 0.05,
+    seed: _Seed = "0",
+    json_path: _Json = None,
+    workers: _Workers = 1,
+) -> None:
+    """Test on correct code that the stated level is kept: refutations and mean e-values."""
+    _require_alpha(alpha)
+    _require_directories(json_path)
+    _prepare()
+    from ntval import calibration, report, tables
+
+    number = _seed(seed)
+    cells = calibration.cells(_chosen(claims), runs=runs, alpha=alpha, seed=number)
+    found = {}
+    with tables.bar("calibrating", len(cells)) as advance:
+        for found in calibration.calibrations(cells, workers=workers):  # noqa: B007
+            advance()
+    on = tables.console()
+    on.print(tables.calibration_table(found))
+    if json_path is not None:
+        document = {
+            "schema": calibration.SCHEMA,
+            "alpha": alpha,
+            "seed": number,
+            "versions": report.versions(),
+            "claims": [calibrated.record() for calibrated in found.values()],
+        }
+        report.write_json(document, json_path)
+        on.print(f"wrote {json_path}", soft_wrap=True)
+    if not all(calibrated.holds for calibrated in found.values()):
+        raise typer.Exit(1)
 
 
 @app.command("list")
@@ -286,16 +263,13 @@ def list_claims(
     if markdown:
         print(places.theorems_markdown(), end="")
         return
-    from rich.table import Table
-
+    from ntval import tables
     from ntval.claims import CLAIMS
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("claim", "statement", "source", "planted faults"):
-        table.add_column(column, overflow="fold")
+    table = tables.plain_table("claim", "statement", "source", "planted faults")
     for claim in CLAIMS.values():
         table.add_row(claim.name, claim.statement, claim.source, ", ".join(claim.faults))
-    _console().print(table)
+    tables.console().print(table)
 
 
 @app.command()

@@ -1,21 +1,32 @@
 """Decisions: how a measurement becomes a verdict.
 
-Each decision is a plain function that returns a `Decision`. `identity` and `bound` are
-deterministic: rounding allowances and certificates, no probability. `agreement` and `rate` rest
-on Student's t for means of independent replicates, looked at a planned number of times with the
-error split over looks and statistics: their level is asymptotic, in the number of replicates.
+| decision | of | a false refutation is excluded by |
+|---|---|---|
+| `identity` | two expressions are equal | a rounding allowance |
+| `bound` | an inequality holds | a certificate |
+| `probable_bound` | an inequality holds with probability at least 1 - delta | an e-value |
+| `agreement` | means equal values, or lie within a margin of them | an e-value |
+| `limit` | a quantity tends to a value | an e-value, in units of the theorem's remainder |
+| `rate` | an error decays like a power | an e-value, of slopes |
+
+Chance refutes correct code with probability at most alpha, whatever the distribution of the draws
+and whenever one stops (`e_values`). Every decision that rests on chance draws until it is
+decided, or says INCONCLUSIVE at its budget.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
-import scipy.stats
 from jaxtyping import Float
+from scipy.special import logsumexp
+
+from ntval import e_values
+from ntval.e_values import Allowance
 
 
 class Verdict(StrEnum):
@@ -41,8 +52,9 @@ class Decision:
 
     `kind` names the decision; `summary` is one line for people; `gap` is the largest departure
     seen and `allowed` what was allowed to it, in the statistic's own unit; `smallest_gap` is the
-    smallest departure that this many draws would have refuted; `alpha` is the probability of a
-    false refutation (0 when no chance is involved); `details` are JSON values.
+    smallest departure that these draws would have refuted with probability 1 - `miss`; `alpha` is
+    the probability of a false refutation (0 when no chance is involved); `log_e` is the log
+    evidence against the claim, infinite for a certificate; `details` are JSON values.
     """
 
     verdict: Verdict
@@ -52,6 +64,8 @@ class Decision:
     allowed: float
     smallest_gap: float
     alpha: float = 0.0
+    miss: float = 0.0
+    log_e: float = 0.0
     draws: int = 1
     details: dict = field(default_factory=dict)
 
@@ -110,6 +124,7 @@ def identity(comparisons: Sequence[Comparison], **_) -> Decision:
         gap=worst_gap,
         allowed=worst_allowance,
         smallest_gap=blind,
+        log_e=_certain(verdict),
         details={"where": place, "comparisons": [c.label for c in comparisons]},
     )
 
@@ -122,45 +137,56 @@ def _refuted_shape(label: str, left: tuple, right: tuple) -> Decision:
         gap=math.inf,
         allowed=0.0,
         smallest_gap=0.0,
+        log_e=math.inf,
         details={"where": label},
     )
 
 
+def _certain(verdict: Verdict) -> float:
+    """Log evidence of a decision without chance: all or nothing."""
+    return math.inf if verdict is Verdict.REFUTED else 0.0
+
+
 @dataclass(frozen=True)
 class Bracket:
-    """A quantity enclosed from both sides, and the bound it is claimed to respect from above."""
+    """A quantity enclosed from both sides, and the bound it is claimed to respect from above.
+
+    `trivial` is what is known without the theorem: a bound no larger says nothing.
+    """
 
     label: str
     lower: float
     upper: float
     bound: float
     scale: float
+    trivial: float = -math.inf
 
 
 def bound(brackets: Sequence[Bracket], **_) -> Decision:
     """An inequality `quantity >= bound`, decided by certificates from both sides.
 
     SUPPORTED when the certified lower end respects the bound, REFUTED when the certified upper
-    end breaks it, INCONCLUSIVE between. `details["tightness"]` is the room left, in the
-    quantity's own scale.
+    end breaks it, INCONCLUSIVE between, or when the bound is vacuous. `details["tightness"]` is
+    the room left, in the quantity's own scale.
     """
     tightest = min(brackets, key=lambda b: (b.upper - b.bound) / max(b.scale, 1e-300))
+    vacuous = any(b.bound <= b.trivial for b in brackets)
     if any(b.upper < b.bound or math.isnan(b.upper) for b in brackets):
         verdict = Verdict.REFUTED
-    elif all(b.lower >= b.bound for b in brackets):
+    elif all(b.lower >= b.bound for b in brackets) and not vacuous:
         verdict = Verdict.SUPPORTED
     else:
         verdict = Verdict.INCONCLUSIVE
-    if verdict is Verdict.REFUTED:
-        tightest = min(brackets, key=lambda b: (b.upper - b.bound) / max(b.scale, 1e-300))
     return Decision(
         verdict,
         "bound",
-        f"{tightest.label} in [{tightest.lower:.3g}, {tightest.upper:.3g}], "
+        ("VACUOUS: the bound is known without the theorem; " if vacuous else "")
+        + f"{tightest.label} in [{tightest.lower:.3g}, {tightest.upper:.3g}], "
         f"claimed >= {tightest.bound:.2g}",
         gap=max(0.0, tightest.bound - tightest.upper),
         allowed=0.0,
         smallest_gap=max(b.upper - b.lower for b in brackets),
+        log_e=_certain(verdict),
         details={
             "where": tightest.label,
             "tightness": (tightest.upper - tightest.bound) / max(tightest.scale, 1e-300),
@@ -168,84 +194,239 @@ def bound(brackets: Sequence[Bracket], **_) -> Decision:
     )
 
 
+# Draws come in looks that grow by a quarter: at most a quarter of the draws are spent in vain.
+_GROWTH = 1.25
+
+# Probability of SUPPORTED where a mean departs by as much as the resolution beyond its margin.
+MISS = 1e-3
+
+
+def _until_decided(
+    draw: Callable[[int, int], np.ndarray],
+    judge: Callable[[np.ndarray], Verdict | None],
+    first: int,
+    most: int,
+) -> tuple[np.ndarray, Verdict]:
+    """All draws and the verdict, at the first look that brings one, at the latest after `most`."""
+    values = np.empty((0, 0))
+    while True:
+        step = first * math.ceil(len(values) * (_GROWTH - 1) / first) or first
+        new = np.asarray(draw(len(values), min(step, most - len(values))), dtype=float)
+        values = np.concatenate([values, new]) if len(values) else new
+        verdict = judge(values)
+        if verdict is not None:
+            return values, verdict
+        if len(values) >= most:
+            return values, Verdict.INCONCLUSIVE
+
+
 def agreement(
     draw: Callable[[int, int], Float[np.ndarray, "draws k"]],
     *,
-    predicted: Float[np.ndarray, "k"],
-    remainder: Float[np.ndarray, "k"],
+    predicted: Float[np.ndarray, "k"] | float,
+    allowance: Allowance,
     alpha: float,
     effort: float,
-    resolution: float | Sequence[float] = 0.0,
+    miss: float = MISS,
     first: int = 64,
     most: int = 4096,
     kind: str = "agreement",
-    labels: Sequence[str] = (),
+    labels: Callable[[int, int], str] = lambda i, k: f"statistic {i}",
 ) -> Decision:
-    """Means lie within `remainder` of `predicted`, in every one of k statistics.
+    """Means lie within a remainder of what is predicted, in every one of k statistics.
 
-    `draw(start, count)` gives replicates number start, ..., start + count - 1, one a row.
-    Draws come in looks that double from `first` to `most` times `effort`. REFUTED when an
-    interval lies outside `predicted +- remainder`; SUPPORTED when every interval lies inside
-    `predicted +- (remainder + resolution)`; else it draws on, and at the budget says
-    INCONCLUSIVE. `resolution` is what the check promises to see, not a tolerance: it never keeps
-    a departure from being refuted, it only says when to stop.
+    `draw(start, count)` gives replicates number start, ..., start + count - 1, one a row, each
+    independent of those before. REFUTED when the evidence against "all means lie within
+    `allowance.remainder`" reaches 1/alpha; SUPPORTED when the evidence against "some mean departs
+    by `remainder + resolution`" reaches 1/miss; INCONCLUSIVE after `most` times `effort` draws,
+    or when the allowance is too wide to see anything. `labels(i, k)` names one.
 
-    Accuracy: level `alpha` asymptotically in the number of draws (Student's t, Bonferroni over
-    looks and statistics).
+    Accuracy: level `alpha` at every number of draws, given the allowance.
     """
-    budget = max(first, int(most * effort))
-    looks = 1 + max(0, math.ceil(math.log2(budget / first)))
-    values = np.empty((0, 0))
-    while True:
-        wanted = min(budget, 2 * len(values) if len(values) else first)
-        new = np.asarray(draw(len(values), wanted - len(values)), dtype=float)
-        values = np.concatenate([values, new]) if len(values) else new
-        draws, k = values.shape
-        target, margin, resolved = (
-            np.broadcast_to(np.asarray(a, dtype=float), (k,))
-            for a in (predicted, remainder, resolution)
-        )
-        mean = values.mean(axis=0)
-        error = values.std(axis=0, ddof=1) / math.sqrt(draws)
-        half = scipy.stats.t.isf(alpha / (2 * looks * k), draws - 1) * error
-        # A statistic without spread still carries the rounding of its mean.
-        half = half + np.finfo(float).eps * np.abs(values).max(axis=0)
-        gap = np.abs(mean - target)
-        finite = np.isfinite(values).all()
-        if not finite or (gap - half > margin).any():
-            verdict = Verdict.REFUTED
-            break
-        if (gap + half <= margin + resolved).all():
-            verdict = Verdict.SUPPORTED
-            break
-        if draws >= budget:
-            verdict = Verdict.INCONCLUSIVE
-            break
-    excess = (gap - margin) / np.maximum(half, 1e-300)
-    i = int(np.nanargmax(excess)) if np.isfinite(excess).any() else 0
-    label = labels[i] if labels else f"statistic {i}"
+
+    def sides(values: np.ndarray) -> dict[str, np.ndarray]:
+        parts = {"target": predicted, "margin": allowance.remainder, "span": allowance.span}
+        return {
+            n: np.broadcast_to(np.asarray(a, float), values.shape[1:]) for n, a in parts.items()
+        }
+
+    def clipped(values: np.ndarray) -> np.ndarray:
+        at = sides(values)
+        return np.clip(values, at["target"] - at["span"], at["target"] + at["span"])
+
+    def evidence(values: np.ndarray) -> np.ndarray:
+        return e_values.log_evidence(clipped(values), **sides(values))
+
+    def judge(values: np.ndarray) -> Verdict | None:
+        at = sides(values)
+        wider = at["margin"] + allowance.resolution
+        if not np.isfinite(values).all():
+            return Verdict.REFUTED
+        if (wider >= at["span"]).any():
+            return Verdict.INCONCLUSIVE
+        if _mean_of(evidence(values)) >= -math.log(alpha):
+            return Verdict.REFUTED
+        if e_values.log_support(clipped(values), **{**at, "margin": wider}) >= -math.log(miss):
+            return Verdict.SUPPORTED
+        return None
+
+    values, verdict = _until_decided(draw, judge, first, max(first, int(most * effort)))
+    if not np.isfinite(values).all():
+        return _not_finite(values, kind, labels, alpha)
+    each = evidence(values)
+    i = int(each.argmax())
+    log_e = _mean_of(each)
+    at = {name: float(value[i]) for name, value in sides(values).items()}
+    ends = {"low": at["target"] - at["span"], "high": at["target"] + at["span"]}
+    column, mean = clipped(values)[:, i], float(values[:, i].mean())
+    low, high = e_values.interval(column, alpha=alpha / len(each), **ends)
+    missed_low, missed_high = e_values.interval(column, alpha=min(1.0, 2 * miss), **ends)
+    low, high = min(low, mean), max(high, mean)  # what lies beyond the span counts for the mean
+    vacuous = verdict is Verdict.INCONCLUSIVE and len(values) < int(most * effort)
     return Decision(
         verdict,
         kind,
-        f"{label}: {mean[i]:.5g} ± {half[i]:.2g}, predicted {target[i]:.5g} ± {margin[i]:.2g}"
-        + ("" if finite else "; draws are not finite"),
-        gap=float(gap[i]),
-        allowed=float(margin[i]),
-        smallest_gap=float((margin + 2 * half)[i]),
+        ("VACUOUS: the allowance is wider than the draws; " if vacuous else "")
+        + f"{labels(i, len(each))}: {mean:.5g} in [{low:.5g}, {high:.5g}], "
+        f"predicted {at['target']:.5g} ± {at['margin']:.2g}, {e_values.text(log_e)}",
+        gap=abs(mean - at["target"]),
+        allowed=at["margin"],
+        smallest_gap=at["margin"] + (high - low + missed_high - missed_low) / 2,
         alpha=alpha,
-        draws=draws,
+        miss=miss,
+        log_e=log_e,
+        draws=len(values),
         details={
-            "where": label,
-            "estimate": float(mean[i]),
-            "standard_error": float(error[i]),
-            "interval": [float(mean[i] - half[i]), float(mean[i] + half[i])],
-            "predicted": float(target[i]),
-            "remainder": float(margin[i]),
-            "statistics": k,
+            "where": labels(i, len(each)),
+            "estimate": mean,
+            "standard_error": float(values[:, i].std(ddof=1) / math.sqrt(len(values))),
+            "interval": [low, high],
+            "predicted": at["target"],
+            "remainder": at["margin"],
+            "statistics": len(each),
         },
+    )
+
+
+def _mean_of(log_e: np.ndarray) -> float:
+    """Log of the mean of e-values: evidence that one of them is false, whichever."""
+    return float(np.asarray(logsumexp(log_e))) - math.log(len(log_e))
+
+
+def _not_finite(
+    values: np.ndarray, kind: str, labels: Callable[[int, int], str], alpha: float
+) -> Decision:
+    label = labels(int((~np.isfinite(values)).any(axis=0).argmax()), values.shape[1])
+    return Decision(
+        Verdict.REFUTED,
+        kind,
+        f"{label}: draws are not finite",
+        gap=math.inf,
+        allowed=0.0,
+        smallest_gap=0.0,
+        alpha=alpha,
+        log_e=math.inf,
+        draws=len(values),
+        details={"where": label},
     )
 
 
 def rate(draw: Callable, **settings) -> Decision:
     """An error decays like a power: agreement of slopes, one a block of independent draws."""
-    return agreement(draw, kind="rate", labels=("slope",), **settings)
+    return agreement(draw, kind="rate", labels=lambda i, k: "slope", **settings)
+
+
+def limit(
+    draw: Callable[[int, int], Float[np.ndarray, "draws k"]],
+    *,
+    predicted: float,
+    remainders: Sequence[float],
+    allowance: Allowance,
+    **settings,
+) -> Decision:
+    """A quantity tends to `predicted`: on a ladder of k rungs, one a column, its mean departs by
+    at most `remainders[rung]`.
+
+    Decided in units of the remainder: `allowance` is in that unit, its remainder about 1. A ladder
+    whose remainder does not at least halve says nothing of a limit, and is VACUOUS.
+    """
+    ladder = np.asarray(remainders, dtype=float)
+    decision = agreement(
+        lambda start, count: (np.asarray(draw(start, count)) - predicted) / ladder,
+        predicted=0.0,
+        allowance=allowance,
+        kind="limit",
+        labels=lambda i, k: f"rung {i}, in units of its remainder {ladder[i]:.2g}",
+        **settings,
+    )
+    if decision.verdict is Verdict.SUPPORTED and ladder[-1] > ladder[0] / 2:
+        return replace(
+            decision,
+            verdict=Verdict.INCONCLUSIVE,
+            summary=f"VACUOUS: the remainder does not halve on the ladder; {decision.summary}",
+        )
+    return decision
+
+
+def probable_bound(
+    draw: Callable[[int, int], Float[np.ndarray, "draws"]],
+    *,
+    failure: float,
+    alpha: float,
+    effort: float,
+    resolution: float,
+    vacuous: bool = False,
+    miss: float = MISS,
+    first: int = 64,
+    most: int = 1024,
+    **_,
+) -> Decision:
+    """An inequality holds with probability at least 1 - `failure`.
+
+    `draw(start, count)` gives the room left by the inequality on independent keys, negative where
+    it is broken, in the quantity's own scale. REFUTED when the evidence against "broken with
+    probability at most `failure`" reaches 1/alpha; SUPPORTED when that against "with probability
+    `failure + resolution`" reaches 1/miss. `vacuous` says that the bound is known without the
+    theorem. `details["tightness"]` is the median room.
+
+    Accuracy: level `alpha` at every number of draws.
+    """
+
+    def broken(values: np.ndarray) -> np.ndarray:
+        return np.where(values >= 0, 0.0, 1.0)  # nan counts as broken
+
+    def judge(values: np.ndarray) -> Verdict | None:
+        x = broken(values)
+        if e_values.log_capital(x, failure, 0.0) >= -math.log(alpha):
+            return Verdict.REFUTED
+        if e_values.log_capital(-x, -failure - resolution, -1.0) >= -math.log(miss):
+            return Verdict.INCONCLUSIVE if vacuous else Verdict.SUPPORTED
+        return None
+
+    values, verdict = _until_decided(draw, judge, first, max(first, int(most * effort)))
+    x = broken(values)
+    log_e = float(np.sum(e_values.log_capital(x, failure, 0.0)))
+    low, high = e_values.interval(x, low=0.0, high=1.0, alpha=alpha)
+    share = float(x.mean())
+    return Decision(
+        verdict,
+        "probable_bound",
+        ("VACUOUS: the bound is known without the theorem; " if vacuous else "")
+        + f"broken in {int(x.sum())} of {len(x)}, claimed at most {failure:.2g} "
+        f"({e_values.text(log_e)}), median room {float(np.median(values)):.2g}",
+        gap=share,
+        allowed=failure,
+        smallest_gap=high,
+        alpha=alpha,
+        miss=miss,
+        log_e=log_e,
+        draws=len(values),
+        details={
+            "where": "share of keys that break the bound",
+            "estimate": share,
+            "interval": [low, high],
+            "predicted": 0.0,
+            "remainder": failure,
+            "tightness": float(np.median(values)),
+        },
+    )

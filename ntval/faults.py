@@ -1,15 +1,15 @@
 """Planted faults by name: what each changes. A claim lists, in `faults`, those it must refute.
 
-A fault turns a claim into the claim about a broken implementation. Names say where the fault
-sits: `road_` in the cheapest road to the empirical kernel, `kernel_` in the analytic kernel,
-`apply_` in the forward pass, `weights_` and `inputs_` in what is drawn, `prediction_` in theory.
+Names say where a fault sits: `road_` in the cheapest road to the empirical kernel, `kernel_` in
+the analytic kernel, `apply_` in the forward pass, `weights_` and `inputs_` in what is drawn,
+`prediction_` in theory. Numbers are percent.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import jax
@@ -17,119 +17,39 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntval.activations import Activation, activation
-from ntval.claims.claim import Claim, Subject, roads_of
-from ntval.kernels import analytic, arc_cosine
+from ntval.errors import unknown_name
+from ntval.kernels import arc_cosine
 from ntval.networks import Mlp
+from ntval.planting import (
+    Plant,
+    in_apply,
+    in_gram,
+    in_init,
+    in_inputs,
+    in_kernel,
+    in_kernel_gram,
+    in_mlp,
+    in_params,
+    in_prediction,
+    in_road,
+    in_subject,
+    in_twin,
+)
 from ntval.theory import montanari_zhong as theory
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A planted fault: `plant(claim)` is the claim about the broken implementation."""
+    """A planted fault: `plant(claim)` is the claim about the broken implementation.
+
+    A fault of a `family` comes in every `size`, a share of what it changes.
+    """
 
     name: str
     description: str
-    plant: Callable[[Claim], Claim]
-
-
-def _in_subject(change: Callable[[Subject], Subject]) -> Callable[[Claim], Claim]:
-    def changed(subject: Subject) -> Subject:
-        return replace(change(subject), rungs=tuple(changed(rung) for rung in subject.rungs))
-
-    return lambda claim: replace(claim, subject=lambda regime: changed(claim.subject(regime)))
-
-
-def _in_road(change: Callable) -> Callable[[Claim], Claim]:
-    """Fault of the cheapest road alone: `change(road)` is the broken road."""
-
-    def planted(subject: Subject) -> Subject:
-        name = roads_of(subject.network)[0]
-        return replace(subject, roads={**subject.roads, name: change(subject.roads[name])})
-
-    return _in_subject(planted)
-
-
-def _in_gram(change: Callable) -> Callable[[Claim], Claim]:
-    """Fault of the cheapest road's result: `change(gram)` is the broken Gram matrix."""
-    return _in_road(
-        lambda road: lambda network, params, x1, x2=None: change(road(network, params, x1, x2))
-    )
-
-
-def _in_mlp(change: Callable[..., Mlp]) -> Callable[[Claim], Claim]:
-    """Fault of the cheapest road: it takes the network for `change(mlp)`."""
-    return _in_road(
-        lambda road: (
-            lambda network, params, x1, x2=None: road(
-                replace(network, mlp=change(network.mlp)), params, x1, x2
-            )
-        )
-    )
-
-
-def _in_kernel(change: Callable) -> Callable[[Claim], Claim]:
-    """Fault of the analytic kernel: `change(kernel)`, a function of (x1, x2, get)."""
-
-    def planted(subject: Subject) -> Subject:
-        network = subject.network
-        if network.kernel_fn is None:
-            return subject
-        kernel_fn = network.kernel_fn
-        broken = change(lambda x1, x2=None, get="ntk": jnp.asarray(kernel_fn(x1, x2, get)))
-        return replace(subject, network=replace(network, kernel_fn=broken))
-
-    return _in_subject(planted)
-
-
-def _in_kernel_gram(change: Callable) -> Callable[[Claim], Claim]:
-    return _in_kernel(lambda kernel: lambda x1, x2=None, get="ntk": change(kernel(x1, x2, get)))
-
-
-def _in_twin(change: Callable[..., Mlp], of: Callable = analytic.kernel_fn):
-    """Fault of the analytic kernel: it is that of the network `change(mlp)`."""
-
-    def planted(subject: Subject) -> Subject:
-        network = subject.network
-        return replace(subject, network=replace(network, kernel_fn=of(change(network.mlp))))
-
-    return _in_subject(planted)
-
-
-def _in_apply(change: Callable) -> Callable[[Claim], Claim]:
-    """Fault of the forward pass: `change(apply_fn)` is the broken one."""
-
-    def planted(subject: Subject) -> Subject:
-        # The closed forms would not see the forward pass: the broken network is not an Mlp's.
-        roads = {"jacobian": subject.roads["jacobian"], "operator": subject.roads["operator"]}
-        network = replace(subject.network, apply_fn=change(subject.network.apply_fn))
-        return replace(
-            subject,
-            network=network,
-            roads={**subject.roads, **dict.fromkeys(("two_layer", "deep_mlp"), roads["jacobian"])},
-        )
-
-    return _in_subject(planted)
-
-
-def _in_weights(change: Callable) -> Callable[[Claim], Claim]:
-    """Fault of the initialization: `change(params)` is what is drawn."""
-
-    def planted(subject: Subject) -> Subject:
-        init_fn = subject.network.init_fn
-        return replace(
-            subject,
-            network=replace(
-                subject.network,
-                init_fn=lambda key, shape: (None, change(init_fn(key, shape)[1])),
-            ),
-        )
-
-    return _in_subject(planted)
-
-
-def _in_inputs(change: Callable) -> Callable[[Claim], Claim]:
-    """Fault of the inputs: `change(inputs)`, a function of (key, n)."""
-    return _in_subject(lambda subject: replace(subject, inputs=change(subject.inputs)))
+    plant: Plant
+    family: str | None = None
+    size: float | None = None
 
 
 def _times(factor: float):
@@ -140,8 +60,69 @@ def _off_diagonal_times(factor: float):
     return lambda gram: gram * jnp.where(jnp.eye(*gram.shape, dtype=bool), 1.0, factor)
 
 
-def _as_float32(gram):
-    return gram.astype(jnp.float32).astype(jnp.float64)
+def _row_times(factor: float):
+    """The first row and column of a Gram matrix, or the first row of a block."""
+
+    def change(gram):
+        gram = gram.at[0].multiply(factor)
+        return gram.at[1:, 0].multiply(factor) if gram.shape[0] == gram.shape[1] else gram
+
+    return change
+
+
+def _entry_times(factor: float):
+    """The largest entry off the diagonal, and its mirror image in a Gram matrix."""
+
+    def change(gram):
+        square = gram.shape[0] == gram.shape[1]
+        size = jnp.abs(gram) * (1 - jnp.eye(*gram.shape)) if square else jnp.abs(gram)
+        i, j = jnp.divmod(size.argmax(), gram.shape[1])
+        gram = gram.at[i, j].multiply(factor)
+        return gram.at[j, i].multiply(factor) if square else gram
+
+    return change
+
+
+_CHANGES: dict[str, tuple[str, Callable[[float], Callable]]] = {
+    "scale": ("is {} % too large", _times),
+    "off_diagonal": ("is {} % too large off the diagonal", _off_diagonal_times),
+    "row": ("is {} % too large in one row", _row_times),
+    "entry": ("is {} % too large in one entry", _entry_times),
+}
+
+# Faults that come in every size: family -> plant of a size.
+FAMILIES: Mapping[str, Callable[[float], Plant]] = {
+    f"{place}_{kind}": lambda size, within=within, change=change: within(change(1 + size))
+    for place, within in (("kernel", in_kernel_gram), ("road", in_gram))
+    for kind, (_, change) in _CHANGES.items()
+}
+
+
+def sized(family: str, size: float) -> Fault:
+    """The fault of a family at a size, 0.03 for 3 %."""
+    place, _, kind = family.partition("_")
+    which = {"kernel": "the analytic kernel", "road": "the empirical kernel"}[place]
+    percent = f"{100 * size:.3g}"
+    return Fault(
+        f"{family}_{percent}",
+        f"{which} {_CHANGES[kind][0].format(percent)}",
+        FAMILIES[family](size),
+        family,
+        size,
+    )
+
+
+def _in_precision(dtype):
+    return lambda gram: gram.astype(dtype).astype(jnp.float64)
+
+
+def _with_jitter(gram):
+    """A millionth of the diagonal is added to it."""
+    return gram + 1e-6 * jnp.diag(jnp.diag(gram)) if gram.shape[0] == gram.shape[1] else gram
+
+
+def _swapped_rows(gram):
+    return jnp.concatenate([gram[1:2], gram[:1], gram[2:]])
 
 
 def _asymmetric(gram):
@@ -158,6 +139,14 @@ def _shifted_down(gram):
     return gram - floor * jnp.eye(len(gram))
 
 
+def _entry_exceeds_diagonal(gram):
+    """Entry [0, 1] and its mirror image become 1.5 sqrt(K_00 K_11)."""
+    if gram.shape[0] != gram.shape[1]:
+        return gram
+    value = 1.5 * jnp.sqrt(gram[0, 0] * gram[1, 1])
+    return gram.at[0, 1].set(value).at[1, 0].set(value)
+
+
 def _without_biases(params):
     return jax.tree.map(lambda leaf: leaf * 0 if jnp.ndim(leaf) == 1 else leaf, params)
 
@@ -167,6 +156,65 @@ def _derivative_is_function(mlp: Mlp) -> Mlp:
     return replace(
         mlp, activation=replace(fn, name=f"{fn.name} for its derivative", derivative=fn.fn)
     )
+
+
+def _function_is_derivative(mlp: Mlp) -> Mlp:
+    fn: Activation = activation(mlp.activation)
+    return replace(mlp, activation=replace(fn, name=f"{fn.name}' for itself", fn=fn.derivative))
+
+
+def _over_width(power: float):
+    def changed(road):
+        return lambda network, params, x1, x2=None: (
+            road(network, params, x1, x2) / network.mlp.widths[0] ** power
+        )
+
+    return changed
+
+
+def _without_layer(index: int):
+    def change(params):
+        return [
+            jax.lax.stop_gradient(layer) if i == index % len(params) else layer
+            for i, layer in enumerate(params)
+        ]
+
+    return change
+
+
+def _another_activation(name: str, other: str):
+    """Takes one activation for another, and leaves networks with neither alone."""
+    return lambda mlp: replace(mlp, activation=other) if mlp.activation == name else mlp
+
+
+def _symmetrized(init):
+    """The second half of the neurons repeats the first, with the opposite outgoing weights."""
+
+    def broken(key):
+        first, *rest = init(key)
+        half = first["w"].shape[1] // 2
+        first = {
+            name: jnp.concatenate([leaf[..., :half], leaf[..., :half]], axis=-1)
+            for name, leaf in first.items()
+        }
+        for layer in rest:
+            layer["w"] = jnp.concatenate([layer["w"][:half], -layer["w"][:half]])
+        return [first, *rest]
+
+    return broken
+
+
+def _gaussian_weights(init):
+    """Weights of law N(0, I/d) in place of the unit sphere."""
+
+    def broken(key):
+        key_norm, key_weights = jax.random.split(key)
+        (layer,) = init(key_weights)
+        d, width = layer["w"].shape
+        norms = jnp.sqrt(jax.random.chisquare(key_norm, d, (width,)) / d)
+        return [{"w": layer["w"] * norms}]
+
+    return broken
 
 
 def _without_input_factor(road):
@@ -196,99 +244,149 @@ def _gaussian_first_layer(mlp, x1, x2=None, get="ntk"):
     return jnp.asarray(entries) * (x1 @ x2.T / d)
 
 
-def _entry_exceeds_diagonal(gram):
-    """Entry [0, 1] and its mirror image become 1.5 sqrt(K_00 K_11)."""
-    if gram.shape[0] != gram.shape[1]:
-        return gram
-    value = 1.5 * jnp.sqrt(gram[0, 0] * gram[1, 1])
-    return gram.at[0, 1].set(value).at[1, 0].set(value)
-
-
-def _predict(formula: Callable) -> Callable[[Claim], Claim]:
-    """Fault of the prediction: every predicted number is `formula(activation, regime)`."""
-    return lambda claim: replace(
-        claim,
-        predict=lambda regime: np.full_like(
-            claim.predict(regime), formula(activation(regime.activation), regime)
-        ),
-    )
-
+NEIGHBORS = (("relu", "leaky_relu"), ("gelu", "silu"), ("erf", "erf_sqrt2"), ("tanh", "erf"))
 
 FAULTS: dict[str, Fault] = {
     fault.name: fault
     for fault in (
-        Fault("road_times_2", "the empirical kernel is twice too large", _in_gram(_times(2.0))),
-        Fault("road_times_103", "the empirical kernel is 3 % too large", _in_gram(_times(1.03))),
-        Fault(
-            "road_off_diagonal_3",
-            "the empirical kernel is 3 % too large off the diagonal",
-            _in_gram(_off_diagonal_times(1.03)),
+        *(
+            sized(family, size)
+            for family, sizes in (
+                ("kernel_scale", (0.01, 0.03, 0.1, 1.0)),
+                ("kernel_off_diagonal", (0.01, 0.03, 0.1, 1.0)),
+                ("kernel_row", (0.1,)),
+                ("kernel_entry", (0.15,)),
+                ("road_scale", (0.01, 0.03, 0.1, 1.0)),
+                ("road_off_diagonal", (0.01, 0.03, 0.1, 1.0)),
+                ("road_row", (0.1,)),
+                ("road_entry", (0.15,)),
+            )
+            for size in sizes
         ),
         Fault(
             "road_derivative",
             "sigma in place of sigma' in the empirical kernel",
-            _in_mlp(_derivative_is_function),
+            in_mlp(_derivative_is_function),
+        ),
+        Fault(
+            "road_function",
+            "sigma' in place of sigma in the empirical kernel",
+            in_mlp(_function_is_derivative),
         ),
         Fault(
             "road_drops_bias",
             "the empirical kernel leaves the biases out",
-            _in_mlp(lambda mlp: replace(mlp, b_std=0.0)),
-        ),
-        Fault("road_float32", "the empirical kernel passes through float32", _in_gram(_as_float32)),
-        Fault(
-            "road_asymmetric", "the empirical kernel is asymmetric by 1e-6", _in_gram(_asymmetric)
+            in_mlp(lambda mlp: replace(mlp, b_std=0.0)),
         ),
         Fault(
-            "road_permuted_rows",
-            "the empirical kernel's rows are in another order",
-            _in_gram(lambda gram: jnp.concatenate([gram[1:2], gram[:1], gram[2:]])),
+            "road_drops_layer",
+            "the empirical kernel leaves the first layer's gradient out",
+            in_params(_without_layer(0)),
         ),
         Fault(
-            "road_shifted_down",
-            "the empirical kernel's smallest eigenvalue is slightly negative",
-            _in_gram(_shifted_down),
+            "road_drops_head",
+            "the empirical kernel leaves the last layer's gradient out",
+            in_params(_without_layer(-1)),
+        ),
+        Fault(
+            "road_over_width",
+            "the empirical kernel is divided by the width once more",
+            in_road(_over_width(1)),
+        ),
+        Fault(
+            "road_over_sqrt_width",
+            "the empirical kernel is divided by the root of the width",
+            in_road(_over_width(0.5)),
+        ),
+        Fault(
+            "road_times_d",
+            "the empirical kernel lacks a factor 1/d",
+            in_road(
+                lambda road: (
+                    lambda network, params, x1, x2=None: x1.shape[1] * road(network, params, x1, x2)
+                )
+            ),
         ),
         Fault(
             "road_without_inputs",
             "the empirical kernel lacks the factor <x, x'>/d",
-            _in_road(_without_input_factor),
+            in_road(_without_input_factor),
         ),
         Fault(
-            "kernel_times_2", "the analytic kernel is twice too large", _in_kernel_gram(_times(2.0))
+            "road_float32",
+            "the empirical kernel passes through float32",
+            in_gram(_in_precision(jnp.float32)),
         ),
         Fault(
-            "kernel_times_103",
-            "the analytic kernel is 3 % too large",
-            _in_kernel_gram(_times(1.03)),
+            "road_bfloat16",
+            "the empirical kernel passes through bfloat16",
+            in_gram(_in_precision(jnp.bfloat16)),
         ),
         Fault(
-            "kernel_off_diagonal_3",
-            "the analytic kernel is 3 % too large off the diagonal",
-            _in_kernel_gram(_off_diagonal_times(1.03)),
+            "road_jitter",
+            "a millionth is added to the empirical kernel's diagonal",
+            in_gram(_with_jitter),
         ),
         Fault(
-            "kernel_off_diagonal_10",
-            "the analytic kernel is 10 % too large off the diagonal",
-            _in_kernel_gram(_off_diagonal_times(1.1)),
+            "road_asymmetric",
+            "the empirical kernel is asymmetric by 1e-6",
+            in_gram(_asymmetric),
+        ),
+        Fault(
+            "road_permuted_rows",
+            "the empirical kernel's rows are in another order",
+            in_gram(_swapped_rows),
+        ),
+        Fault(
+            "road_shifted_down",
+            "the empirical kernel's smallest eigenvalue is slightly negative",
+            in_gram(_shifted_down),
+        ),
+        Fault(
+            "kernel_derivative",
+            "sigma in place of sigma' in the analytic kernel",
+            in_twin(_derivative_is_function),
+        ),
+        Fault(
+            "kernel_function",
+            "sigma' in place of sigma in the analytic kernel",
+            in_twin(_function_is_derivative),
         ),
         Fault(
             "kernel_drops_bias",
             "the analytic kernel is that of the network without biases",
-            _in_twin(lambda mlp: replace(mlp, b_std=0.0)),
+            in_twin(lambda mlp: replace(mlp, b_std=0.0)),
         ),
         Fault(
             "kernel_drops_layer",
             "the analytic kernel is that of the network with one hidden layer less or more",
-            _in_twin(
+            in_twin(
                 lambda mlp: replace(
                     mlp, widths=mlp.widths[1:] if len(mlp.widths) > 1 else 2 * mlp.widths
                 )
             ),
         ),
         Fault(
+            "kernel_drops_head",
+            "the analytic kernel leaves the last layer's gradient out",
+            in_kernel(
+                lambda kernel: (
+                    lambda x1, x2=None, get="ntk": kernel(x1, x2, get) - kernel(x1, x2, "nngp")
+                )
+            ),
+        ),
+        *(
+            Fault(
+                f"kernel_{other}_for_{name}",
+                f"the analytic kernel of {other} in place of {name}",
+                in_twin(_another_activation(name, other)),
+            )
+            for name, other in NEIGHBORS
+        ),
+        Fault(
             "kernel_of_gaussian_weights",
             "the analytic kernel is that of Gaussian weights, not of weights on the sphere",
-            _in_subject(
+            in_subject(
                 lambda subject: replace(
                     subject,
                     network=replace(
@@ -301,32 +399,42 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "kernel_float32",
             "the analytic kernel passes through float32",
-            _in_kernel_gram(_as_float32),
+            in_kernel_gram(_in_precision(jnp.float32)),
+        ),
+        Fault(
+            "kernel_bfloat16",
+            "the analytic kernel passes through bfloat16",
+            in_kernel_gram(_in_precision(jnp.bfloat16)),
+        ),
+        Fault(
+            "kernel_jitter",
+            "a millionth is added to the analytic kernel's diagonal",
+            in_kernel_gram(_with_jitter),
         ),
         Fault(
             "kernel_asymmetric",
             "the analytic kernel is asymmetric by 1e-6",
-            _in_kernel_gram(_asymmetric),
+            in_kernel_gram(_asymmetric),
         ),
         Fault(
             "kernel_permuted_rows",
             "the analytic kernel's rows are in another order",
-            _in_kernel_gram(lambda gram: jnp.concatenate([gram[1:2], gram[:1], gram[2:]])),
+            in_kernel_gram(_swapped_rows),
         ),
         Fault(
             "kernel_shifted_down",
             "the analytic kernel's smallest eigenvalue is slightly negative",
-            _in_kernel_gram(_shifted_down),
+            in_kernel_gram(_shifted_down),
         ),
         Fault(
             "kernel_entry_exceeds_diagonal",
             "one entry of the analytic kernel is larger than its diagonal allows",
-            _in_kernel_gram(_entry_exceeds_diagonal),
+            in_kernel_gram(_entry_exceeds_diagonal),
         ),
         Fault(
             "kernel_stale_inputs",
             "the analytic kernel is computed at inputs sorted anew",
-            _in_kernel(
+            in_kernel(
                 lambda kernel: (
                     lambda x1, x2=None, get="ntk": kernel(
                         x1[jnp.argsort(x1.reshape(len(x1), -1)[:, 0])], x2, get
@@ -337,56 +445,91 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "apply_drops_bias",
             "the forward pass leaves the biases out",
-            _in_apply(lambda fn: lambda params, x: fn(_without_biases(params), x)),
+            in_apply(lambda fn: lambda params, x: fn(_without_biases(params), x)),
         ),
         Fault(
-            "apply_scale_1_over_width",
+            "apply_over_sqrt_width",
             "outputs are scaled by 1/width in place of 1/sqrt(width)",
-            _in_apply(
+            in_apply(
                 lambda fn: lambda params, x: fn(params, x) / math.sqrt(params[-1]["w"].shape[0])
             ),
         ),
         Fault(
             "apply_centers_batch",
             "the forward pass subtracts the batch's mean",
-            _in_apply(lambda fn: lambda params, x: fn(params, x) - fn(params, x).mean(axis=0)),
+            in_apply(lambda fn: lambda params, x: fn(params, x) - fn(params, x).mean(axis=0)),
         ),
         Fault(
             "apply_normalizes_batch",
             "inputs are divided by the batch's standard deviation",
-            _in_apply(lambda fn: lambda params, x: fn(params, x / (1 + x.std(axis=0)))),
+            in_apply(lambda fn: lambda params, x: fn(params, x / (1 + x.std(axis=0)))),
         ),
         Fault(
             "apply_permutes_batch",
             "outputs come in another order than inputs",
-            _in_apply(lambda fn: lambda params, x: fn(params, x)[::-1]),
+            in_apply(lambda fn: lambda params, x: fn(params, x)[::-1]),
         ),
         Fault(
             "weights_unnormalized",
             "weights are Gaussian with norm sqrt(d), not on the unit sphere",
-            _in_weights(lambda params: jax.tree.map(lambda w: w * math.sqrt(w.shape[0]), params)),
+            in_init(
+                lambda init: (
+                    lambda key: jax.tree.map(lambda w: w * math.sqrt(w.shape[0]), init(key))
+                )
+            ),
+        ),
+        Fault(
+            "weights_gaussian",
+            "weights are Gaussian with norm about 1, not on the unit sphere",
+            in_init(_gaussian_weights),
+        ),
+        Fault(
+            "weights_symmetrized",
+            "neurons come in pairs of opposite outgoing weights",
+            in_init(_symmetrized),
+        ),
+        Fault(
+            "weights_shared",
+            "every draw has the same weights",
+            in_init(lambda init: lambda key: init(jax.random.key(0))),
         ),
         Fault(
             "inputs_gaussian",
             "inputs are Gaussian, not on the sphere",
-            _in_inputs(lambda inputs: lambda key, n: jax.random.normal(key, inputs(key, n).shape)),
+            in_inputs(lambda inputs: lambda key, n: jax.random.normal(key, inputs(key, n).shape)),
         ),
         Fault(
             "inputs_on_unit_sphere",
             "inputs have norm 1, not sqrt(d)",
-            _in_inputs(
+            in_inputs(
                 lambda inputs: lambda key, n: inputs(key, n) / math.sqrt(inputs(key, n).shape[1])
             ),
         ),
         Fault(
             "prediction_limit",
             "the limit v_1 in place of the finite-d formula",
-            _predict(lambda fn, regime: theory.min_eigenvalue_limit(fn)),
+            in_prediction(lambda fn, regime: theory.min_eigenvalue_limit(fn)),
         ),
         Fault(
             "prediction_degree_shifted",
             "the tail starts one degree too late",
-            _predict(lambda fn, regime: theory.tail_energy(fn, regime.d, 2)),
+            in_prediction(lambda fn, regime: theory.tail_energy(fn, regime.d, 2)),
         ),
     )
 }
+
+
+def find(name: str) -> Fault:
+    """The fault called `name`, of the catalogue or of any size of a family.
+
+    Raises: `UnknownNameError`, naming the nearest, when there is none.
+    """
+    family, _, percent = name.rpartition("_")
+    if name not in FAULTS and family in FAMILIES:
+        try:
+            return sized(family, float(percent) / 100)
+        except ValueError:
+            pass
+    if name not in FAULTS:
+        raise unknown_name("fault", name, FAULTS)
+    return FAULTS[name]

@@ -9,32 +9,20 @@ import platform
 import shlex
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata, resources
 from pathlib import Path
 
+from ntval import e_values
 from ntval.claims import CLAIMS
-from ntval.claims.claim import Result
-from ntval.conformance import NotRun
+from ntval.claims.budget import Outcome
+from ntval.claims.claim import Result, finite
 from ntval.decisions import Verdict, worst
 from ntval.errors import InputError
+from ntval.suite import Run
 
-SCHEMA = "ntval.check/1"
+SCHEMA = "ntval.check/2"
 PACKAGES = ("ntval", "jax", "jaxlib", "neural-tangents", "numpy", "scipy")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of `ntval check`: its settings and what came of it so far."""
-
-    alpha: float
-    seed: int
-    profile: str
-    network: str | None
-    data: str | None
-    results: tuple[Result, ...] = ()
-    not_run: tuple[NotRun, ...] = ()
 
 
 def versions() -> dict[str, str]:
@@ -58,6 +46,19 @@ def document(run: Run) -> dict:
         "profile": run.profile,
         "network": run.network,
         "data": run.data,
+        "spent": run.spent,
+        "claims": [
+            {
+                "claim": name,
+                "verdict": outcome.verdict.value,
+                "share": outcome.share,
+                "log_e": finite(outcome.log_e),
+                "repetitions": len(outcome.repetitions),
+                "confirmed": outcome.confirmed,
+                "replay": replay(run, name),
+            }
+            for name, outcome in run.finished.items()
+        ],
         "results": [
             {**result.record(), "replay": replay(run, result.claim)} for result in run.results
         ],
@@ -76,31 +77,24 @@ def replay(run: Run, claim: str) -> str:
     return shlex.join(words)
 
 
-def by_claim(results: Sequence[Result]) -> dict[str, list[Result]]:
-    """Results grouped by claim, in the order of `CLAIMS`."""
-    groups: dict[str, list[Result]] = {}
-    for name in CLAIMS:
-        group = [result for result in results if result.claim == name]
-        if group:
-            groups[name] = group
-    return groups
-
-
-def verdict_of(results: Sequence[Result]) -> Verdict:
-    """The verdict over several results: the worst."""
-    return worst([result.decision.verdict for result in results])
-
-
 def weakest(results: Sequence[Result]) -> Result:
     """The result that decides: of the worst verdict, the one with the largest gap for its room."""
-    verdict = verdict_of(results)
+    verdict = worst([result.decision.verdict for result in results])
     candidates = [result for result in results if result.decision.verdict is verdict]
     return max(candidates, key=lambda r: r.decision.gap / max(r.decision.smallest_gap, 1e-300))
 
 
-def write_json(run: Run, path: Path) -> None:
-    """Write the run's JSON document, whole or not at all."""
-    _write_whole(path, json.dumps(document(run), indent=2, allow_nan=False) + "\n")
+def evidence_words(outcome: Outcome) -> str:
+    """What speaks against a claim: `e = 3.1e+09, confirmed 3/3`."""
+    times = len(outcome.repetitions)
+    confirmed = f"confirmed {outcome.confirmed}/{times} on fresh keys" if times else ""
+    evidence = "by a certificate" if outcome.certain else e_values.text(outcome.log_e)
+    return ", ".join(part for part in (evidence, confirmed) if part)
+
+
+def write_json(document: dict, path: Path) -> None:
+    """Write a JSON document, whole or not at all."""
+    _write_whole(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
 def write_html(run: Run, path: Path) -> None:
@@ -115,13 +109,18 @@ def write_html(run: Run, path: Path) -> None:
     rows = [
         {
             "claim": CLAIMS[name],
-            "verdict": verdict_of(results).value,
-            "seconds": sum(result.seconds for result in results),
-            "weakest": weakest(results),
-            "results": [(result, markupsafe.Markup(interval(result))) for result in results],
+            "outcome": outcome,
+            "verdict": outcome.verdict.value,
+            "seconds": sum(result.seconds for result in outcome.results),
+            "weakest": weakest(outcome.results),
+            "results": [
+                (result, markupsafe.Markup(interval(result)))
+                for result in (*outcome.results, *sum(outcome.repetitions, ()))
+            ],
+            "evidence": evidence_words(outcome),
             "replay": replay(run, name),
         }
-        for name, results in by_claim(run.results).items()
+        for name, outcome in run.finished.items()
     ]
     counts = {
         verdict.value: sum(row["verdict"] == verdict.value for row in rows) for verdict in Verdict

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -45,11 +46,7 @@ class Cell:
 
 def run_cell(cell: Cell):
     """The `Result` of one cell."""
-    from ntval.faults import FAULTS
-
     claim = claim_of(cell)
-    if cell.fault is not None:
-        claim = FAULTS[cell.fault].plant(claim)
     try:
         return claim.check(cell.seed, cell.regime, alpha=cell.alpha, effort=cell.effort)
     except NtvalError:
@@ -65,9 +62,11 @@ def run_cell(cell: Cell):
 
 
 def claim_of(cell: Cell):
-    """The claim that a cell is about, with the user's network and data in place."""
+    """The claim that a cell is about: with a planted fault, or the user's network and data."""
     from ntval.claims import CLAIMS
 
+    if cell.fault is not None:
+        return _planted(cell.claim, cell.fault)
     if cell.network is None and cell.data is None:
         return CLAIMS[cell.claim]
     return {
@@ -75,6 +74,15 @@ def claim_of(cell: Cell):
         for found in applicable(cell.network, cell.data, cell.profile)
         if isinstance(found, tuple)
     }[cell.claim]
+
+
+@functools.lru_cache(maxsize=4)
+def _planted(claim: str, fault: str):
+    """A claim about a broken implementation of ours; one object, one set of compiled programs."""
+    from ntval import faults
+    from ntval.claims import CLAIMS
+
+    return faults.find(fault).plant(CLAIMS[claim])
 
 
 @functools.lru_cache(maxsize=4)
@@ -89,11 +97,17 @@ def applicable(network: str | None, source: str | None, profile: str):
     )
 
 
-def run(cells: Sequence[Cell], *, workers: int = 1) -> Iterator[tuple[Cell, object]]:
-    """Pairs (cell, result) as they come: in order in this process, or from `workers` others."""
-    if workers <= 1 or len(cells) <= 1:
-        for cell in cells:
-            yield cell, run_cell(cell)
+@contextmanager
+def engine(
+    workers: int = 1, *, task: Callable | None = None
+) -> Iterator[Callable[[Sequence], Iterator]]:
+    """Function of cells that gives pairs (cell, `task(cell)`) as they come; `run_cell` by default.
+
+    In order in this process, or from `workers` spawned ones, which live as long as the context.
+    """
+    task = task or run_cell
+    if workers <= 1:
+        yield lambda cells: ((cell, task(cell)) for cell in cells)
         return
     saved = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(THREADS)
@@ -101,10 +115,14 @@ def run(cells: Sequence[Cell], *, workers: int = 1) -> Iterator[tuple[Cell, obje
         with ProcessPoolExecutor(
             workers, mp_context=get_context("spawn"), initializer=use_compilation_cache
         ) as pool:
-            futures = {pool.submit(run_cell, cell): cell for cell in cells}
-            try:
+
+            def results(cells: Sequence) -> Iterator:
+                futures = {pool.submit(task, cell): cell for cell in cells}
                 for future in as_completed(futures):
                     yield futures[future], future.result()
+
+            try:
+                yield results
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise

@@ -19,6 +19,7 @@ CLAIMS: dict[str, Claim] = {
         montanari_zhong.normalization,
         montanari_zhong.unbiased_kernel,
         montanari_zhong.min_eigenvalue,
+        montanari_zhong.concentration,
     )
 }
 

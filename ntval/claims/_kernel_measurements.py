@@ -18,7 +18,8 @@ from jax.flatten_util import ravel_pytree
 from ntval import spectra
 from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Subject, draw_params, replicates, roads_of
-from ntval.decisions import Bracket, Comparison, agreement
+from ntval.decisions import Bracket, Comparison
+from ntval.e_values import allowance
 from ntval.kernels import analytic, arc_cosine
 from ntval.networks import Mlp
 from ntval.regimes import Regime
@@ -60,13 +61,13 @@ def _fixed_draw(key, regime: Regime, subject: Subject):
 
 
 def _kernels(key, regime: Regime, subject: Subject):
-    """Each kernel that structure claims speak of: label, kernel(x1, x2=None), allowance, x1, x2."""
+    """Each kernel that structure claims speak of: label, kernel(x1, x2=None), rounding, x1, x2."""
     params, x1, x2 = _fixed_draw(key, regime, subject)
-    allowance = _contraction_allowance(subject, params, x1)
+    rounding = _contraction_allowance(subject, params, x1)
     yield (
         "empirical",
         jax.jit(functools.partial(subject.road(), subject.network, params)),
-        allowance,
+        rounding,
         x1,
         x2,
     )
@@ -83,7 +84,7 @@ def _kernels(key, regime: Regime, subject: Subject):
 def roads_agree(key, regime: Regime, subject: Subject) -> list[Comparison]:
     """Every road against the last, square and rectangular."""
     params, x1, x2 = _fixed_draw(key, regime, subject)
-    allowance = _contraction_allowance(subject, params, x1)
+    rounding = _contraction_allowance(subject, params, x1)
     names = roads_of(subject.network)
     run = {name: jax.jit(functools.partial(subject.roads[name], subject.network)) for name in names}
     square = {name: np.asarray(run[name](params, x1)) for name in names}
@@ -102,7 +103,7 @@ def roads_agree(key, regime: Regime, subject: Subject) -> list[Comparison]:
                     f"{label} by {name} against {reference}",
                     grams[name],
                     grams[reference],
-                    allowance * scale,
+                    rounding * scale,
                     scale,
                 )
             )
@@ -136,14 +137,14 @@ def jacobian_outer_product(key, regime: Regime, subject: Subject) -> list[Compar
 def symmetry(key, regime: Regime, subject: Subject) -> list[Comparison]:
     """K(x1, x2) against K(x2, x1)^T, empirical and analytic."""
     comparisons = []
-    for label, kernel, allowance, x1, x2 in _kernels(key, regime, subject):
+    for label, kernel, rounding, x1, x2 in _kernels(key, regime, subject):
         scale = _entry_scale(np.diag(kernel(x1)), np.diag(kernel(x2)))
         comparisons.append(
             Comparison(
                 f"{label} K(x1, x2) against K(x2, x1)^T",
                 np.asarray(kernel(x1, x2)),
                 np.asarray(kernel(x2, x1)).T,
-                allowance * scale,
+                rounding * scale,
                 scale,
             )
         )
@@ -154,14 +155,14 @@ def permutation_equivariance(key, regime: Regime, subject: Subject) -> list[Comp
     """Rows in another order against inputs in another order."""
     comparisons = []
     order = np.roll(np.arange(regime.n), 1)[::-1]
-    for label, kernel, allowance, x1, x2 in _kernels(key, regime, subject):
+    for label, kernel, rounding, x1, x2 in _kernels(key, regime, subject):
         scale = _entry_scale(np.diag(kernel(x1)), np.diag(kernel(x2)))[order]
         comparisons.append(
             Comparison(
                 f"{label} K(P x1, x2) against P K(x1, x2)",
                 np.asarray(kernel(x1[order], x2)),
                 np.asarray(kernel(x1, x2))[order],
-                allowance * scale,
+                rounding * scale,
                 scale,
             )
         )
@@ -171,7 +172,7 @@ def permutation_equivariance(key, regime: Regime, subject: Subject) -> list[Comp
 def positive_semidefinite(key, regime: Regime, subject: Subject) -> list[Bracket]:
     """Smallest eigenvalues enclosed, each against what rounding may have made of 0."""
     brackets = []
-    for label, kernel, allowance, x, _ in _kernels(key, regime, subject):
+    for label, kernel, rounding, x, _ in _kernels(key, regime, subject):
         gram = np.asarray(kernel(x))
         gram = (gram + gram.T) / 2  # asymmetry is another claim's business
         trace = float(np.abs(np.diag(gram)).sum())
@@ -185,7 +186,7 @@ def positive_semidefinite(key, regime: Regime, subject: Subject) -> list[Bracket
                 f"smallest eigenvalue of the {label} kernel",
                 lower=spectra.certified_min_eigenvalue(gram),
                 upper=spectra.min_eigenvalue(gram) + rounding_allowance(4 * len(gram)) * trace,
-                bound=-(allowance + certificate) * trace,
+                bound=-(rounding + certificate) * trace,
                 scale=trace,
             )
         )
@@ -233,26 +234,20 @@ def analytic_oracle(key, regime: Regime, subject: Subject) -> list[Comparison]:
     ]
 
 
-def _mean_kernel_statistics(key_inputs, regime: Regime, subject: Subject):
-    """Function of a key: entries, trace and off-diagonal mass of K_N - K, each in units of K."""
-    x = subject.inputs(key_inputs, regime.n)
-    exact = jnp.asarray(analytic.ntk(subject.network, x))
-    scale = jnp.asarray(_entry_scale(np.diag(exact)))
-    upper = np.triu_indices(regime.n)
-    off = ~np.eye(regime.n, dtype=bool)
+@functools.lru_cache(maxsize=64)
+def _kernel_gap(subject: Subject):
+    """Statistics of one draw: entries, trace and off-diagonal mass of K_N - K, in units of K."""
     road = subject.road()
 
-    def statistics(key):
+    def statistics(key, x, exact):
+        scale = jnp.sqrt(jnp.maximum(jnp.outer(jnp.diag(exact), jnp.diag(exact)), 0.0))
+        off = jnp.where(jnp.eye(len(exact), dtype=bool), 0.0, exact)
         gap = road(subject.network, draw_params(subject.network, key), x) - exact
         return jnp.concatenate(
             [
-                (gap / scale)[upper],
+                (gap / scale)[np.triu_indices(len(exact))],
                 jnp.stack(
-                    [
-                        (gap * exact).sum() / (exact**2).sum(),
-                        jnp.where(off, gap * exact, 0).sum()
-                        / (jnp.where(off, exact, 0) ** 2).sum(),
-                    ]
+                    [(gap * exact).sum() / (exact**2).sum(), (gap * off).sum() / (off**2).sum()]
                 ),
             ]
         )
@@ -263,52 +258,61 @@ def _mean_kernel_statistics(key_inputs, regime: Regime, subject: Subject):
 def mean_kernel(key, regime: Regime, subject: Subject):
     """Replicates of K_N - K at one set of inputs."""
     key_inputs, key_draws = jax.random.split(key)
-    return replicates(_mean_kernel_statistics(key_inputs, regime, subject), key_draws)
+    x = subject.inputs(key_inputs, regime.n)
+    exact = jnp.asarray(analytic.ntk(subject.network, x))
+    return replicates(_kernel_gap(subject), key_draws, x, exact)
 
 
-def single_draw_variance(key, regime: Regime, subject: Subject) -> float:
-    r"""Mean over entries of Var(K_N[i, j]) / (K_ii K_jj): the size of the finite-width bias.
+def mean_kernel_label(i: int, k: int) -> str:
+    """Name of statistic i of the k of `mean_kernel`."""
+    n = round((math.sqrt(8 * (k - 2) + 1) - 1) / 2)
+    entries = [f"K[{i}, {j}]" for i in range(n) for j in range(i, n)]
+    return [*entries, "scale of K", "scale of K off the diagonal"][i]
+
+
+def _resolution(n: int, entry: float, whole: float) -> np.ndarray:
+    return np.array([entry] * (n * (n + 1) // 2) + [whole] * 2)
+
+
+def unbiased_kernel_allowance(key, regime: Regime, subject: Subject, *, entry: float, whole: float):
+    """No remainder: E[K_N] = K exactly."""
+    return allowance(
+        mean_kernel(key, regime, subject)(0, 64), resolution=_resolution(regime.n, entry, whole)
+    )
+
+
+def mean_kernel_allowance(key, regime: Regime, subject: Subject, *, entry: float, whole: float):
+    r"""Remainder: the mean over entries of Var(K_N[i, j]) / (K_ii K_jj), the finite-width bias.
 
     K_N is a smooth function g of averages over neurons. By the delta method its bias is
     $\tfrac12 g'' s^2$ and its variance $g'^2 s^2$, both of order 1/width with s^2 the variance of
     those averages; in relative units, products of averages have |g''| <= 2 g'^2.
     """
-    key_inputs, key_draws = jax.random.split(key)
-    draws = replicates(_mean_kernel_statistics(key_inputs, regime, subject), key_draws)(0, 64)
-    entries = draws[:, : regime.n * (regime.n + 1) // 2]
-    return float(entries.var(axis=0, ddof=1).mean())
-
-
-def _mean_labels(n: int) -> tuple[str, ...]:
-    entries = [f"K[{i}, {j}]" for i in range(n) for j in range(i, n)]
-    return (*entries, "scale of K", "scale of K off the diagonal")
-
-
-def decide_mean_kernel(draw, *, resolution: tuple[float, float], **settings):
-    """Agreement, with one resolution for single entries and one for the kernel's scale."""
-    first = draw(0, 1).shape[1]
-    n = round((math.sqrt(8 * (first - 2) + 1) - 1) / 2)
-    entry, whole = resolution
-    return agreement(
-        draw,
-        resolution=[entry] * (first - 2) + [whole] * 2,
-        labels=_mean_labels(n),
-        **settings,
+    pilot = mean_kernel(key, regime, subject)(0, 64)
+    return allowance(
+        pilot,
+        remainder=_single_draw_variance(pilot, regime.n),
+        resolution=_resolution(regime.n, entry, whole),
     )
 
 
-def width_rate(key, regime: Regime, subject: Subject, block: int = 32):
-    """Slopes of log E|K_N - K|^2 over log width, one from each block of draws."""
-    key_inputs, key_draws = jax.random.split(key)
-    x = subject.inputs(key_inputs, regime.n)
-    exact = jnp.asarray(analytic.ntk(subject.network, x))
-    log_width = np.log([min(rung.network.mlp.widths) for rung in subject.rungs])
+def _single_draw_variance(pilot: np.ndarray, n: int) -> float:
+    return float(pilot[:, : n * (n + 1) // 2].var(axis=0, ddof=1).mean())
+
+
+_BLOCK = 32  # draws a slope
+
+
+@functools.lru_cache(maxsize=16)
+def _slope(rungs: tuple[Subject, ...]):
+    """Statistic of one block of draws: the slope of log E|K_N - K|^2 over log width."""
+    log_width = np.log([min(rung.network.mlp.widths) for rung in rungs])
     centered = jnp.asarray(log_width - log_width.mean())
 
-    def slope(key):
-        keys = jax.random.split(key, (len(subject.rungs), block))
+    def slope(key, x, exact):
+        keys = jax.random.split(key, (len(rungs), _BLOCK))
         errors = []
-        for rung, rung_keys in zip(subject.rungs, keys, strict=True):
+        for rung, rung_keys in zip(rungs, keys, strict=True):
             road = rung.road()
 
             def squared(key, rung=rung, road=road):
@@ -318,14 +322,28 @@ def width_rate(key, regime: Regime, subject: Subject, block: int = 32):
             errors.append(jax.vmap(squared)(rung_keys).mean())
         return (centered @ jnp.log(jnp.stack(errors)) / (centered @ centered))[None]
 
-    return replicates(slope, key_draws, chunk=16)
+    return slope
 
 
-def width_rate_remainder(key, regime: Regime, subject: Subject) -> float:
+def width_rate(key, regime: Regime, subject: Subject):
+    """Slopes of log E|K_N - K|^2 over log width, one from each block of draws."""
+    key_inputs, key_draws = jax.random.split(key)
+    x = subject.inputs(key_inputs, regime.n)
+    exact = jnp.asarray(analytic.ntk(subject.network, x))
+    return replicates(_slope(subject.rungs), key_draws, x, exact, chunk=16)
+
+
+def width_rate_allowance(key, regime: Regime, subject: Subject, *, resolution: float):
     r"""How far the slope may lie from -1: E|K_N - K|^2 = a/m + b/m^2 with |b/a| at most m times
     the relative variance v of one draw at the smallest width, so the slope is off by
     v / log(largest / smallest width) at most."""
+    key_variance, key_slopes = jax.random.split(key)
     smallest = subject.rungs[0]
-    variance = single_draw_variance(key, regime, smallest)
+    variance = _single_draw_variance(mean_kernel(key_variance, regime, smallest)(0, 64), regime.n)
     widths = [min(rung.network.mlp.widths) for rung in subject.rungs]
-    return variance / math.log(widths[-1] / widths[0])
+    return allowance(
+        width_rate(key_slopes, regime, subject)(0, 16),
+        predicted=-1.0,
+        remainder=variance / math.log(widths[-1] / widths[0]),
+        resolution=resolution,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import time
@@ -15,6 +16,7 @@ from jaxtyping import Array, Float
 from ntval import data, networks
 from ntval.arrays import float64
 from ntval.decisions import Decision, Verdict
+from ntval.e_values import Allowance
 from ntval.errors import RefutedError, unknown_name
 from ntval.kernels import deep_mlp, jacobian, operator, two_layer
 from ntval.networks import Network
@@ -47,7 +49,7 @@ def roads_of(network: Network) -> tuple[str, ...]:
     return ("two_layer", *names) if len(network.mlp.widths) == 1 else names
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object, one set of compiled programs
 class Subject:
     """What a claim examines: a network, the inputs it is examined at, and the roads to its kernel.
 
@@ -94,10 +96,11 @@ class Claim:
     """A statement that can be refuted.
 
     `regimes` maps a profile to regimes; `subject` builds what is examined in a regime;
-    `predict(regime)` is the paper's number and `remainder(key, regime, subject)` how far theory
+    `predict(regime)` is the paper's number and `allowance(key, regime, subject)` how far theory
     lets the mean depart; `measure(key, regime, subject)` gives what `decide` takes (comparisons,
     brackets, or a function that draws replicates); `faults` names the planted faults that must
-    be refuted.
+    be refuted. `weight` is the claim's part in the split of alpha, when chance decides.
+    `prerequisite`, a rule and a way out, says that a network that breaks it is unusable input.
     """
 
     name: str
@@ -109,8 +112,10 @@ class Claim:
     measure: Callable
     decide: Callable[..., Decision]
     predict: Callable[[Regime], object] = lambda regime: 0.0
-    remainder: Callable[[Array, Regime, Subject], object] = lambda key, regime, subject: 0.0
+    allowance: Callable[[Array, Regime, Subject], Allowance | None] = lambda key, regime, it: None
     faults: tuple[str, ...] = ()
+    weight: float = 1.0
+    prerequisite: tuple[str, str] | None = None
 
     @property
     def random(self) -> bool:
@@ -135,16 +140,17 @@ class Claim:
     ) -> Result:
         """The claim's verdict in one regime, on the randomness that `seed` gives it.
 
-        A claim examines something else after `dataclasses.replace(claim, subject=...)`.
+        `alpha` is the probability that this regime alone refutes a true claim. A claim examines
+        something else after `dataclasses.replace(claim, subject=...)`.
         """
         start = time.perf_counter()
         with float64():
             subject = self.subject(regime)
-            key_measure, key_remainder = jax.random.split(key_for(self.name, regime, seed))
+            key_measure, key_pilot = jax.random.split(key_for(self.name, regime, seed))
             decision = self.decide(
                 self.measure(key_measure, regime, subject),
                 predicted=self.predict(regime),
-                remainder=self.remainder(key_remainder, regime, subject),
+                allowance=self.allowance(key_pilot, regime, subject),
                 alpha=alpha,
                 effort=effort,
             )
@@ -176,6 +182,8 @@ class Result:
                 "allowed": finite(decision.allowed),
                 "smallest_gap": finite(decision.smallest_gap),
                 "alpha": decision.alpha,
+                "miss": decision.miss,
+                "log_e": finite(decision.log_e),
                 "draws": decision.draws,
                 "details": {name: finite(value) for name, value in decision.details.items()},
             },
@@ -229,24 +237,36 @@ def draw_params(network: Network, key: Array):
 
 
 def replicates(
-    statistic: Callable[[Array], Float[Array, "k"]], key: Array, *, chunk: int = 64
+    statistic: Callable[..., Float[Array, "k"]],
+    key: Array,
+    *operands: Float[Array, "..."],
+    chunk: int = 64,
 ) -> Callable[[int, int], Float[np.ndarray, "draws k"]]:
-    """Function of (start, count) that gives independent replicates of `statistic(key)`.
+    """Function of (start, count) that gives independent replicates of `statistic(key, *operands)`.
 
-    Replicate i comes from fold_in(key, i), whatever the calls before, compiled once a chunk of
-    `chunk` replicates, one after the other within a chunk: memory is that of one.
+    Replicate i comes from fold_in(key, i), whatever the calls before. A statistic is compiled once,
+    for as long as the same function is handed in: whatever differs between keys is an operand.
+    Replicates are drawn `chunk` at a time, one after the other: memory is that of one.
     """
-    run = jax.jit(
-        lambda first: jax.lax.map(
-            lambda i: statistic(jax.random.fold_in(key, i)), first + jax.numpy.arange(chunk)
-        )
-    )
+    run = _program(statistic, chunk)
 
     def draw(start: int, count: int) -> Float[np.ndarray, "draws k"]:
-        parts = [np.asarray(run(first)) for first in range(start, start + count, chunk)]
+        parts = [
+            np.asarray(run(key, first, *operands)) for first in range(start, start + count, chunk)
+        ]
         return np.concatenate(parts)[:count]
 
     return draw
+
+
+@functools.lru_cache(maxsize=64)
+def _program(statistic: Callable, chunk: int) -> Callable:
+    return jax.jit(
+        lambda key, first, *operands: jax.lax.map(
+            lambda i: statistic(jax.random.fold_in(key, i), *operands),
+            first + jax.numpy.arange(chunk),
+        )
+    )
 
 
 def find(name: str, claims: Mapping[str, Claim]) -> list[Claim]:

@@ -10,15 +10,17 @@ from dataclasses import replace
 
 from ntval.claims import _kernel_measurements as measure
 from ntval.claims.claim import Claim, Subject, mlp_subject
-from ntval.decisions import bound, identity, rate
+from ntval.decisions import agreement, bound, identity, rate
 from ntval.kernels import analytic
 from ntval.regimes import Regime
 
 
+@functools.lru_cache(maxsize=64)
 def _mlp_with_twin(regime: Regime) -> Subject:
     return mlp_subject(regime, kernel_fn=analytic.kernel_fn)
 
 
+@functools.lru_cache(maxsize=16)
 def _ladder(regime: Regime) -> Subject:
     rungs = tuple(
         _mlp_with_twin(replace(regime, widths=tuple(factor * width for width in regime.widths)))
@@ -62,11 +64,26 @@ roads_agree = Claim(
     measure=measure.roads_agree,
     decide=identity,
     faults=(
-        "road_times_2",
+        "road_scale_1",
+        "road_scale_3",
+        "road_scale_10",
+        "road_scale_100",
+        "road_off_diagonal_1",
         "road_off_diagonal_3",
+        "road_off_diagonal_10",
+        "road_off_diagonal_100",
+        "road_row_10",
+        "road_entry_15",
         "road_derivative",
+        "road_function",
         "road_drops_bias",
+        "road_drops_layer",
+        "road_drops_head",
+        "road_over_width",
+        "road_over_sqrt_width",
         "road_float32",
+        "road_bfloat16",
+        "road_jitter",
     ),
 )
 
@@ -79,7 +96,13 @@ jacobian_outer_product = Claim(
     subject=_mlp_with_twin,
     measure=measure.jacobian_outer_product,
     decide=identity,
-    faults=("road_times_2", "road_off_diagonal_3", "road_derivative", "road_float32"),
+    faults=(
+        "road_scale_1",
+        "road_off_diagonal_3",
+        "road_entry_15",
+        "road_derivative",
+        "road_float32",
+    ),
 )
 
 symmetry = Claim(
@@ -91,7 +114,15 @@ symmetry = Claim(
     subject=_mlp_with_twin,
     measure=measure.symmetry,
     decide=identity,
-    faults=("kernel_asymmetric", "road_asymmetric", "kernel_stale_inputs"),
+    faults=(
+        "kernel_asymmetric",
+        "road_asymmetric",
+        "kernel_stale_inputs",
+    ),
+    prerequisite=(
+        "a kernel_fn with K(x1, x2) = K(x2, x1)^T",
+        "correct it, or leave kernel_fn out",
+    ),
 )
 
 permutation_equivariance = Claim(
@@ -116,6 +147,10 @@ positive_semidefinite = Claim(
     measure=measure.positive_semidefinite,
     decide=bound,
     faults=("kernel_shifted_down", "road_shifted_down", "kernel_entry_exceeds_diagonal"),
+    prerequisite=(
+        "a kernel_fn whose Gram matrices are positive semi-definite",
+        "correct it, or leave kernel_fn out",
+    ),
 )
 
 batch_independence = Claim(
@@ -128,23 +163,52 @@ batch_independence = Claim(
     measure=measure.batch_independence,
     decide=identity,
     faults=("apply_centers_batch", "apply_normalizes_batch", "apply_permutes_batch"),
+    prerequisite=(
+        "outputs that do not depend on the other inputs of the batch",
+        "put BatchNorm and dropout into inference mode",
+    ),
 )
+
+_EVERY_LAYER = {
+    **_STRUCTURE,
+    "quick": (
+        *_STRUCTURE["quick"],
+        *(Regime(n=8, d=8, widths=(64,), activation=name) for name in ("relu", "gelu")),
+    ),
+}
 
 analytic_oracle = Claim(
     name="kernel_identities.analytic_oracle",
     source="Layer recursion of the infinite-width kernel; Jacot et al. (2018), recalled.",
     statement="The infinite-width kernel of neural-tangents equals our own quadrature.",
     needs=("mlp", "kernel_fn"),
-    regimes=_STRUCTURE,
+    regimes=_EVERY_LAYER,
     subject=_mlp_with_twin,
     measure=measure.analytic_oracle,
     decide=identity,
     faults=(
-        "kernel_times_103",
+        "kernel_scale_1",
+        "kernel_scale_3",
+        "kernel_scale_10",
+        "kernel_scale_100",
+        "kernel_off_diagonal_1",
         "kernel_off_diagonal_3",
+        "kernel_off_diagonal_10",
+        "kernel_off_diagonal_100",
+        "kernel_row_10",
+        "kernel_entry_15",
+        "kernel_derivative",
+        "kernel_function",
         "kernel_drops_bias",
         "kernel_drops_layer",
+        "kernel_drops_head",
         "kernel_float32",
+        "kernel_bfloat16",
+        "kernel_jitter",
+        "kernel_leaky_relu_for_relu",
+        "kernel_silu_for_gelu",
+        "kernel_erf_sqrt2_for_erf",
+        "kernel_erf_for_tanh",
     ),
 )
 
@@ -161,14 +225,23 @@ unbiased_kernel = Claim(
     },
     subject=_mlp_with_twin,
     measure=measure.mean_kernel,
-    decide=functools.partial(measure.decide_mean_kernel, resolution=(0.05, 0.01)),
+    allowance=functools.partial(measure.unbiased_kernel_allowance, entry=0.05, whole=0.01),
+    decide=functools.partial(agreement, labels=measure.mean_kernel_label),
     faults=(
-        "kernel_times_103",
+        "kernel_scale_3",
         "kernel_off_diagonal_3",
+        "kernel_row_10",
+        "kernel_entry_15",
         "kernel_drops_bias",
+        "kernel_erf_sqrt2_for_erf",
+        "kernel_leaky_relu_for_relu",
+        "road_scale_3",
+        "road_entry_15",
         "road_derivative",
         "road_drops_bias",
-        "apply_scale_1_over_width",
+        "road_drops_head",
+        "apply_over_sqrt_width",
+        "weights_shared",
     ),
 )
 
@@ -192,9 +265,19 @@ mean_kernel = Claim(
     },
     subject=_mlp_with_twin,
     measure=measure.mean_kernel,
-    remainder=measure.single_draw_variance,
-    decide=functools.partial(measure.decide_mean_kernel, resolution=(0.05, 0.02)),
-    faults=("kernel_times_103", "kernel_drops_bias", "kernel_drops_layer", "apply_drops_bias"),
+    allowance=functools.partial(measure.mean_kernel_allowance, entry=0.03, whole=0.02),
+    decide=functools.partial(agreement, labels=measure.mean_kernel_label),
+    faults=(
+        "kernel_scale_3",
+        "kernel_scale_10",
+        "kernel_entry_15",
+        "kernel_drops_bias",
+        "kernel_drops_layer",
+        "kernel_drops_head",
+        "road_scale_3",
+        "apply_drops_bias",
+        "weights_shared",
+    ),
 )
 
 width_rate = Claim(
@@ -218,7 +301,11 @@ width_rate = Claim(
     subject=_ladder,
     measure=measure.width_rate,
     predict=lambda regime: -1.0,
-    remainder=measure.width_rate_remainder,
-    decide=functools.partial(rate, resolution=0.1, first=32, most=256),
-    faults=("kernel_times_2", "kernel_drops_layer", "road_derivative"),
+    allowance=functools.partial(measure.width_rate_allowance, resolution=0.1),
+    decide=functools.partial(rate, first=32, most=256),
+    faults=(
+        "kernel_scale_100",
+        "kernel_drops_layer",
+        "road_derivative",
+    ),
 )

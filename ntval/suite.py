@@ -1,0 +1,157 @@
+"""A run of the suite: what is planned, in which order, and what came of it so far.
+
+Prerequisites of a network of yours come first: where one is refuted, the rest is not run. At the
+end every refuted claim is repeated on fresh keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ntval import sweeps
+from ntval.claims import CLAIMS
+from ntval.claims.budget import CONFIRMATIONS, Outcome, fresh_seed, regime_alpha, shares
+from ntval.claims.claim import PROFILES, Result, find
+from ntval.conformance import NotRun
+from ntval.decisions import Verdict
+from ntval.errors import unknown_name
+from ntval.sweeps import Cell
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of `ntval check`: its settings and what came of it so far."""
+
+    alpha: float
+    seed: int
+    profile: str = "quick"
+    network: str | None = None
+    data: str | None = None
+    cells: tuple[Cell, ...] = ()
+    shares: Mapping[str, float] = field(default_factory=dict)
+    not_run: tuple[NotRun, ...] = ()
+    results: tuple[Result, ...] = ()
+    repetitions: Mapping[str, tuple[tuple[Result, ...], ...]] = field(default_factory=dict)
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """Each claim's outcome so far, in the order of `CLAIMS`."""
+        planned: dict[str, int] = {}
+        for cell in self.cells:
+            planned[cell.claim] = planned.get(cell.claim, 0) + 1
+        return {
+            name: Outcome(
+                name,
+                tuple(result for result in self.results if result.claim == name),
+                planned[name],
+                self.shares[name],
+                self.repetitions.get(name, ()),
+            )
+            for name in CLAIMS
+            if name in planned
+        }
+
+    @property
+    def finished(self) -> dict[str, Outcome]:
+        """Outcomes of claims whose every regime was checked."""
+        return {n: o for n, o in self.outcomes.items() if len(o.results) == o.planned}
+
+    @property
+    def spent(self) -> float:
+        """The part of alpha that the claims checked so far may have spent."""
+        return sum(outcome.share for outcome in self.outcomes.values() if outcome.results)
+
+    @property
+    def broken_prerequisite(self) -> Outcome | None:
+        """The first refuted prerequisite of a network of the user's."""
+        if self.network is None:
+            return None
+        for name, outcome in self.outcomes.items():
+            if CLAIMS[name].prerequisite and outcome.verdict is Verdict.REFUTED:
+                return outcome
+        return None
+
+
+def planned(
+    names: Sequence[str] | None = None,
+    *,
+    profile: str = "quick",
+    network: str | None = None,
+    data: str | None = None,
+    alpha: float = 1e-6,
+    seed: int = 0,
+) -> Run:
+    """A run that has not started: its cells, the budget's shares, and what does not apply.
+
+    Raises: `UnknownNameError` for a claim or profile that does not exist.
+    """
+    if profile not in PROFILES:
+        raise unknown_name("profile", profile, PROFILES)
+    chosen = {claim.name for name in names for claim in find(name, CLAIMS)} if names else CLAIMS
+    found = sweeps.applicable(network, data, profile)
+    applicable = [item for item in found if isinstance(item, tuple) and item[0].name in chosen]
+    not_run = [item for item in found if isinstance(item, NotRun) and item.claim in chosen]
+    regimes: dict[str, list] = {}
+    for claim, regime in applicable:
+        regimes.setdefault(claim.name, []).append(regime)
+    part = shares([CLAIMS[name] for name in regimes], alpha)
+    cells = [
+        Cell(
+            name,
+            regime,
+            seed,
+            regime_alpha(part[name], len(group)),
+            PROFILES[profile],
+            profile,
+            network,
+            data,
+        )
+        for name, group in regimes.items()
+        for regime in group
+    ]
+    return Run(alpha, seed, profile, network, data, tuple(cells), part, tuple(not_run))
+
+
+def states(run: Run, *, workers: int = 1) -> Iterator[Run]:
+    """The run after every check, from the first to the last repetition."""
+    with sweeps.engine(workers) as results:
+        for stage in _stages(run):
+            if run.broken_prerequisite:
+                run = _without(run, stage)
+                yield run
+                continue
+            for _, result in results(stage):
+                run = replace(run, results=(*run.results, result))
+                yield run
+        for name, outcome in run.outcomes.items():
+            if not outcome.suspected:
+                continue
+            suspects = {result.regime for result in outcome.suspects()}
+            cells = [c for c in run.cells if c.claim == name and c.regime in suspects]
+            for repetition in range(1, CONFIRMATIONS + 1):
+                seed = fresh_seed(run.seed, repetition)
+                again = tuple(r for _, r in results([replace(cell, seed=seed) for cell in cells]))
+                done = run.repetitions.get(name, ())
+                run = replace(run, repetitions={**run.repetitions, name: (*done, again)})
+                yield run
+
+
+def _stages(run: Run) -> list[list[Cell]]:
+    """Cells in the order in which they have a meaning: each prerequisite, then all others."""
+    names = [c.claim for c in run.cells if run.network and CLAIMS[c.claim].prerequisite]
+    first = [[cell for cell in run.cells if cell.claim == name] for name in dict.fromkeys(names)]
+    return [*first, [cell for cell in run.cells if cell.claim not in names]]
+
+
+def _without(run: Run, cells: Sequence[Cell]) -> Run:
+    """The run without cells that a broken prerequisite leaves without a meaning."""
+    broken = run.broken_prerequisite
+    assert broken is not None
+    names = dict.fromkeys(cell.claim for cell in cells)
+    reason = f"{broken.claim} is refuted, and every other claim rests on it"
+    return replace(
+        run,
+        cells=tuple(cell for cell in run.cells if cell.claim not in names),
+        not_run=(*run.not_run, *(NotRun(name, reason) for name in names)),
+    )

@@ -1,0 +1,238 @@
+"""What a person reads in a terminal: live tables and closing lines, by rich."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from ntval import report
+from ntval.calibration import Calibration
+from ntval.claims.budget import CONFIRMATIONS
+from ntval.decisions import Verdict
+from ntval.faults import FAULTS
+from ntval.power import Detection, Smallest
+from ntval.suite import Run
+
+STYLES = {"SUPPORTED": "green", "REFUTED": "bold red", "INCONCLUSIVE": "yellow"}
+
+
+def console() -> Console:
+    """The console to print on: as wide as the terminal, 140 columns where there is none."""
+    found = Console(highlight=False)
+    if not found.is_terminal and "COLUMNS" not in os.environ:
+        found = Console(highlight=False, width=140)
+    return found
+
+
+def plain_table(*columns: str) -> Table:
+    """A table without lines, one column a name; a name that ends in ">" is set to the right."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(
+            column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold"
+        )
+    return table
+
+
+def verdict_text(verdict: Verdict | str) -> Text:
+    """A verdict in its color."""
+    word = str(getattr(verdict, "value", verdict))
+    return Text(word, style=STYLES.get(word, ""))
+
+
+def progress(words: str, on: Console) -> Progress:
+    """A progress bar with the time left."""
+    return Progress(
+        TextColumn(words),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=on,
+    )
+
+
+@contextmanager
+def bar(words: str, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar with the time left; the function advances it by one."""
+    with progress(words, console()) as shown:
+        task = shown.add_task(words, total=total)
+        yield lambda: shown.advance(task)
+
+
+def header(run: Run) -> str:
+    """One line before a run: what it may cost in false alarms."""
+    random = sum(share > 0 for share in run.shares.values())
+    each = max(run.shares.values(), default=0.0)
+    split = f", split over {random} claims in which chance has a part, {each:.1e} each or less"
+    return (
+        f"Budget of false alarms {run.alpha:g} a run{split if random else ''}. "
+        f"Seed {run.seed}, profile {run.profile}."
+    )
+
+
+class LiveRun:
+    """A live table, a row a claim, over a progress bar with the time left."""
+
+    def __init__(self, run: Run):
+        self._console = console()
+        self._run = run
+        self._progress = progress("checking", self._console)
+        self._task = self._progress.add_task("check", total=len(run.cells))
+        self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._view)
+
+    def __enter__(self):
+        self._console.print(header(self._run), style="dim", soft_wrap=True)
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self._live.__exit__(*error)
+
+    def update(self, run: Run) -> None:
+        """Show the run as it is now."""
+        self._run = run
+        repeated = sum(len(again) for again in run.repetitions.values())
+        suspected = [o for o in run.finished.values() if o.suspected]
+        self._progress.update(
+            self._task,
+            total=len(run.cells) + CONFIRMATIONS * len(suspected),
+            completed=len(run.results) + repeated,
+        )
+
+    def _view(self):
+        done = self._progress.tasks[0].finished
+        table = run_table(self._run)
+        return table if done else Group(table, self._progress)
+
+
+def run_table(run: Run) -> Table:
+    """Claims and verdicts of a run, as far as it is."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("claim", no_wrap=True, min_width=26)
+    table.add_column("verdict", no_wrap=True, min_width=12)
+    table.add_column("regimes", justify="right", no_wrap=True, min_width=7)
+    table.add_column("seconds", justify="right", no_wrap=True, min_width=7)
+    table.add_column("evidence", no_wrap=True, overflow="ellipsis")
+    paper = ""
+    for name, outcome in run.outcomes.items():
+        module, _, word = name.partition(".")
+        if module != paper:
+            table.add_row(Text(module, style="bold"))
+            paper = module
+        count = f"{len(outcome.results)}/{outcome.planned}"
+        if not outcome.results:
+            table.add_row(f"  {word}", Text("…", style="dim"), count)
+            continue
+        table.add_row(
+            f"  {word}",
+            verdict_text(outcome.verdict),
+            count,
+            f"{sum(r.seconds for r in outcome.results):.1f}",
+            Text(report.weakest(outcome.results).decision.summary),
+        )
+    return table
+
+
+def print_summary(run: Run, written: tuple) -> None:
+    """The closing lines of a run: counts, what was spent, what was not run, refutations."""
+    on = console()
+    counts: dict[str, int] = {}
+    for outcome in run.outcomes.values():
+        counts[outcome.verdict.value] = counts.get(outcome.verdict.value, 0) + 1
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    on.print(
+        f"\n{told or 'nothing to check'}. False alarms: at most {run.spent:.2g} of the budget "
+        f"{run.alpha:g} spent. Seed {run.seed}, profile {run.profile}.",
+        soft_wrap=True,
+    )
+    reasons: dict[str, list[str]] = {}
+    for item in run.not_run:
+        reasons.setdefault(item.reason, []).append(item.claim)
+    for reason, names in reasons.items():
+        on.print(
+            Text(f"not run: {', '.join(names)}, because {reason}", style="dim"), soft_wrap=True
+        )
+    for name, outcome in run.outcomes.items():
+        if outcome.verdict is Verdict.REFUTED or outcome.suspected:
+            result = report.weakest(outcome.results)
+            on.print(
+                verdict_text(outcome.verdict),
+                Text(
+                    f"{name} at {result.regime}\n  {result.decision.summary}\n"
+                    f"  {report.evidence_words(outcome)}\n  replay: {report.replay(run, name)}"
+                ),
+                soft_wrap=True,
+            )
+    for path in written:
+        on.print(f"wrote {path}", soft_wrap=True)
+
+
+def power_table(
+    found: Sequence[Detection], allclose: Mapping[str, bool | None], claims: Sequence[str]
+) -> Table:
+    """The detection matrix, a row a fault and a numbered column a claim."""
+    table = plain_table("planted fault")
+    for number in range(1, len(claims) + 1):
+        table.add_column(str(number), justify="center", no_wrap=True)
+    table.add_column("first caught, s", justify="right")
+    table.add_column("allclose", justify="left")
+    marks = {True: Text("●", style="green"), False: Text("○", style="bold red")}
+    rows: dict[str, dict[str, Detection]] = {}
+    for detection in found:
+        rows.setdefault(detection.fault, {})[detection.claim] = detection
+    for fault in (name for name in FAULTS if name in rows):
+        row = rows[fault]
+        seconds = [detection.seconds for detection in row.values() if detection.caught]
+        passed = allclose.get(fault)
+        table.add_row(
+            fault,
+            *(marks[row[name].caught] if name in row else "" for name in claims),
+            f"{min(seconds):.1f}" if seconds else "never",
+            "" if passed is None else Text("passes" if passed else "caught", style="dim"),
+        )
+    return table
+
+
+def smallest_table(sizes: Sequence[Smallest]) -> Table:
+    """The smallest refuted size of each family, a row a claim."""
+    table = plain_table("claim", "family of faults", "smallest refuted>", "seconds of bisection>")
+    for found in sorted(sizes, key=lambda s: (s.claim, s.family)):
+        size = "none" if math.isinf(found.size) else f"{100 * found.size:.2g} %"
+        table.add_row(found.claim, found.family, size, f"{found.seconds:.1f}")
+    return table
+
+
+def calibration_table(found: Mapping[str, Calibration]) -> Table:
+    """How often true claims were refuted, against what their level explains."""
+    table = plain_table(
+        "claim", "runs>", "refuted>", "at most>", "inconclusive>", "mean e>", "seconds>", "level"
+    )
+    for name, calibration in found.items():
+        table.add_row(
+            name,
+            str(len(calibration.results)),
+            str(calibration.refuted),
+            str(calibration.most),
+            str(calibration.inconclusive),
+            f"{calibration.mean_e:.3f}",
+            f"{sum(r.seconds for r in calibration.results):.0f}",
+            Text("holds", style="green") if calibration.holds else Text("BROKEN", style="bold red"),
+        )
+    return table
