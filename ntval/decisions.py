@@ -94,7 +94,8 @@ def identity(comparisons: Sequence[Comparison], **_) -> Decision:
     for comparison in comparisons:
         left, right = np.asarray(comparison.left), np.asarray(comparison.right)
         if left.shape != right.shape:
-            return _refuted_shape(comparison.label, left.shape, right.shape)
+            words = f"shapes {left.shape} and {right.shape} differ"
+            return _malformed("identity", comparison.label, words)
         allowance, scale = (
             np.broadcast_to(np.asarray(a, dtype=float), left.shape)
             for a in (comparison.allowance, comparison.scale)
@@ -129,15 +130,18 @@ def identity(comparisons: Sequence[Comparison], **_) -> Decision:
     )
 
 
-def _refuted_shape(label: str, left: tuple, right: tuple) -> Decision:
+def _malformed(kind: str, label: str, words: str, alpha: float = 0.0, draws: int = 1) -> Decision:
+    """REFUTED, as there is nothing to compare."""
     return Decision(
         Verdict.REFUTED,
-        "identity",
-        f"{label}: shapes {left} and {right} differ",
+        kind,
+        f"{label}: {words}",
         gap=math.inf,
         allowed=0.0,
         smallest_gap=0.0,
+        alpha=alpha,
         log_e=math.inf,
+        draws=draws,
         details={"where": label},
     )
 
@@ -272,7 +276,8 @@ def agreement(
 
     values, verdict = _until_decided(draw, judge, first, max(first, int(most * effort)))
     if not np.isfinite(values).all():
-        return _not_finite(values, kind, labels, alpha)
+        label = labels(int((~np.isfinite(values)).any(axis=0).argmax()), values.shape[1])
+        return _malformed(kind, label, "draws are not finite", alpha, len(values))
     each = evidence(values)
     i = int(each.argmax())
     log_e = _mean_of(each)
@@ -311,24 +316,6 @@ def agreement(
 def _mean_of(log_e: np.ndarray) -> float:
     """Log of the mean of e-values: evidence that one of them is false, whichever."""
     return float(np.asarray(logsumexp(log_e))) - math.log(len(log_e))
-
-
-def _not_finite(
-    values: np.ndarray, kind: str, labels: Callable[[int, int], str], alpha: float
-) -> Decision:
-    label = labels(int((~np.isfinite(values)).any(axis=0).argmax()), values.shape[1])
-    return Decision(
-        Verdict.REFUTED,
-        kind,
-        f"{label}: draws are not finite",
-        gap=math.inf,
-        allowed=0.0,
-        smallest_gap=0.0,
-        alpha=alpha,
-        log_e=math.inf,
-        draws=len(values),
-        details={"where": label},
-    )
 
 
 def rate(draw: Callable, **settings) -> Decision:

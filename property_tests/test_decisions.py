@@ -1,10 +1,13 @@
 """Decisions on synthetic measurements with known truth."""
 
+import math
+
 import numpy as np
 import pytest
 
-from ntval import decisions
+from ntval import decisions, e_values
 from ntval.decisions import Bracket, Comparison, Verdict
+from ntval.e_values import Allowance
 
 
 def comparison(left, right, allowance, scale=1.0):
@@ -19,8 +22,9 @@ def normal_stream(mean, spread, seed=0):
     return draw
 
 
-def agreement(draw, **changes):
-    settings = {"predicted": 0.0, "remainder": 0.0, "alpha": 1e-6, "effort": 1.0}
+def agreement(draw, *, remainder=0.0, resolution=0.0, span=8.0, **changes):
+    allowance = Allowance(np.asarray(remainder), np.asarray(span), np.asarray(resolution))
+    settings = {"predicted": 0.0, "allowance": allowance, "alpha": 1e-6, "effort": 1.0}
     return decisions.agreement(draw, **{**settings, **changes})
 
 
@@ -69,21 +73,35 @@ def test_bound_follows_its_certificates(lower, upper, verdict):
     assert decisions.bound([Bracket("x", lower, upper, 0.0, 1.0)]).verdict is verdict
 
 
+def test_bound_that_is_known_without_the_theorem_is_vacuous():
+    decision = decisions.bound([Bracket("x", 0.1, 0.2, -1.0, 1.0, trivial=0.0)])
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "VACUOUS" in decision.summary
+
+
+def test_a_certificate_is_worth_infinite_evidence():
+    assert decisions.bound([Bracket("x", -0.2, -0.1, 0.0, 1.0)]).log_e == math.inf
+    assert decisions.bound([Bracket("x", 0.1, 0.2, 0.0, 1.0)]).log_e == 0.0
+
+
 def test_agreement_supports_a_true_mean():
     decision = agreement(normal_stream([0.0, 0.0], 1.0), resolution=0.5)
     assert decision.verdict is Verdict.SUPPORTED
+    assert decision.log_e < math.log(20)
 
 
 def test_agreement_refutes_a_mean_that_is_off_in_one_statistic():
     decision = agreement(normal_stream([0.0, 0.5], 1.0), resolution=0.1)
     assert decision.verdict is Verdict.REFUTED
     assert decision.details["where"] == "statistic 1"
+    assert decision.log_e >= math.log(1e6)
 
 
 def test_agreement_is_inconclusive_at_the_budget():
     decision = agreement(normal_stream([0.0], 1.0), resolution=0.01, most=256)
     assert decision.verdict is Verdict.INCONCLUSIVE
     assert decision.draws == 256
+    assert "VACUOUS" not in decision.summary
 
 
 def test_agreement_stops_early_for_gross_faults():
@@ -92,43 +110,159 @@ def test_agreement_stops_early_for_gross_faults():
 
 def test_agreement_allows_the_remainder():
     draw = normal_stream([0.1], 0.01)
-    assert agreement(draw, remainder=0.2).verdict is Verdict.SUPPORTED
-    assert agreement(draw, remainder=0.05).verdict is Verdict.REFUTED
+    assert agreement(draw, remainder=0.2, span=0.6).verdict is Verdict.SUPPORTED
+    assert agreement(draw, remainder=0.05, span=0.6).verdict is Verdict.REFUTED
 
 
-def test_agreement_never_supports_an_interval_wider_than_the_resolution():
-    decision = agreement(normal_stream([0.0], 1.0), resolution=0.3)
-    low, high = decision.details["interval"]
-    assert max(-low, high) <= 0.3
+def test_agreement_with_an_allowance_wider_than_its_draws_is_vacuous():
+    decision = agreement(normal_stream([0.0], 1.0), remainder=9.0)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "VACUOUS" in decision.summary
+
+
+def test_agreement_counts_draws_beyond_the_span_as_if_they_lay_there():
+    # A mean of 100 from one wild draw in a thousand is not evidence about the others.
+    def draw(start, count):
+        values = np.zeros((count, 1))
+        values[0] = 1e5
+        return values
+
+    decision = agreement(draw, resolution=1.0, most=128)
+    assert decision.verdict is not Verdict.REFUTED
 
 
 def test_agreement_refutes_draws_that_are_not_finite():
     decision = agreement(lambda start, count: np.full((count, 1), np.nan))
     assert decision.verdict is Verdict.REFUTED
+    assert decision.log_e == math.inf
 
 
 def test_agreement_of_a_constant_statistic_allows_its_rounding():
-    decision = agreement(lambda start, count: np.full((count, 1), 0.1 + 0.2), predicted=0.3)
+    pilot = np.full((64, 1), 0.1 + 0.2)
+    decision = decisions.agreement(
+        lambda start, count: np.full((count, 1), 0.1 + 0.2),
+        predicted=0.3,
+        allowance=e_values.allowance(pilot, predicted=0.3),
+        alpha=0.05,
+        effort=1.0,
+    )
     assert decision.verdict is not Verdict.REFUTED
+
+
+@pytest.mark.parametrize("size", [0.05, 0.2])
+def test_the_smallest_gap_that_is_stated_is_refuted_when_it_is_there(size):
+    seen = agreement(normal_stream([0.0], 1.0), resolution=size)
+    at = seen.smallest_gap
+    missed = sum(
+        agreement(
+            normal_stream([at], 1.0, seed), resolution=size, first=seen.draws, most=seen.draws
+        ).verdict
+        is not Verdict.REFUTED
+        for seed in range(1, 41)
+    )
+    assert missed <= 1  # stated: 1 in 1,000
 
 
 def test_agreement_refutes_true_means_no_more_often_than_alpha():
     # 400 runs at 0.05: above 44 refutations the level is wrong, at one chance in a million.
     refuted = sum(
-        agreement(normal_stream([0.0], 1.0, seed), alpha=0.05, resolution=0.2).verdict
+        agreement(normal_stream([0.0], 1.0, seed), alpha=0.05, resolution=0.4).verdict
         is Verdict.REFUTED
         for seed in range(400)
     )
     assert refuted <= 44
 
 
-def test_rate_is_an_agreement_of_slopes():
-    assert (
-        decisions.rate(
-            normal_stream([-1.0], 0.01), predicted=-1.0, remainder=0.05, alpha=1e-6, effort=1.0
+def test_agreement_supports_means_that_depart_by_its_resolution_no_more_often_than_stated():
+    supported = sum(
+        agreement(
+            normal_stream([0.2], 1.0, seed), resolution=0.2, miss=0.05, most=512, alpha=1e-12
         ).verdict
         is Verdict.SUPPORTED
+        for seed in range(200)
     )
+    assert supported <= 27  # binomial, 200 runs at 0.05, one chance in a million
+
+
+def test_rate_is_an_agreement_of_slopes():
+    decision = decisions.rate(
+        normal_stream([-1.0], 0.01),
+        predicted=-1.0,
+        allowance=Allowance(0.05, 0.5, 0.05),
+        alpha=1e-6,
+        effort=1.0,
+    )
+    assert decision.verdict is Verdict.SUPPORTED
+    assert decision.details["where"] == "slope"
+
+
+def limit(values, remainders, spread=0.01):
+    return decisions.limit(
+        normal_stream(values, spread),
+        predicted=1.0,
+        remainders=remainders,
+        allowance=Allowance(1.0, 6.0, 0.5),
+        alpha=1e-6,
+        effort=1.0,
+    )
+
+
+def test_limit_supports_a_gap_within_a_remainder_that_shrinks():
+    assert limit([1.2, 1.1, 1.05], [0.4, 0.2, 0.1]).verdict is Verdict.SUPPORTED
+
+
+def test_limit_refutes_a_gap_that_stays():
+    decision = limit([1.2, 1.2, 1.2], [0.4, 0.2, 0.1])
+    assert decision.verdict is Verdict.REFUTED
+    assert "rung 2" in decision.summary
+
+
+def test_limit_on_a_ladder_that_leads_nowhere_is_vacuous():
+    decision = limit([1.1, 1.1], [0.4, 0.3])
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "VACUOUS" in decision.summary
+
+
+def room(broken, seed=0):
+    def draw(start, count):
+        generator = np.random.default_rng([seed, start])
+        return np.where(generator.random(count) < broken, -1.0, 1.0)
+
+    return draw
+
+
+def probable_bound(draw, **changes):
+    settings = {"failure": 0.01, "alpha": 1e-6, "effort": 1.0, "resolution": 0.1}
+    return decisions.probable_bound(draw, **{**settings, **changes})
+
+
+def test_probable_bound_is_supported_where_it_holds():
+    decision = probable_bound(room(0.0))
+    assert decision.verdict is Verdict.SUPPORTED
+    assert decision.details["tightness"] == 1.0
+
+
+def test_probable_bound_is_refuted_where_it_is_broken_too_often():
+    assert probable_bound(room(0.3)).verdict is Verdict.REFUTED
+
+
+def test_probable_bound_never_passes_a_vacuous_bound():
+    decision = probable_bound(room(0.0), vacuous=True)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "VACUOUS" in decision.summary
+
+
+def test_probable_bound_counts_what_is_not_a_number_as_broken():
+    assert probable_bound(lambda start, count: np.full(count, np.nan)).verdict is Verdict.REFUTED
+
+
+def test_probable_bound_refutes_true_bounds_no_more_often_than_alpha():
+    refuted = sum(
+        probable_bound(room(0.05, seed), failure=0.05, alpha=0.05, most=256).verdict
+        is Verdict.REFUTED
+        for seed in range(400)
+    )
+    assert refuted <= 44
 
 
 def test_the_worst_verdict_decides():

@@ -223,6 +223,11 @@ unbiased_kernel = Claim(
         "standard": _one_hidden("erf", "relu", "gelu", "tanh"),
         "thorough": _one_hidden("erf", "relu", "gelu", "tanh", "silu", "sin", "cos", "softplus"),
     },
+    space=tuple(
+        Regime(n=4, d=d, widths=(1024,), activation=name)
+        for d in (3, 8, 20)
+        for name in ("erf", "relu", "leaky_relu", "gelu", "tanh", "silu", "sin", "softplus")
+    ),
     subject=_mlp_with_twin,
     measure=measure.mean_kernel,
     allowance=functools.partial(measure.unbiased_kernel_allowance, entry=0.05, whole=0.01),
@@ -301,7 +306,7 @@ width_rate = Claim(
     subject=_ladder,
     measure=measure.width_rate,
     predict=lambda regime: -1.0,
-    allowance=functools.partial(measure.width_rate_allowance, resolution=0.1),
+    allowance=functools.partial(measure.width_rate_allowance, resolution=0.15),
     decide=functools.partial(rate, first=32, most=256),
     faults=(
         "kernel_scale_100",

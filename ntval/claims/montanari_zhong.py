@@ -157,6 +157,11 @@ normalization = Claim(
             for name in ("tanh", "erf", "gelu", "silu", "relu")
         ),
     },
+    space=tuple(
+        Regime(n=16, d=d, widths=(256,), activation=name)
+        for d in (8, 20, 60)
+        for name in ("tanh", "erf", "gelu", "silu", "relu", "softplus")
+    ),
     subject=_two_layer,
     measure=_measure_normalization,
     predict=_predict_normalization,
@@ -192,6 +197,11 @@ unbiased_kernel = Claim(
             for name in ("tanh", "erf", "gelu", "relu")
         ),
     },
+    space=tuple(
+        Regime(n=4, d=d, widths=(1024,), activation=name)
+        for d in (3, 8, 20)
+        for name in ("tanh", "erf", "relu", "gelu")
+    ),
     subject=_two_layer,
     measure=_measure_unbiased_kernel,
     allowance=_sampled(_measure_unbiased_kernel, pilot=64, resolution=0.02),

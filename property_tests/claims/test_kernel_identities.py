@@ -57,6 +57,10 @@ def test_unbiased_kernel_of_one_hidden_layer(supported, regime):
     supported(claims.unbiased_kernel, regime)
 
 
+def test_unbiased_kernel_over_regimes(holds):
+    holds(claims.unbiased_kernel)
+
+
 @pytest.mark.parametrize("regime", claims.mean_kernel.regimes["quick"], ids=str)
 def test_mean_kernel_of_deep_networks(supported, regime):
     supported(claims.mean_kernel, regime)

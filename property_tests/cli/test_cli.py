@@ -77,7 +77,7 @@ def test_check_prints_a_table_and_writes_json_and_a_page(tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     assert "SUPPORTED" in result.stdout
     document = json.loads((tmp_path / "a.json").read_text())
-    assert document["schema"] == "ntval.check/1"
+    assert document["schema"] == "ntval.check/2"
     assert {"versions", "alpha", "seed", "results"} <= set(document)
     assert len(document["results"]) == 4
     for record in document["results"]:
@@ -129,20 +129,63 @@ def test_network_is_checked_at_the_data_given(here):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize(
-    ("network", "claim"),
-    [
-        ("stax_kernel_3_percent", "mean_kernel"),
-        ("stax_no_bias", "mean_kernel"),
-        ("stax_kernel_asymmetric", "symmetry"),
-        ("stax_kernel_indefinite", "positive_semidefinite"),
-        ("flax_batch_norm", "batch_independence"),
-    ],
-)
-def test_broken_network_is_refuted_by_name(here, network, claim):
+@pytest.mark.parametrize("network", ["stax_kernel_3_percent", "stax_no_bias"])
+def test_broken_network_is_refuted_by_name_and_confirmed(here, network):
     result = here("check", "--network", f"user_networks:{network}")
     assert result.returncode == 1, result.stdout + result.stderr
+    assert "REFUTED kernel_identities.mean_kernel" in result.stdout
+    assert "confirmed 3/3 on fresh keys" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("network", "claim", "words"),
+    [
+        ("stax_kernel_asymmetric", "symmetry", "K(x1, x2) = K(x2, x1)^T"),
+        ("stax_kernel_indefinite", "positive_semidefinite", "positive semi-definite"),
+        ("flax_batch_norm", "batch_independence", "inference mode"),
+    ],
+)
+def test_unusable_network_is_refuted_by_name_and_ends_in_status_2(here, network, claim, words):
+    result = here("check", "--network", f"user_networks:{network}")
     assert f"REFUTED kernel_identities.{claim}" in result.stdout
+    assert f"because kernel_identities.{claim} is refuted" in result.stdout
+    assert refused(result, f"network 'user_networks:{network}' needs", words)
+
+
+def test_header_and_summary_say_what_the_budget_is_and_what_was_spent(here):
+    result = here("check", "montanari_zhong.normalization", "--alpha", "1e-4", "--seed", "7")
+    assert "Budget of false alarms 0.0001 a run, split over 1 claims" in result.stdout
+    assert "at most 0.0001 of the budget 0.0001 spent. Seed 7" in result.stdout
+
+
+def test_power_prints_what_is_caught(here, tmp_path):
+    result = here(
+        "power", "symmetry", "--fault", "kernel_asymmetric", "--json", tmp_path / "a.json"
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 of 1 pairs caught, 0 of 1 faults caught by no claim" in result.stdout
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document["schema"] == "ntval.power/1"
+    assert document["detections"][0]["verdict"] == "REFUTED"
+    assert document["passes_allclose"] == {"kernel_asymmetric": True}
+
+
+def test_calibrate_prints_whether_the_level_holds(here, tmp_path):
+    words = ("calibrate", "normalization", "--runs", 20, "--json", tmp_path / "a.json")
+    result = here(*words)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "holds" in result.stdout
+    (claim,) = json.loads((tmp_path / "a.json").read_text())["claims"]
+    assert claim["runs"] == 20
+    assert claim["holds"]
+
+
+def test_seed_of_the_commit_is_that_of_head(here):
+    result = here("check", FAST, "--seed", "commit")
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=HERE
+    ).stdout
+    assert f"Seed {int(head[:8], 16)}" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -151,6 +194,7 @@ def test_broken_network_is_refuted_by_name(here, network, claim):
         (["no_such_claim"], ["'no_such_claim'", "known:"]),
         (["min_eigenvalu"], ["did you mean 'montanari_zhong.min_eigenvalue'"]),
         (["--profile", "quik"], ["did you mean 'quick'"]),
+        (["--seed", "-1"], ["--seed needs a whole number", "'-1'"]),
         (["--alpha", "2"], ["--alpha needs a probability", "got 2.0"]),
         (["--data", "nowhere.npz"], ["existing file"]),
         (["--data", "digitz"], ["needs 'digits' or the path"]),
