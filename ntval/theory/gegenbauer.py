@@ -16,19 +16,18 @@ from math import comb
 
 import numpy as np
 from jaxtyping import Float
-from numpy.polynomial.legendre import leggauss
-from scipy.special import gammaln
 
 from ntval.errors import InputError
+from ntval.theory.quadrature import panels
 
-_NODES = 300  # per smooth panel
 _RANGE = 14.0  # standard deviations kept: what is cut off has weight below exp(-97)
 
 
 def dimension(d: int, k: int) -> int:
     """Dimension B(d, k) of the spherical harmonics of degree `k` in `d` dimensions.
 
-    Source: spec montanari_zhong, section 1 (derived and checked).
+    Source: spec montanari_zhong, section 1 (derived and checked). Accuracy: exact.
+    Raises: `InputError` unless d >= 2 and k >= 0.
     """
     if d < 2 or k < 0:
         raise InputError(f"dimension needs d >= 2 and k >= 0, got d={d}, k={k}.")
@@ -43,6 +42,7 @@ def polynomials(d: int, degree: int, t: Float[np.ndarray, "*m"]) -> Float[np.nda
     $$(k + d - 2) P_{k+1} = (2k + d - 2) t P_k - k P_{k-1}$$
 
     Source: spec montanari_zhong, section 1 (derived and checked).
+    Accuracy: 1e-14 absolute for |t| <= 1, degrees to 12.
     """
     values = [np.ones_like(t), np.asarray(t)]
     for k in range(1, degree):
@@ -56,10 +56,12 @@ def sphere_quadrature(
     r"""Nodes t and weights for one coordinate of a uniform point of the unit sphere in R^d.
 
     With $t = \sin\varphi$ the density is $\propto \cos^{d-2}\varphi$, smooth for every d >= 2;
-    panels end where $\sqrt d\, t$ is one of `breakpoints`.
+    panels end where $\sqrt d\, t$ is one of `breakpoints`. The weights are scaled to add up to 1:
+    a quotient of gamma functions would lose digits as d grows.
 
-    Accuracy: 1e-14 relative for integrands smooth between breakpoints.
     Source: derived.
+    Accuracy: 1e-14 relative for integrands smooth between breakpoints.
+    Raises: `InputError` unless d >= 2.
     """
     if d < 2:
         raise InputError(f"sphere_quadrature needs d >= 2, got d={d}.")
@@ -67,13 +69,11 @@ def sphere_quadrature(
     inner = sorted(
         {float(b / np.sqrt(d)) for b in breakpoints if abs(b) < np.sqrt(d) * np.sin(end)}
     )
-    edges = np.array([-end, *np.arcsin(inner), end])
-    x, w = leggauss(_NODES)
-    half = np.diff(edges)[:, None] / 2
-    phi = (edges[:-1, None] + half * (x + 1)).ravel()
-    log_norm = gammaln(d / 2) - gammaln((d - 1) / 2) - np.log(np.pi) / 2
-    weights = (half * w).ravel() * np.exp(log_norm + (d - 2) * np.log(np.cos(phi)))
-    return np.sin(phi), weights
+    phi, lengths = panels([-end, *np.arcsin(inner), end], longest=1 / np.sqrt(d))
+    t = np.sin(phi)
+    # log cos from t: exact to the last digits where t is small and d large.
+    weights = lengths * np.exp((d - 2) / 2 * np.log1p(-t * t))
+    return t, weights / weights.sum()
 
 
 def coefficients(
@@ -81,8 +81,8 @@ def coefficients(
 ) -> Float[np.ndarray, "k"]:
     r"""$\mu_{d,k} = \sqrt{B(d,k)}\, E[f(\sqrt d\, t) P_k(t)]$ for k = 0..`degree`.
 
-    Accuracy: 1e-12 absolute for f smooth between `breakpoints`.
     Source: spec montanari_zhong, section 1 (derived and checked).
+    Accuracy: 1e-12 absolute for f smooth between `breakpoints`.
     """
     t, weights = sphere_quadrature(d, breakpoints=breakpoints)
     scale = np.sqrt([float(dimension(d, k)) for k in range(degree + 1)])
@@ -92,7 +92,7 @@ def coefficients(
 def second_moment(fn: Callable, d: int, *, breakpoints: Sequence[float] = ()) -> float:
     r"""$E[f(\sqrt d\, t)^2]$, the sum of all $\mu_{d,k}^2$ (Parseval).
 
-    Accuracy: 1e-13 relative. Source: derived.
+    Source: derived. Accuracy: 1e-13 relative.
     """
     t, weights = sphere_quadrature(d, breakpoints=breakpoints)
     return float(weights @ fn(np.sqrt(d) * t) ** 2)
