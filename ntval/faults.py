@@ -19,7 +19,7 @@ import numpy as np
 from ntval.activations import Activation, activation
 from ntval.errors import unknown_name
 from ntval.kernels import arc_cosine
-from ntval.networks import Mlp
+from ntval.networks import Mlp, symmetrized
 from ntval.planting import (
     Plant,
     in_apply,
@@ -28,6 +28,7 @@ from ntval.planting import (
     in_inputs,
     in_kernel,
     in_kernel_gram,
+    in_measure,
     in_mlp,
     in_params,
     in_prediction,
@@ -35,7 +36,9 @@ from ntval.planting import (
     in_subject,
     in_twin,
 )
+from ntval.theory import hermite, isotropic_targets
 from ntval.theory import montanari_zhong as theory
+from ntval.theory.random_matrices import Target
 
 
 @dataclass(frozen=True)
@@ -187,23 +190,6 @@ def _another_activation(name: str, other: str):
     return lambda mlp: replace(mlp, activation=other) if mlp.activation == name else mlp
 
 
-def _symmetrized(init):
-    """The second half of the neurons repeats the first, with the opposite outgoing weights."""
-
-    def broken(key):
-        first, *rest = init(key)
-        half = first["w"].shape[1] // 2
-        first = {
-            name: jnp.concatenate([leaf[..., :half], leaf[..., :half]], axis=-1)
-            for name, leaf in first.items()
-        }
-        for layer in rest:
-            layer["w"] = jnp.concatenate([layer["w"][:half], -layer["w"][:half]])
-        return [first, *rest]
-
-    return broken
-
-
 def _gaussian_weights(init):
     """Weights of law N(0, I/d) in place of the unit sphere."""
 
@@ -242,6 +228,15 @@ def _gaussian_first_layer(mlp, x1, x2=None, get="ntk"):
         for a in np.asarray(x1)
     ]
     return jnp.asarray(entries) * (x1 @ x2.T / d)
+
+
+def _centered(gram):
+    return gram - gram.mean(axis=0) - gram.mean(axis=1, keepdims=True) + gram.mean()
+
+
+def _limit_energies(fn: Activation, d: int, degree: int) -> np.ndarray:
+    coefficients = hermite.coefficients(fn.derivative, degree, breakpoints=fn.breakpoints)
+    return np.concatenate([[0.0], coefficients[:degree] ** 2])
 
 
 NEIGHBORS = (("relu", "leaky_relu"), ("gelu", "silu"), ("erf", "erf_sqrt2"), ("tanh", "erf"))
@@ -443,6 +438,21 @@ FAULTS: dict[str, Fault] = {
             ),
         ),
         Fault(
+            "kernel_plus_constant",
+            "a constant, as of trained biases, is added to the analytic kernel",
+            in_kernel_gram(lambda gram: gram + 0.1),
+        ),
+        Fault(
+            "kernel_centered",
+            "rows and columns of the analytic kernel are centered",
+            in_kernel_gram(_centered),
+        ),
+        Fault(
+            "kernel_squared",
+            "a hundredth of its square is added to the analytic kernel",
+            in_kernel_gram(lambda gram: gram + 0.01 * gram**2),
+        ),
+        Fault(
             "apply_drops_bias",
             "the forward pass leaves the biases out",
             in_apply(lambda fn: lambda params, x: fn(_without_biases(params), x)),
@@ -486,7 +496,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "weights_symmetrized",
             "neurons come in pairs of opposite outgoing weights",
-            in_init(_symmetrized),
+            in_init(symmetrized),
         ),
         Fault(
             "weights_shared",
@@ -504,6 +514,116 @@ FAULTS: dict[str, Fault] = {
             in_inputs(
                 lambda inputs: lambda key, n: inputs(key, n) / math.sqrt(inputs(key, n).shape[1])
             ),
+        ),
+        Fault(
+            "energies_shifted",
+            "the energy of each degree is given to the one below",
+            in_measure(energies=lambda fn, d, degree: theory.energies(fn, d, degree + 1)[1:]),
+        ),
+        Fault(
+            "energies_of_limit",
+            "squared Hermite coefficients in place of the energies at finite d",
+            in_measure(energies=_limit_energies),
+        ),
+        Fault(
+            "energies_without_constant",
+            "the energy of degree 0 is left out",
+            in_measure(
+                energies=lambda fn, d, degree: (
+                    theory.energies(fn, d, degree) * (np.arange(degree + 1) > 0)
+                )
+            ),
+        ),
+        Fault(
+            "tail_shifted_up",
+            "the tail starts one degree too late",
+            in_measure(tail=lambda fn, d, degree: theory.tail_energy(fn, d, degree + 1)),
+        ),
+        Fault(
+            "tail_shifted_down",
+            "the tail starts one degree too early",
+            in_measure(tail=lambda fn, d, degree: theory.tail_energy(fn, d, degree - 1)),
+        ),
+        Fault(
+            "outliers_without_constant",
+            "the constant is not counted among the outliers",
+            in_measure(count=lambda fn, d, degree: theory.outliers(fn, d, degree=degree) - 1),
+        ),
+        Fault(
+            "tail_missing",
+            "the self-induced ridge is left out",
+            in_measure(tail=lambda fn, d, degree: 0.0),
+        ),
+        Fault(
+            "tail_of_limit",
+            "the limit v_l in place of the self-induced ridge at finite d",
+            in_measure(tail=lambda fn, d, degree: theory.tail_energy_limit(fn, degree)),
+        ),
+        Fault(
+            "ridge_times_n",
+            "the ridge is multiplied by n, as of an averaged loss",
+            in_measure(ridge=lambda regime: regime.ridge * regime.n),
+        ),
+        Fault(
+            "ridge_over_n",
+            "the ridge is divided by n",
+            in_measure(ridge=lambda regime: regime.ridge / regime.n),
+        ),
+        Fault(
+            "ridge_left_on",
+            "a ridge of 0.1 in place of none",
+            in_measure(ridge=lambda regime: 0.1),
+        ),
+        Fault(
+            "train_for_test",
+            "the train error in place of the risk",
+            in_measure(
+                score=lambda gram, harmonics, moments, target, *, ridge: (
+                    isotropic_targets.train_error(gram, harmonics, target, ridge=ridge)
+                )
+            ),
+        ),
+        Fault(
+            "noise_in_risk",
+            "the variance of the labels' noise is counted in the risk",
+            in_measure(
+                score=lambda gram, harmonics, moments, target, *, ridge: (
+                    isotropic_targets.risk(gram, harmonics, moments, target, ridge=ridge)
+                    + target.noise_std**2
+                )
+            ),
+        ),
+        Fault(
+            "target_without_noise",
+            "residuals are taken from the target, not from its noisy labels",
+            in_measure(
+                target=lambda regime: Target(energies=(0.0, 1.0), noise_std=0.0),
+            ),
+        ),
+        Fault(
+            "pairs_not_paired",
+            "weights are independent where they should come in pairs",
+            in_measure(init=lambda init: init),
+        ),
+        Fault(
+            "width_not_halved",
+            "all neurons of a symmetrized initialization are counted",
+            in_measure(effective=lambda width, *, symmetrized: width),
+        ),
+        Fault(
+            "weights_positive",
+            "weights are replaced by their absolute values",
+            in_init(lambda init: lambda key: jax.tree.map(jnp.abs, init(key))),
+        ),
+        Fault(
+            "road_leaky_relu",
+            "leaky relu in place of relu in the empirical kernel",
+            in_mlp(lambda mlp: replace(mlp, activation="leaky_relu")),
+        ),
+        Fault(
+            "prediction_free_intercept",
+            "an intercept is taken to cost nothing",
+            in_prediction(lambda fn, regime: 0.0),
         ),
         Fault(
             "prediction_limit",

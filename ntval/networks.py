@@ -113,6 +113,24 @@ def apply(mlp: Mlp, params: Params, x: Float[Array, "n d"]) -> Float[Array, "n o
     return x
 
 
+def symmetrized(init: Callable[[Array], Params]) -> Callable[[Array], Params]:
+    """Initialization whose second half of neurons repeats the first, with the opposite outgoing
+    weights where a second layer has any: outputs are 0, and half of the neurons are different."""
+
+    def paired(key: Array) -> Params:
+        first, *rest = init(key)
+        half = first["w"].shape[1] // 2
+        first = {
+            name: jnp.concatenate([leaf[..., :half], leaf[..., :half]], axis=-1)
+            for name, leaf in first.items()
+        }
+        for layer in rest:
+            layer["w"] = jnp.concatenate([layer["w"][:half], -layer["w"][:half]])
+        return [first, *rest]
+
+    return paired
+
+
 @dataclass(frozen=True)
 class Network:
     """The triple of `neural_tangents.stax`, so any network of the field fits.

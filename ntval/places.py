@@ -17,8 +17,9 @@ def of(claim: Claim) -> dict[str, str]:
     """
     module, _, word = claim.name.partition(".")
     found = {
-        "formula": _line(f"ntval/theory/{module}.py", rf"def {word}\("),
-        "claim": _line(f"ntval/claims/{module}.py", rf"{word} = Claim\("),
+        "formula": _line(f"ntval/theory/{module}*.py", rf"def {claim.formula or word}\("),
+        "claim": _line(f"ntval/claims/{module}*/*.py", rf"{word} = Claim\(")
+        or _line(f"ntval/claims/{module}.py", rf"{word} = Claim\("),
         "test": _line(f"property_tests/claims/test_{module}.py", rf"def test_{word}_"),
         "power": _line(f"property_tests/power/test_{module}.py", r"def test_"),
         "faults": ", ".join(claim.faults),
@@ -47,11 +48,10 @@ def theorems_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _line(path: str, pattern: str) -> str | None:
-    file = ROOT / path
-    if not file.is_file():
-        return None
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        if re.match(pattern, line):
-            return f"{path}:{number}"
+def _line(pattern: str, start: str) -> str | None:
+    """The first line that starts so, in files whose paths match a glob pattern."""
+    for file in sorted(ROOT.glob(pattern)):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            if re.match(start, line):
+                return f"{file.relative_to(ROOT)}:{number}"
     return None

@@ -162,3 +162,11 @@ def in_prediction(formula: Callable) -> Plant:
             claim.predict(regime), formula(activation(regime.activation), regime)
         ),
     )
+
+
+def in_measure(**changes: Callable) -> Plant:
+    """Fault of what a measurement takes from theory: arguments of the claim's `measure`.
+
+    The allowance, which speaks of correct code, is left alone.
+    """
+    return lambda claim: replace(claim, measure=functools.partial(claim.measure, **changes))

@@ -16,10 +16,7 @@ CLAIMS: dict[str, Claim] = {
         kernel_identities.unbiased_kernel,
         kernel_identities.mean_kernel,
         kernel_identities.width_rate,
-        montanari_zhong.normalization,
-        montanari_zhong.unbiased_kernel,
-        montanari_zhong.min_eigenvalue,
-        montanari_zhong.concentration,
+        *(getattr(montanari_zhong, word) for word in montanari_zhong.__all__),
     )
 }
 

@@ -99,10 +99,10 @@ class Claim:
     `predict(regime)` is the paper's number and `allowance(key, regime, subject)` how far theory
     lets the mean depart; `measure(key, regime, subject)` gives what `decide` takes (comparisons,
     brackets, or a function that draws replicates); `faults` names the planted faults that must
-    be refuted. `space` are all the regimes that Hypothesis may draw from, those of the profile
-    standard when there are none. `weight` is the claim's part in the split of alpha, when chance
-    decides. `prerequisite`, a rule and a way out, says that a network that breaks it is unusable
-    input.
+    be refuted. `formula` names the function of `theory` where it is not the claim's own word.
+    `space` are all the regimes that Hypothesis may draw from, those of the profile standard when
+    there are none. `weight` is the claim's part in the split of alpha, when chance decides.
+    `prerequisite`, a rule and a way out, says that a network that breaks it is unusable input.
     """
 
     name: str
@@ -116,6 +116,7 @@ class Claim:
     predict: Callable[[Regime], object] = lambda regime: 0.0
     allowance: Callable[[Array, Regime, Subject], Allowance | None] = lambda key, regime, it: None
     faults: tuple[str, ...] = ()
+    formula: str = ""
     space: tuple[Regime, ...] = ()
     weight: float = 1.0
     prerequisite: tuple[str, str] | None = None

@@ -1,4 +1,4 @@
-"""Montanari & Zhong, 2007.12826: claims about the kernel of a two-layer network."""
+"""Montanari & Zhong, 2007.12826: the eigenvalues of the kernel of a two-layer network."""
 
 from __future__ import annotations
 
@@ -9,118 +9,89 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntval import spectra
-from ntval.activations import activation
-from ntval.claims.claim import Claim, Subject, draw_params, mlp_subject, replicates
-from ntval.decisions import agreement
-from ntval.e_values import allowance
+from ntval.arrays import rounding_allowance
+from ntval.claims.claim import Claim, Subject, draw_params
+from ntval.claims.montanari_zhong._measurements import (
+    PAPER,
+    SETTING,
+    SMOOTH,
+    Draw,
+    infinite,
+    measured,
+    regimes,
+    sampled,
+    sigma,
+    two_layer,
+)
+from ntval.decisions import Bracket, Comparison, agreement, bound, identity, probable_bound
 from ntval.kernels import analytic, arc_cosine
-from ntval.networks import Mlp
 from ntval.regimes import Regime
+from ntval.theory import gegenbauer
 from ntval.theory import montanari_zhong as theory
 
 
-def _kernel_fn(mlp: Mlp):
-    """The infinite-width twin: neural-tangents' closed form where weights on the sphere and
-    Gaussian ones give one kernel (0-homogeneous derivative), the finite-d quadrature elsewhere."""
-    if activation(mlp.activation).homogeneity == 1:
-        return jax.jit(analytic.kernel_fn(mlp), static_argnames="get")
-    return lambda x1, x2=None, get="ntk": {"ntk": arc_cosine.ntk, "nngp": arc_cosine.nngp}[get](
-        mlp, x1, x2
-    )
+def _predict_residual_norm(regime: Regime) -> float:
+    return theory.residual_norm(sigma(regime), regime.n, regime.d, degree=regime.degree)
 
 
-@functools.lru_cache(maxsize=64)
-def _two_layer(regime: Regime) -> Subject:
-    return mlp_subject(regime, parametrization="montanari_zhong", kernel_fn=_kernel_fn)
+def _residual_norm_remainder(regime: Regime) -> float:
+    return theory.residual_norm_remainder(sigma(regime), regime.n, regime.d, degree=regime.degree)
 
 
-@functools.lru_cache(maxsize=64)
-def _mean_diagonal(subject: Subject):
-    road = subject.road()
-
-    def mean_diagonal(key, n_inputs):
-        key_params, key_x = jax.random.split(key)
-        x = subject.inputs(key_x, len(n_inputs))
-        gram = road(subject.network, draw_params(subject.network, key_params), x)
-        return jnp.diag(gram).mean()[None]
-
-    return mean_diagonal
+def _residual_norm(draw: Draw, energies=theory.energies, tail=theory.tail_energy) -> list[float]:
+    """Norm of what is left of K without its low-rank part and the multiple of the identity."""
+    regime, fn, x = draw.regime, sigma(draw.regime), np.asarray(draw.x)
+    harmonics = gegenbauer.polynomials(regime.d, regime.degree, x @ x.T / regime.d)
+    low = np.tensordot(energies(fn, regime.d, regime.degree), harmonics, axes=1)
+    rest = draw.gram - low - tail(fn, regime.d, regime.degree) * np.eye(regime.n)
+    return [spectra.operator_norm(rest)]
 
 
-def _measure_normalization(key, regime: Regime, subject: Subject):
-    """Means of K_N(x, x) over fresh inputs, one a replicate."""
-    return replicates(_mean_diagonal(subject), key, jnp.arange(regime.n))
+_measure_residual_norm = measured(_residual_norm)
 
-
-@functools.lru_cache(maxsize=64)
-def _entries_gap(subject: Subject):
-    road = subject.road()
-
-    def entries(key, x, exact):
-        gap = road(subject.network, draw_params(subject.network, key), x) - exact
-        return (gap / jnp.diag(exact).mean())[np.triu_indices(len(exact))]
-
-    return entries
-
-
-def _measure_unbiased_kernel(key, regime: Regime, subject: Subject):
-    """Entries of K_N - K at one set of inputs, in units of K(x, x)."""
-    key_inputs, key_draws = jax.random.split(key)
-    x = subject.inputs(key_inputs, regime.n)
-    exact = jnp.asarray(subject.network.kernel_fn(x, None, "ntk"))
-    return replicates(_entries_gap(subject), key_draws, x, exact)
-
-
-@functools.lru_cache(maxsize=64)
-def _empirical_kernel(subject: Subject):
-    return jax.jit(functools.partial(subject.road(), subject.network))
-
-
-def _kernel_pairs(statistic, key, regime: Regime, subject: Subject):
-    """Replicates of `statistic(K, K_N)` at fresh inputs and weights."""
-
-    def one(i: int) -> list[float]:
-        key_params, key_x = jax.random.split(jax.random.fold_in(key, i))
-        x = subject.inputs(key_x, regime.n)
-        params = draw_params(subject.network, key_params)
-        return statistic(
-            np.asarray(analytic.ntk(subject.network, x)),
-            np.asarray(_empirical_kernel(subject)(params, x)),
-        )
-
-    return lambda start, count: np.array([one(i) for i in range(start, start + count)])
-
-
-_measure_min_eigenvalue = functools.partial(
-    _kernel_pairs,
-    lambda exact, empirical: [spectra.min_eigenvalue(exact), spectra.min_eigenvalue(empirical)],
+kernel_structure = Claim(
+    name="montanari_zhong.kernel_structure",
+    source=f"{PAPER}, structure of K (recalled); norm derived and checked in the spec, (i); E06.",
+    statement="K = sum_{k <= l} gamma_k P_k + gamma_{>l} I + Delta with |Delta| = gamma_k* "
+    "(2 sqrt(r) + r), r = n/B(d, k*).",
+    needs=("theorem's setting", "kernel_fn", "random weights"),
+    regimes={
+        "quick": regimes((120, 40, 4)),
+        "standard": (
+            *regimes((120, 40, 4), (240, 80, 4), activations=("relu", "tanh")),
+            *regimes((400, 18, 4)),
+        ),
+        "thorough": (
+            *regimes((120, 40, 4), (240, 80, 4), (480, 160, 4), activations=("relu", *SMOOTH)),
+            *regimes((600, 20, 4)),
+        ),
+    },
+    space=(
+        *regimes((60, 20, 4), (120, 40, 4), (160, 40, 4), (240, 60, 4)),
+        *regimes((120, 40, 4), (240, 60, 4), activations=("gelu", "silu")),
+    ),
+    subject=two_layer,
+    measure=_measure_residual_norm,
+    predict=_predict_residual_norm,
+    allowance=sampled(
+        _measure_residual_norm, remainder=_residual_norm_remainder, predict=_predict_residual_norm
+    ),
+    decide=functools.partial(agreement, first=32, most=512, labels=lambda i, k: "|Delta|"),
+    faults=(
+        "kernel_scale_10",
+        "kernel_off_diagonal_10",
+        "energies_shifted",
+        "energies_without_constant",
+        "tail_shifted_up",
+        "tail_shifted_down",
+        "inputs_gaussian",
+    ),
 )
-_measure_concentration = functools.partial(
-    _kernel_pairs, lambda exact, empirical: [spectra.relative_distance(empirical, exact)]
-)
-
-
-def _sampled(measure, *, pilot: int, resolution, remainder=lambda regime: 0.0, predict=None):
-    """Allowance of a claim whose draws are those of `measure`."""
-
-    def of(key, regime: Regime, subject: Subject):
-        return allowance(
-            measure(key, regime, subject)(0, pilot),
-            predicted=0.0 if predict is None else predict(regime),
-            remainder=remainder(regime),
-            resolution=resolution,
-        )
-
-    return of
-
-
-def _predict_normalization(regime: Regime) -> float:
-    return theory.diagonal(activation(regime.activation), regime.d)
 
 
 def _predict_min_eigenvalue(regime: Regime) -> np.ndarray:
     """The formula for K; for K_N the middle of what concentration leaves of it."""
-    value = theory.min_eigenvalue(activation(regime.activation), regime.n, regime.d)
+    value = theory.min_eigenvalue(sigma(regime), regime.n, regime.d)
     spread = theory.concentration(regime.n, regime.d, regime.widths[0])
     return np.array([value, value * (1 - spread / 2)])
 
@@ -128,130 +99,43 @@ def _predict_min_eigenvalue(regime: Regime) -> np.ndarray:
 def _min_eigenvalue_remainder(regime: Regime) -> np.ndarray:
     """The formula's remainder; for K_N also (1 - eta) K <= K_N and E lambda_min(K_N) <= that of K,
     which holds because lambda_min is concave and E K_N = K."""
-    fn = activation(regime.activation)
-    remainder = theory.min_eigenvalue_remainder(fn, regime.n, regime.d)
-    value = theory.min_eigenvalue(fn, regime.n, regime.d)
+    remainder = theory.min_eigenvalue_remainder(sigma(regime), regime.n, regime.d)
+    value = theory.min_eigenvalue(sigma(regime), regime.n, regime.d)
     spread = theory.concentration(regime.n, regime.d, regime.widths[0])
     return np.array([remainder, remainder + value * spread / 2])
 
 
-def _predict_concentration(regime: Regime) -> float:
-    return theory.concentration(regime.n, regime.d, regime.widths[0])
-
-
-normalization = Claim(
-    name="montanari_zhong.normalization",
-    source="Montanari & Zhong, 2007.12826, setting (recalled); E03 of the spec.",
-    statement="The mean of K_N(x, x) is E[sigma'(sqrt(d) t)^2], t a coordinate of the sphere.",
-    needs=("theorem's setting", "random weights"),
-    regimes={
-        "quick": (Regime(n=16, d=20, widths=(256,), activation="tanh"),),
-        "standard": (
-            Regime(n=16, d=20, widths=(256,), activation="tanh"),
-            Regime(n=16, d=60, widths=(256,), activation="gelu"),
-            Regime(n=16, d=60, widths=(256,), activation="relu"),
-        ),
-        "thorough": tuple(
-            Regime(n=16, d=d, widths=(256,), activation=name)
-            for d in (8, 20, 60)
-            for name in ("tanh", "erf", "gelu", "silu", "relu")
-        ),
-    },
-    space=tuple(
-        Regime(n=16, d=d, widths=(256,), activation=name)
-        for d in (8, 20, 60)
-        for name in ("tanh", "erf", "gelu", "silu", "relu", "softplus")
-    ),
-    subject=_two_layer,
-    measure=_measure_normalization,
-    predict=_predict_normalization,
-    allowance=_sampled(
-        _measure_normalization, pilot=64, resolution=0.005, predict=_predict_normalization
-    ),
-    decide=functools.partial(agreement, labels=lambda i, k: "mean of K_N(x, x)"),
-    faults=(
-        "road_scale_3",
-        "road_derivative",
-        "road_times_d",
-        "weights_unnormalized",
-        "inputs_on_unit_sphere",
-    ),
-)
-
-unbiased_kernel = Claim(
-    name="montanari_zhong.unbiased_kernel",
-    source="Montanari & Zhong, 2007.12826: E[K_N] = K at every N and d (derived and checked in "
-    "the spec); E02.",
-    statement="The mean of K_N over weights on the unit sphere is the infinite-width kernel at "
-    "finite d.",
-    needs=("theorem's setting", "kernel_fn", "random weights"),
-    regimes={
-        "quick": (Regime(n=4, d=8, widths=(1024,), activation="tanh"),),
-        "standard": (
-            Regime(n=4, d=8, widths=(1024,), activation="tanh"),
-            Regime(n=4, d=8, widths=(1024,), activation="relu"),
-        ),
-        "thorough": tuple(
-            Regime(n=8, d=d, widths=(1024,), activation=name)
-            for d in (3, 8, 20)
-            for name in ("tanh", "erf", "gelu", "relu")
-        ),
-    },
-    space=tuple(
-        Regime(n=4, d=d, widths=(1024,), activation=name)
-        for d in (3, 8, 20)
-        for name in ("tanh", "erf", "relu", "gelu")
-    ),
-    subject=_two_layer,
-    measure=_measure_unbiased_kernel,
-    allowance=_sampled(_measure_unbiased_kernel, pilot=64, resolution=0.02),
-    decide=agreement,
-    faults=(
-        "kernel_off_diagonal_10",
-        "kernel_erf_for_tanh",
-        "road_derivative",
-        "road_without_inputs",
-        "weights_unnormalized",
-        "weights_gaussian",
-        "weights_shared",
-        "kernel_of_gaussian_weights",
-    ),
+_measure_min_eigenvalue = measured(
+    lambda draw: [spectra.min_eigenvalue(draw.gram), spectra.min_eigenvalue(draw.empirical)]
 )
 
 min_eigenvalue = Claim(
     name="montanari_zhong.min_eigenvalue",
-    source="Montanari & Zhong, 2007.12826, smallest eigenvalue (recalled); finite-d formula "
-    "derived and checked in the spec, section 2 (ii); E07.",
+    source=f"{PAPER}, smallest eigenvalue (recalled); finite-d formula derived and checked in the "
+    "spec, section 2 (ii); E07.",
     statement="For n uniform inputs, d < n < d^2, the smallest eigenvalue of K is "
     "gamma_{>1} - gamma_2 [1 - (1 - sqrt(n'/B(d, 2)))^2], and that of K_N lies at most "
     "a factor 1 - eta below, eta = 2 sqrt(n/Nd) + n/Nd.",
-    needs=("theorem's setting", "kernel_fn", "random weights"),
+    needs=SETTING,
     regimes={
-        "quick": (
-            Regime(n=120, d=40, widths=(512,), activation="relu"),
-            Regime(n=240, d=80, widths=(512,), activation="relu"),
-        ),
+        "quick": regimes((120, 40, 512), (240, 80, 512)),
         "standard": (
-            Regime(n=120, d=40, widths=(512,), activation="relu"),
-            Regime(n=240, d=80, widths=(512,), activation="relu"),
-            Regime(n=240, d=80, widths=(512,), activation="leaky_relu"),
-            Regime(n=480, d=160, widths=(1024,), activation="relu"),
+            *regimes((120, 40, 512), (240, 80, 512), (480, 160, 1024)),
+            *regimes((240, 80, 512), activations=("leaky_relu", "gelu")),
         ),
-        "thorough": (
-            Regime(n=120, d=40, widths=(512,), activation="relu"),
-            Regime(n=240, d=80, widths=(512,), activation="relu"),
-            Regime(n=480, d=160, widths=(1024,), activation="relu"),
-            Regime(n=960, d=320, widths=(2048,), activation="relu"),
-            Regime(n=854, d=90, widths=(2048,), activation="relu"),
+        "thorough": regimes(
+            (120, 40, 512), (240, 80, 512), (480, 160, 1024), (960, 320, 2048), (854, 90, 2048)
         ),
     },
-    subject=_two_layer,
+    space=(
+        *regimes((60, 20, 512), (120, 40, 512), (160, 40, 512), (240, 80, 512)),
+        *regimes((120, 40, 512), (240, 80, 512), activations=("leaky_relu", "gelu", "silu")),
+    ),
+    subject=two_layer,
     measure=_measure_min_eigenvalue,
     predict=_predict_min_eigenvalue,
-    allowance=_sampled(
+    allowance=sampled(
         _measure_min_eigenvalue,
-        pilot=32,
-        resolution=0.0,
         remainder=_min_eigenvalue_remainder,
         predict=_predict_min_eigenvalue,
     ),
@@ -272,39 +156,208 @@ min_eigenvalue = Claim(
     ),
 )
 
-concentration = Claim(
-    name="montanari_zhong.concentration",
-    source="Montanari & Zhong, 2007.12826, concentration of K_N (recalled); constant measured in "
-    "the spec, theorem A; E09.",
-    statement="The mean of |K^(-1/2) K_N K^(-1/2) - I| is eta = 2 sqrt(n/Nd) + n/Nd up to 10 %.",
-    needs=("theorem's setting", "kernel_fn", "random weights"),
+
+def _room_above_bound(draw: Draw, spread=theory.concentration) -> list[float]:
+    """Room that lambda_min(K_N) >= (1 - eta(n)) lambda_min(K) leaves, in units of K(x, x)."""
+    regime = draw.regime
+    floor = 1 - spread(regime.n, regime.d, regime.widths[0])
+    smallest = spectra.min_eigenvalue(draw.gram)
+    room = spectra.min_eigenvalue(draw.empirical) - floor * smallest
+    return [room / float(np.diag(draw.gram).mean())]
+
+
+def _decide_bound(draw, *, resolution: float, **settings):
+    return probable_bound(
+        lambda start, count: draw(start, count)[:, 0],
+        failure=0.01,
+        resolution=resolution,
+        **settings,
+    )
+
+
+min_eigenvalue_bound = Claim(
+    name="montanari_zhong.min_eigenvalue_bound",
+    source=f"{PAPER}, consequence of theorem A (recalled); E09b of the spec.",
+    statement="lambda_min(K_N) >= (1 - eta) lambda_min(K) > 0 with probability at least 0.99, "
+    "eta = 2 sqrt(n/Nd) + n/Nd < 1.",
+    needs=SETTING,
     regimes={
-        "quick": (Regime(n=240, d=60, widths=(64,), activation="relu"),),
-        "standard": (
-            Regime(n=240, d=60, widths=(64,), activation="relu"),
-            Regime(n=240, d=60, widths=(256,), activation="relu"),
-        ),
-        "thorough": tuple(
-            Regime(n=240, d=60, widths=(width,), activation=name)
-            for width in (32, 64, 128, 256)
-            for name in ("relu", "leaky_relu")
-        ),
+        "quick": regimes((120, 30, 64)),
+        "standard": regimes((120, 30, 64), (240, 60, 64), activations=("relu", "tanh")),
+        "thorough": regimes((120, 30, 64), (240, 60, 64), activations=("relu", "tanh", "gelu")),
     },
-    subject=_two_layer,
-    measure=_measure_concentration,
-    predict=_predict_concentration,
-    allowance=_sampled(
-        _measure_concentration,
-        pilot=32,
-        resolution=0.0,
-        remainder=lambda regime: 0.1 * _predict_concentration(regime),
-        predict=_predict_concentration,
+    subject=two_layer,
+    measure=measured(_room_above_bound),
+    decide=functools.partial(_decide_bound, resolution=0.1),
+    faults=("weights_symmetrized", "road_without_inputs", "road_over_width", "kernel_scale_100"),
+)
+
+
+def _predict_outliers(regime: Regime) -> np.ndarray:
+    low, _ = theory.band_edges(sigma(regime), regime.n, regime.d, degree=regime.degree)
+    _, top = theory.bulk_edges(sigma(regime), regime.n, regime.d, degree=regime.degree)
+    return np.array([low, top])
+
+
+def _outliers(draw: Draw, count=theory.outliers) -> list[float]:
+    """The smallest eigenvalue above the gap and the largest below, by their place in the order."""
+    eigenvalues = np.linalg.eigvalsh(draw.gram)[::-1]
+    place = count(sigma(draw.regime), draw.regime.d, degree=draw.regime.degree)
+    return [float(eigenvalues[place - 1]), float(eigenvalues[place])]
+
+
+_measure_outliers = measured(_outliers)
+
+outliers = Claim(
+    name="montanari_zhong.outliers",
+    source="Bands of K and their edges; derived and checked in the spec, section 2 (iv); E08. "
+    "Accuracy of the edges measured: 7 % and 2 %.",
+    statement="Exactly sum_{k <= l, gamma_k > 0} B(d, k) eigenvalues of K lie above its bulk, "
+    "whose top and the band's low end are where Marchenko and Pastur put them.",
+    needs=SETTING,
+    regimes={
+        "quick": regimes((240, 40, 4)),
+        "standard": regimes((240, 40, 4), (480, 60, 4), activations=("relu", "tanh")),
+        "thorough": regimes((240, 40, 4), (480, 60, 4), (700, 90, 4), activations=("relu", "tanh")),
+    },
+    subject=two_layer,
+    measure=_measure_outliers,
+    predict=_predict_outliers,
+    allowance=sampled(
+        _measure_outliers,
+        remainder=lambda regime: np.array([0.07, 0.02]) * _predict_outliers(regime),
+        resolution=0.01,
+        predict=_predict_outliers,
     ),
-    decide=functools.partial(agreement, first=32, most=256, labels=lambda i, k: "eta"),
+    decide=functools.partial(
+        agreement,
+        first=32,
+        most=256,
+        labels=lambda i, k: ("low end of the band", "top of the bulk")[i],
+    ),
     faults=(
-        "weights_symmetrized",
-        "road_scale_100",
-        "road_over_sqrt_width",
-        "road_without_inputs",
+        "outliers_without_constant",
+        "kernel_scale_10",
+        "kernel_centered",
+        "kernel_off_diagonal_10",
+        "inputs_gaussian",
     ),
+)
+
+
+def _predict_few_samples(regime: Regime) -> float:
+    return theory.expected_min_eigenvalue(sigma(regime), regime.n, regime.d)
+
+
+_measure_few_samples = measured(lambda draw: [spectra.min_eigenvalue(draw.gram)])
+
+few_samples = Claim(
+    name="montanari_zhong.few_samples",
+    source="Lower edge of all degrees at once; derived and checked in theory; E25 of the spec. "
+    "Accuracy 1.5 % measured.",
+    statement="For n < d the smallest eigenvalue of K lies above its limit v_1: it is the lower "
+    "edge that degrees 1 and 2 make together.",
+    needs=SETTING,
+    regimes={
+        "quick": regimes((50, 200, 4)),
+        "standard": regimes((50, 200, 4), (100, 200, 4), (50, 100, 4)),
+        "thorough": regimes((50, 200, 4), (100, 200, 4), (50, 100, 4), (80, 100, 4), (220, 200, 4)),
+    },
+    subject=two_layer,
+    measure=_measure_few_samples,
+    predict=_predict_few_samples,
+    allowance=sampled(
+        _measure_few_samples,
+        remainder=lambda regime: 0.015 * _predict_few_samples(regime),
+        resolution=0.001,
+        predict=_predict_few_samples,
+    ),
+    decide=functools.partial(
+        agreement, first=32, most=512, labels=lambda i, k: "smallest eigenvalue of K"
+    ),
+    faults=("prediction_limit", "kernel_scale_3", "kernel_off_diagonal_10", "inputs_gaussian"),
+)
+
+
+def _degenerate_inputs(key, regime: Regime, subject: Subject) -> list[Bracket]:
+    """Smallest eigenvalues where an input is repeated, and where one is the other's opposite."""
+    x = np.asarray(subject.inputs(key, regime.n))
+    brackets = []
+    for label, last in (("a repeated input", x[0]), ("opposite inputs", -x[0])):
+        gram = infinite(subject, np.concatenate([x[:-1], last[None]]))
+        trace = float(np.trace(gram))
+        rounding = 8 * len(gram) * (analytic.accuracy(subject.network) + arc_cosine.ACCURACY)
+        smallest = spectra.min_eigenvalue(gram)
+        singular = label == "a repeated input" or sigma(regime).parity == -1
+        slack = rounding * trace
+        # Singular: -lambda_min >= 0. Regular: lambda_min is at least half the tail's energy.
+        sign, floor = (-1, 0.0) if singular else (1, theory.tail_energy(sigma(regime), regime.d, 1))
+        brackets.append(
+            Bracket(
+                f"{'minus ' if singular else ''}the smallest eigenvalue at {label}",
+                lower=sign * smallest - slack,
+                upper=sign * smallest + slack,
+                bound=-2 * slack if singular else floor / 4,
+                scale=trace,
+            )
+        )
+    return brackets
+
+
+degenerate_inputs = Claim(
+    name="montanari_zhong.degenerate_inputs",
+    source="K is a function of the angle; derived and checked in the spec, section 6; E24.",
+    statement="K is singular at repeated inputs, for every activation, and at opposite ones when "
+    "it has odd degrees alone; otherwise opposite inputs leave it regular.",
+    needs=("theorem's setting", "kernel_fn"),
+    regimes={
+        "quick": regimes((60, 30, 4), activations=("relu", "tanh")),
+        "standard": regimes((60, 30, 4), activations=("relu", "gelu", "tanh", "erf")),
+        "thorough": regimes((60, 30, 4), (90, 40, 4), activations=("relu", "gelu", "tanh", "erf")),
+    },
+    subject=two_layer,
+    measure=_degenerate_inputs,
+    decide=bound,
+    faults=("kernel_jitter", "kernel_plus_constant", "kernel_off_diagonal_10"),
+)
+
+
+def _precision(key, regime: Regime, subject: Subject) -> list[Comparison]:
+    """Smallest eigenvalue of K_N by the cheapest road in float32, against the Jacobian's in
+    float64."""
+    key_params, key_x = jax.random.split(key)
+    params, x = draw_params(subject.network, key_params), subject.inputs(key_x, regime.n)
+    single = [{"w": jnp.asarray(layer["w"], dtype=jnp.float32)} for layer in params]
+    low = np.asarray(subject.road()(subject.network, single, jnp.asarray(x, dtype=jnp.float32)))
+    exact = np.asarray(subject.roads["jacobian"](subject.network, params, x))
+    size = float(np.diag(exact).mean())
+    # Weyl: eigenvalues move by at most n times the largest error of an entry.
+    terms = 2 * (regime.d + regime.widths[0])
+    allowed = regime.n * rounding_allowance(terms, dtype=np.float32) * size
+    return [
+        Comparison(
+            "smallest eigenvalue in float32 against float64",
+            np.array([spectra.min_eigenvalue(np.asarray(low, dtype=np.float64))]),
+            np.array([spectra.min_eigenvalue(exact)]),
+            np.array([allowed]),
+            np.array([size]),
+        )
+    ]
+
+
+precision = Claim(
+    name="montanari_zhong.precision",
+    source="Weyl's inequality and the rounding of one entry; derived here; E27 of the spec.",
+    statement="Computed in float32, the smallest eigenvalue of K_N is that of float64 up to "
+    "rounding.",
+    needs=("theorem's setting", "mlp", "random weights"),
+    regimes={
+        "quick": regimes((60, 20, 64), activations=("tanh",)),
+        "standard": regimes((60, 20, 64), (100, 20, 64), activations=("tanh", "gelu")),
+        "thorough": regimes((60, 20, 64), (200, 20, 64), activations=("tanh", "gelu", "erf")),
+    },
+    subject=two_layer,
+    measure=_precision,
+    decide=identity,
+    faults=("road_bfloat16", "road_scale_10", "road_derivative", "road_without_inputs"),
 )

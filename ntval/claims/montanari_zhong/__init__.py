@@ -1,0 +1,66 @@
+"""Montanari & Zhong, 2007.12826: claims about a two-layer network and its neural tangent kernel."""
+
+from ntval.claims.montanari_zhong.kernel import (
+    concentration,
+    concentration_rate,
+    gradient,
+    hermite_energies,
+    normalization,
+    parity,
+    unbiased_kernel,
+)
+from ntval.claims.montanari_zhong.memorization import (
+    dead_points,
+    memorization,
+    phase_transition,
+    quadratic_rank,
+    symmetrized_initialization,
+)
+from ntval.claims.montanari_zhong.risk import (
+    constant_target,
+    deterministic_equivalent,
+    double_descent,
+    linear_target_risk,
+    ridge_equivalence,
+    self_induced_ridge,
+    train_error,
+)
+from ntval.claims.montanari_zhong.spectrum import (
+    degenerate_inputs,
+    few_samples,
+    kernel_structure,
+    min_eigenvalue,
+    min_eigenvalue_bound,
+    outliers,
+    precision,
+)
+
+# In the order of the paper: the kernel, its spectrum, memorization, generalization.
+__all__ = [  # noqa: RUF022
+    "gradient",
+    "normalization",
+    "unbiased_kernel",
+    "hermite_energies",
+    "parity",
+    "concentration",
+    "concentration_rate",
+    "kernel_structure",
+    "min_eigenvalue",
+    "min_eigenvalue_bound",
+    "few_samples",
+    "outliers",
+    "degenerate_inputs",
+    "precision",
+    "memorization",
+    "phase_transition",
+    "dead_points",
+    "quadratic_rank",
+    "symmetrized_initialization",
+    "ridge_equivalence",
+    "self_induced_ridge",
+    "linear_target_risk",
+    "deterministic_equivalent",
+    "train_error",
+    "constant_target",
+    "double_descent",
+]

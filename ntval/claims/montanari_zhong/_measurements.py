@@ -1,0 +1,174 @@
+"""How the claims of Montanari & Zhong are measured: one function makes replicates of a statistic.
+
+A statistic sees the kernels at fresh inputs; what it takes from theory to split or weigh them is an
+argument (`energies`, `tail`, ...), so that a fault can be planted there.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ntval.activations import Activation, activation
+from ntval.claims.claim import Subject, draw_params, mlp_subject, replicates
+from ntval.e_values import allowance
+from ntval.kernels import analytic, zonal
+from ntval.networks import Mlp
+from ntval.regimes import Regime
+
+PAPER = "Montanari & Zhong, 2007.12826"
+SETTING = ("theorem's setting", "kernel_fn", "random weights")
+SMOOTH = ("tanh", "erf", "gelu", "silu", "softplus")
+
+
+def regimes(
+    *sizes: tuple[int, int, int], activations: tuple[str, ...] = ("relu",), **fields
+) -> tuple[Regime, ...]:
+    """Regimes of each size (n, d, width) and activation."""
+    return tuple(
+        Regime(n=n, d=d, widths=(width,), activation=name, **fields)
+        for n, d, width in sizes
+        for name in activations
+    )
+
+
+def kernel_fn(mlp: Mlp):
+    """The infinite-width twin: neural-tangents' closed form where weights on the sphere and
+    Gaussian ones give one kernel (0-homogeneous derivative), the finite-d quadrature elsewhere."""
+    if activation(mlp.activation).homogeneity == 1:
+        return jax.jit(analytic.kernel_fn(mlp), static_argnames="get")
+    return lambda x1, x2=None, get="ntk": zonal.ntk(
+        mlp, np.asarray(x1), None if x2 is None else np.asarray(x2)
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def two_layer(regime: Regime) -> Subject:
+    """Montanari and Zhong's network of a regime, with its infinite-width twin."""
+    return mlp_subject(regime, parametrization="montanari_zhong", kernel_fn=kernel_fn)
+
+
+@functools.lru_cache(maxsize=64)
+def ladder(regime: Regime, factors: tuple[float, ...]) -> Subject:
+    """The network of a regime, and rungs at `factors` times its width."""
+    rungs = (replace(regime, widths=(round(factor * regime.widths[0]),)) for factor in factors)
+    return replace(two_layer(regime), rungs=tuple(two_layer(rung) for rung in rungs))
+
+
+def sigma(regime: Regime) -> Activation:
+    """The activation of a regime."""
+    return activation(regime.activation)
+
+
+@functools.lru_cache(maxsize=64)
+def _empirical_kernel(subject: Subject):
+    return jax.jit(functools.partial(subject.road(), subject.network))
+
+
+def empirical_at(subject: Subject, params, x1, x2=None) -> np.ndarray:
+    """K_N at given weights."""
+    return np.asarray(_empirical_kernel(subject)(params, x1, x2))
+
+
+def infinite(subject: Subject, x1, x2=None) -> np.ndarray:
+    """K of infinite width."""
+    return np.asarray(analytic.ntk(subject.network, x1, x2))
+
+
+class Draw:
+    """What one replicate sees: fresh inputs, and kernels computed when they are asked for."""
+
+    def __init__(self, key, regime: Regime, subject: Subject):
+        self.regime, self.subject, self._whole = regime, subject, key
+        self.key, key_x, self._key_params = jax.random.split(key, 3)
+        self.x = subject.inputs(key_x, regime.n)
+
+    @functools.cached_property
+    def gram(self) -> np.ndarray:
+        """K of infinite width at the inputs."""
+        return infinite(self.subject, self.x)
+
+    @functools.cached_property
+    def _params(self):
+        return draw_params(self.subject.network, self._key_params)
+
+    @functools.cached_property
+    def empirical(self) -> np.ndarray:
+        """K_N at the inputs."""
+        return empirical_at(self.subject, self._params, self.x)
+
+    def at(self, rung: Subject) -> Draw:
+        """The same inputs, examined at another width with weights of its own."""
+        return Draw(self._whole, self.regime, rung)
+
+    def rows_at(self, x) -> np.ndarray:
+        """K_N between other points and the inputs, at the weights of `empirical`."""
+        return empirical_at(self.subject, self._params, x, self.x)
+
+
+def measured(statistic: Callable[..., list[float]]):
+    """Measurement of a claim: replicates of `statistic(draw, **changes)` at fresh inputs."""
+
+    def measure(key, regime: Regime, subject: Subject, **changes):
+        def one(i: int) -> list[float]:
+            return statistic(Draw(jax.random.fold_in(key, i), regime, subject), **changes)
+
+        return lambda start, count: np.array([one(i) for i in range(start, start + count)])
+
+    return measure
+
+
+def sampled(measure, *, pilot: int = 32, resolution=0.0, remainder=None, predict=None):
+    """Allowance of a claim whose draws are those of `measure`; `remainder` and `predict` are
+    functions of the regime, 0 without."""
+
+    def of(key, regime: Regime, subject: Subject):
+        return allowance(
+            measure(key, regime, subject)(0, pilot),
+            predicted=0.0 if predict is None else predict(regime),
+            remainder=0.0 if remainder is None else remainder(regime),
+            resolution=resolution,
+        )
+
+    return of
+
+
+@functools.lru_cache(maxsize=64)
+def _mean_diagonal(subject: Subject):
+    road = subject.road()
+
+    def mean_diagonal(key, n_inputs):
+        key_params, key_x = jax.random.split(key)
+        x = subject.inputs(key_x, len(n_inputs))
+        gram = road(subject.network, draw_params(subject.network, key_params), x)
+        return jnp.diag(gram).mean()[None]
+
+    return mean_diagonal
+
+
+def normalization(key, regime: Regime, subject: Subject):
+    """Means of K_N(x, x) over fresh inputs, one a replicate."""
+    return replicates(_mean_diagonal(subject), key, jnp.arange(regime.n))
+
+
+@functools.lru_cache(maxsize=64)
+def _entries_gap(subject: Subject):
+    road = subject.road()
+
+    def entries(key, x, exact):
+        gap = road(subject.network, draw_params(subject.network, key), x) - exact
+        return (gap / jnp.diag(exact).mean())[np.triu_indices(len(exact))]
+
+    return entries
+
+
+def unbiased_kernel(key, regime: Regime, subject: Subject):
+    """Entries of K_N - K at one set of inputs, in units of K(x, x)."""
+    key_inputs, key_draws = jax.random.split(key)
+    x = subject.inputs(key_inputs, regime.n)
+    return replicates(_entries_gap(subject), key_draws, x, jnp.asarray(infinite(subject, x)))

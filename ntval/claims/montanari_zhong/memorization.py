@@ -1,0 +1,237 @@
+"""Montanari & Zhong, 2007.12826: how many labels a network of N neurons can fit."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import numpy as np
+
+from ntval import regression, spectra
+from ntval.claims.claim import Claim, Subject
+from ntval.claims.montanari_zhong._measurements import (
+    PAPER,
+    SETTING,
+    Draw,
+    empirical_at,
+    measured,
+    regimes,
+    sampled,
+    two_layer,
+)
+from ntval.decisions import Comparison, agreement, identity
+from ntval.networks import symmetrized
+from ntval.regimes import Regime
+from ntval.theory import montanari_zhong as theory
+from ntval.theory import montanari_zhong_risk as risk_theory
+
+_SMALLEST = 1e-10  # eigenvalues of K_N below this share of the largest count as 0
+
+
+def _rank(gram: np.ndarray) -> int:
+    """Eigenvalues above n eps times the largest by two orders: none of a kernel lies between."""
+    eigenvalues = np.linalg.eigvalsh(gram)
+    floor = 100 * len(gram) * np.finfo(float).eps * eigenvalues[-1]
+    return int((eigenvalues > floor).sum())
+
+
+def _noise_fit(draw: Draw, ridge=lambda regime: 0.0) -> list[float]:
+    """Rank of K_N over n, and train error of labels that are noise alone."""
+    gram, regime = draw.empirical, draw.regime
+    noise = regime.noise_std * np.asarray(jax.random.normal(draw.key, (regime.n,)))
+    fit = regression.kernel_ridge(gram, noise, ridge=ridge(regime), cutoff=_SMALLEST)
+    return [_rank(gram) / regime.n, regression.train_error(fit)]
+
+
+def _predict_noise_fit(regime: Regime) -> np.ndarray:
+    rank = theory.rank(regime.n, regime.d, regime.widths[0])
+    error = risk_theory.noise_train_error(regime.n, rank, noise_std=regime.noise_std)
+    return np.array([rank / regime.n, error])
+
+
+_measure_noise_fit = measured(_noise_fit)
+
+memorization = Claim(
+    name="montanari_zhong.memorization",
+    source=f"{PAPER}: arbitrary labels are interpolated once Nd >> n (abstract); rank and train "
+    "error derived and checked in the spec; E10.",
+    statement="K_N has rank min(n, Nd), and labels of pure noise are fitted to a train error of "
+    "s^2 (1 - rank/n): 0 once Nd >= n.",
+    needs=SETTING,
+    formula="noise_train_error",
+    regimes={
+        "quick": regimes((100, 20, 3), (100, 20, 8), activations=("tanh",), noise_std=1.0),
+        "standard": regimes(
+            (100, 20, 3), (100, 20, 8), (200, 20, 5), activations=("tanh", "gelu"), noise_std=1.0
+        ),
+        "thorough": regimes(
+            *((200, 20, width) for width in (2, 5, 8, 12, 20)),
+            activations=("tanh", "gelu", "silu"),
+            noise_std=1.0,
+        ),
+    },
+    space=regimes(
+        *((n, 20, width) for n in (60, 100) for width in (2, 4, 8)),
+        activations=("tanh", "gelu", "silu", "erf"),
+        noise_std=1.0,
+    ),
+    subject=two_layer,
+    measure=_measure_noise_fit,
+    predict=_predict_noise_fit,
+    allowance=sampled(_measure_noise_fit, pilot=64, resolution=0.03, predict=_predict_noise_fit),
+    decide=functools.partial(
+        agreement, labels=lambda i, k: ("rank of K_N over n", "train error of noise")[i]
+    ),
+    faults=("weights_symmetrized", "ridge_left_on", "road_jitter", "road_without_inputs"),
+)
+
+
+def _transition(draw: Draw) -> list[float]:
+    """Smallest eigenvalue of K_N over that of its spectrum's predicted lower edge, minus 1; where
+    Nd <= n, in units of K(x, x)."""
+    regime = draw.regime
+    smallest = spectra.min_eigenvalue(draw.empirical)
+    eigenvalues = np.linalg.eigvalsh(draw.gram)
+    edge = theory.finite_width_min_eigenvalue(eigenvalues, regime.d, regime.widths[0])
+    return [smallest / edge - 1 if edge > 0 else smallest / float(np.diag(draw.gram).mean())]
+
+
+def _transition_remainder(regime: Regime) -> float:
+    """Accuracy stated by `finite_width_min_eigenvalue`; 0 where the eigenvalue is 0."""
+    return 0.06 if regime.widths[0] * regime.d > regime.n else 0.0
+
+
+_measure_transition = measured(_transition)
+
+phase_transition = Claim(
+    name="montanari_zhong.phase_transition",
+    source=f"{PAPER}, smallest eigenvalue of K_N (abstract: away from 0 once Nd >> n); lower edge "
+    "derived and checked in theory; E11. Accuracy 6 % measured.",
+    statement="The smallest eigenvalue of K_N is 0 for Nd < n and leaves 0 at Nd = n as the lower "
+    "edge of K^(1/2) W K^(1/2), W a Wishart matrix of Nd samples.",
+    needs=SETTING,
+    formula="finite_width_min_eigenvalue",
+    regimes={
+        "quick": regimes((200, 20, 20), (200, 20, 5)),
+        "standard": (
+            *regimes((200, 20, 20), (200, 20, 40), activations=("relu", "tanh")),
+            *regimes((200, 20, 5)),
+        ),
+        "thorough": (
+            *regimes(
+                (200, 20, 20), (200, 20, 40), (240, 60, 12), activations=("relu", "tanh", "gelu")
+            ),
+            *regimes((200, 20, 5)),
+        ),
+    },
+    subject=two_layer,
+    measure=_measure_transition,
+    allowance=sampled(_measure_transition, resolution=0.03, remainder=_transition_remainder),
+    decide=functools.partial(
+        agreement, first=32, most=512, labels=lambda i, k: "smallest eigenvalue of K_N, relative"
+    ),
+    faults=("weights_symmetrized", "road_scale_100", "road_derivative", "road_without_inputs"),
+)
+
+
+def _dead_points(draw: Draw) -> list[float]:
+    """Share of inputs whose row of K_N is 0."""
+    return [float((np.abs(draw.empirical).max(axis=1) == 0).mean())]
+
+
+_measure_dead_points = measured(_dead_points)
+
+dead_points = Claim(
+    name="montanari_zhong.dead_points",
+    source="Sign symmetry of the weights; derived and checked in the spec; E12.",
+    statement="With ReLU an input has a zero row in K_N with probability 2^(-N): Nd >= n is not "
+    "enough at small N.",
+    needs=SETTING,
+    regimes={
+        "quick": regimes((100, 20, 2)),
+        "standard": regimes((100, 20, 2), (100, 20, 4)),
+        "thorough": regimes((200, 20, 2), (200, 20, 4), (200, 60, 3), (200, 20, 5)),
+    },
+    space=regimes((100, 10, 2), (100, 20, 2), (100, 20, 3), (100, 40, 2), (100, 20, 4)),
+    subject=two_layer,
+    measure=_measure_dead_points,
+    predict=lambda regime: theory.dead_points(1, regime.widths[0]),
+    allowance=sampled(
+        _measure_dead_points,
+        pilot=64,
+        resolution=0.02,
+        predict=lambda regime: theory.dead_points(1, regime.widths[0]),
+    ),
+    decide=functools.partial(agreement, labels=lambda i, k: "share of zero rows"),
+    faults=("road_leaky_relu", "weights_symmetrized", "weights_positive"),
+)
+
+
+def _exact(label: str, measured: int, predicted: int) -> list[Comparison]:
+    """Two whole numbers, which rounding cannot part."""
+    one = np.ones(1)
+    return [Comparison(label, measured * one, predicted * one, 0 * one, one)]
+
+
+def _quadratic_rank(key, regime: Regime, subject: Subject) -> list[Comparison]:
+    predicted = theory.quadratic_rank(regime.n, regime.d, regime.widths[0])
+    return _exact("rank of K_N", _rank(Draw(key, regime, subject).empirical), predicted)
+
+
+quadratic_rank = Claim(
+    name="montanari_zhong.quadratic_rank",
+    source="Features of a quadratic activation are quadratic forms; derived and checked in the "
+    "spec; E13.",
+    statement="With a quadratic activation K_N has rank min(n, Nd - N(N-1)/2), not min(n, Nd): "
+    "v_2 = 0, and there is no memorization.",
+    needs=SETTING,
+    regimes={
+        "quick": regimes((200, 20, 5), (200, 20, 10), activations=("quadratic",)),
+        "standard": regimes(
+            *((200, 20, width) for width in (2, 5, 8, 10, 15)), activations=("quadratic",)
+        ),
+        "thorough": regimes(
+            *((200, 20, width) for width in (2, 5, 8, 10, 15, 30)), activations=("quadratic",)
+        ),
+    },
+    subject=two_layer,
+    measure=_quadratic_rank,
+    decide=identity,
+    faults=("road_jitter", "weights_symmetrized", "road_derivative", "road_without_inputs"),
+)
+
+
+def _symmetrized_initialization(
+    key,
+    regime: Regime,
+    subject: Subject,
+    init=symmetrized,
+    effective=theory.effective_width,
+) -> list[Comparison]:
+    key_params, key_x = jax.random.split(key)
+    network = subject.network
+    params = init(lambda key: network.init_fn(key, (-1, regime.d))[1])(key_params)
+    gram = empirical_at(subject, params, subject.inputs(key_x, regime.n))
+    width = effective(regime.widths[0], symmetrized=True)
+    return _exact("rank of K_N", _rank(gram), theory.rank(regime.n, regime.d, width))
+
+
+symmetrized_initialization = Claim(
+    name="montanari_zhong.symmetrized_initialization",
+    source="Paired neurons span the same features; derived and checked in the spec; E23.",
+    statement="A symmetrized initialization halves the effective width: K_N has rank "
+    "min(n, (N/2) d).",
+    needs=SETTING,
+    formula="effective_width",
+    regimes={
+        "quick": regimes((300, 20, 20), activations=("tanh",)),
+        "standard": regimes((300, 20, 20), (200, 20, 8), activations=("tanh", "gelu")),
+        "thorough": regimes(
+            (300, 20, 20), (200, 20, 8), (200, 20, 30), activations=("tanh", "gelu", "erf")
+        ),
+    },
+    subject=two_layer,
+    measure=_symmetrized_initialization,
+    decide=identity,
+    faults=("pairs_not_paired", "width_not_halved", "road_jitter", "road_without_inputs"),
+)
