@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 from jaxtyping import Float
 
 from ntval.errors import InputError
@@ -26,7 +27,7 @@ def float64() -> Iterator[None]:
         yield
 
 
-def rounding_allowance(operations: float, *, dtype=np.float64) -> float:
+def rounding_allowance(operations: float, *, dtype: npt.DTypeLike = np.float64) -> float:
     r"""Relative error that `operations` successive roundings can cause.
 
     $$\gamma_m = \frac{m u}{1 - m u}$$

@@ -47,27 +47,25 @@ class Allowance:
 def allowance(
     pilot: Float[np.ndarray, "draws k"],
     *,
-    predicted: Float[np.ndarray, "k"] | float = 0.0,
     remainder: Float[np.ndarray, "k"] | float = 0.0,
     resolution: Float[np.ndarray, "k"] | float = 0.0,
 ) -> Allowance:
-    r"""Allowance whose span comes from an independent pilot: 6 standard deviations.
+    r"""Allowance whose span comes from an independent pilot: 6 of its standard deviations.
 
-    The span s is also at least 3 times what has to be seen. Clipping moves the mean by at most
-    $E(|x| - s)_+ \le \frac{27}{256} E|x|^4 / s^3$, x the departure from the prediction. The
-    fourth moment is taken to be at most twice the pilot's: the one part of the level that is
-    estimated, not proved.
+    The span s is also at least 3 times what has to be seen, so that a mean within the remainder B
+    leaves $s - B \ge 2s/3$. Clipping moves it by at most
+    $E(|x - \mu| - (s - B))_+ \le \frac{27}{256} E|x - \mu|^4 / (s - B)^3$. The fourth moment is
+    taken to be at most twice the pilot's: the one part of the level that is estimated, not proved.
 
     Source: derived here.
     """
-    departure = np.asarray(pilot) - predicted
-    rounding = 64 * np.finfo(float).eps * (np.abs(predicted) + np.abs(departure).max(axis=0))
-    span = np.maximum(
-        6 * np.sqrt((departure**2).mean(axis=0)),
-        3 * (np.asarray(remainder) + resolution + rounding),
-    )
-    clipping = 27 / 256 * 2 * (departure**4).mean(axis=0) / np.maximum(span, 1e-300) ** 3
-    return Allowance(remainder + clipping + rounding, span, resolution)
+    draws = np.asarray(pilot, dtype=float)
+    centered = draws - draws.mean(axis=0)
+    allowed = remainder + 64 * np.finfo(float).eps * np.abs(draws).max(axis=0)
+    span = np.maximum(6 * centered.std(axis=0), 3 * (allowed + resolution))
+    moment = 2 * (centered**4).mean(axis=0)
+    clipping = 27 / 256 * moment / np.maximum(span - allowed, 1e-300) ** 3
+    return Allowance(allowed + clipping, span, resolution)
 
 
 def log_capital(

@@ -7,7 +7,6 @@ the analytic kernel, `apply_` in the forward pass, `weights_` and `inputs_` in w
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,10 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntval.activations import Activation, activation
+from ntval import changes
 from ntval.errors import unknown_name
-from ntval.kernels import arc_cosine
-from ntval.networks import Mlp, symmetrized
+from ntval.networks import symmetrized
 from ntval.planting import (
     Plant,
     in_apply,
@@ -28,15 +26,15 @@ from ntval.planting import (
     in_inputs,
     in_kernel,
     in_kernel_gram,
+    in_kernel_of,
     in_measure,
     in_mlp,
     in_params,
     in_prediction,
     in_road,
-    in_subject,
     in_twin,
 )
-from ntval.theory import hermite, isotropic_targets
+from ntval.theory import isotropic_targets
 from ntval.theory import montanari_zhong as theory
 from ntval.theory.random_matrices import Target
 
@@ -55,42 +53,11 @@ class Fault:
     size: float | None = None
 
 
-def _times(factor: float):
-    return lambda gram: factor * gram
-
-
-def _off_diagonal_times(factor: float):
-    return lambda gram: gram * jnp.where(jnp.eye(*gram.shape, dtype=bool), 1.0, factor)
-
-
-def _row_times(factor: float):
-    """The first row and column of a Gram matrix, or the first row of a block."""
-
-    def change(gram):
-        gram = gram.at[0].multiply(factor)
-        return gram.at[1:, 0].multiply(factor) if gram.shape[0] == gram.shape[1] else gram
-
-    return change
-
-
-def _entry_times(factor: float):
-    """The largest entry off the diagonal, and its mirror image in a Gram matrix."""
-
-    def change(gram):
-        square = gram.shape[0] == gram.shape[1]
-        size = jnp.abs(gram) * (1 - jnp.eye(*gram.shape)) if square else jnp.abs(gram)
-        i, j = jnp.divmod(size.argmax(), gram.shape[1])
-        gram = gram.at[i, j].multiply(factor)
-        return gram.at[j, i].multiply(factor) if square else gram
-
-    return change
-
-
 _CHANGES: dict[str, tuple[str, Callable[[float], Callable]]] = {
-    "scale": ("is {} % too large", _times),
-    "off_diagonal": ("is {} % too large off the diagonal", _off_diagonal_times),
-    "row": ("is {} % too large in one row", _row_times),
-    "entry": ("is {} % too large in one entry", _entry_times),
+    "scale": ("is {} % too large", changes.times),
+    "off_diagonal": ("is {} % too large off the diagonal", changes.off_diagonal_times),
+    "row": ("is {} % too large in one row", changes.row_times),
+    "entry": ("is {} % too large in one entry", changes.entry_times),
 }
 
 # Faults that come in every size: family -> plant of a size.
@@ -115,130 +82,6 @@ def sized(family: str, size: float) -> Fault:
     )
 
 
-def _in_precision(dtype):
-    return lambda gram: gram.astype(dtype).astype(jnp.float64)
-
-
-def _with_jitter(gram):
-    """A millionth of the diagonal is added to it."""
-    return gram + 1e-6 * jnp.diag(jnp.diag(gram)) if gram.shape[0] == gram.shape[1] else gram
-
-
-def _swapped_rows(gram):
-    return jnp.concatenate([gram[1:2], gram[:1], gram[2:]])
-
-
-def _asymmetric(gram):
-    """Entries off the diagonal grow by a millionth from column to column."""
-    rows, columns = jnp.indices(gram.shape)
-    return gram * (1 + 1e-6 * (columns - rows))
-
-
-def _shifted_down(gram):
-    """Minus 1 % of the mean diagonal more than what keeps the smallest eigenvalue at 0."""
-    if gram.shape[0] != gram.shape[1]:
-        return gram
-    floor = jnp.linalg.eigvalsh((gram + gram.T) / 2)[0] + 0.01 * jnp.trace(gram) / len(gram)
-    return gram - floor * jnp.eye(len(gram))
-
-
-def _entry_exceeds_diagonal(gram):
-    """Entry [0, 1] and its mirror image become 1.5 sqrt(K_00 K_11)."""
-    if gram.shape[0] != gram.shape[1]:
-        return gram
-    value = 1.5 * jnp.sqrt(gram[0, 0] * gram[1, 1])
-    return gram.at[0, 1].set(value).at[1, 0].set(value)
-
-
-def _without_biases(params):
-    return jax.tree.map(lambda leaf: leaf * 0 if jnp.ndim(leaf) == 1 else leaf, params)
-
-
-def _derivative_is_function(mlp: Mlp) -> Mlp:
-    fn: Activation = activation(mlp.activation)
-    return replace(
-        mlp, activation=replace(fn, name=f"{fn.name} for its derivative", derivative=fn.fn)
-    )
-
-
-def _function_is_derivative(mlp: Mlp) -> Mlp:
-    fn: Activation = activation(mlp.activation)
-    return replace(mlp, activation=replace(fn, name=f"{fn.name}' for itself", fn=fn.derivative))
-
-
-def _over_width(power: float):
-    def changed(road):
-        return lambda network, params, x1, x2=None: (
-            road(network, params, x1, x2) / network.mlp.widths[0] ** power
-        )
-
-    return changed
-
-
-def _without_layer(index: int):
-    def change(params):
-        return [
-            jax.lax.stop_gradient(layer) if i == index % len(params) else layer
-            for i, layer in enumerate(params)
-        ]
-
-    return change
-
-
-def _another_activation(name: str, other: str):
-    """Takes one activation for another, and leaves networks with neither alone."""
-    return lambda mlp: replace(mlp, activation=other) if mlp.activation == name else mlp
-
-
-def _gaussian_weights(init):
-    """Weights of law N(0, I/d) in place of the unit sphere."""
-
-    def broken(key):
-        key_norm, key_weights = jax.random.split(key)
-        (layer,) = init(key_weights)
-        d, width = layer["w"].shape
-        norms = jnp.sqrt(jax.random.chisquare(key_norm, d, (width,)) / d)
-        return [{"w": layer["w"] * norms}]
-
-    return broken
-
-
-def _without_input_factor(road):
-    """The kernel without the factor <x, x'>/d that the first layer brings."""
-
-    def broken(network, params, x1, x2=None):
-        second = x1 if x2 is None else x2
-        return road(network, params, x1, x2) / (x1 @ second.T / x1.shape[1])
-
-    return broken
-
-
-def _gaussian_first_layer(mlp, x1, x2=None, get="ntk"):
-    """Kernel of the first layer for weights of law N(0, I/d), the large-d limit of the sphere."""
-    x2 = x1 if x2 is None else x2
-    fn = activation(mlp.activation)
-    d = x1.shape[1]
-    entries = [
-        [
-            arc_cosine.expectation(
-                fn.derivative, a @ a / d, b @ b / d, a @ b / d, breakpoints=fn.breakpoints
-            )
-            for b in np.asarray(x2)
-        ]
-        for a in np.asarray(x1)
-    ]
-    return jnp.asarray(entries) * (x1 @ x2.T / d)
-
-
-def _centered(gram):
-    return gram - gram.mean(axis=0) - gram.mean(axis=1, keepdims=True) + gram.mean()
-
-
-def _limit_energies(fn: Activation, d: int, degree: int) -> np.ndarray:
-    coefficients = hermite.coefficients(fn.derivative, degree, breakpoints=fn.breakpoints)
-    return np.concatenate([[0.0], coefficients[:degree] ** 2])
-
-
 NEIGHBORS = (("relu", "leaky_relu"), ("gelu", "silu"), ("erf", "erf_sqrt2"), ("tanh", "erf"))
 
 FAULTS: dict[str, Fault] = {
@@ -261,12 +104,12 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "road_derivative",
             "sigma in place of sigma' in the empirical kernel",
-            in_mlp(_derivative_is_function),
+            in_mlp(changes.derivative_is_function),
         ),
         Fault(
             "road_function",
             "sigma' in place of sigma in the empirical kernel",
-            in_mlp(_function_is_derivative),
+            in_mlp(changes.function_is_derivative),
         ),
         Fault(
             "road_drops_bias",
@@ -276,22 +119,22 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "road_drops_layer",
             "the empirical kernel leaves the first layer's gradient out",
-            in_params(_without_layer(0)),
+            in_params(changes.without_layer(0)),
         ),
         Fault(
             "road_drops_head",
             "the empirical kernel leaves the last layer's gradient out",
-            in_params(_without_layer(-1)),
+            in_params(changes.without_layer(-1)),
         ),
         Fault(
             "road_over_width",
             "the empirical kernel is divided by the width once more",
-            in_road(_over_width(1)),
+            in_road(changes.over_width(1)),
         ),
         Fault(
             "road_over_sqrt_width",
             "the empirical kernel is divided by the root of the width",
-            in_road(_over_width(0.5)),
+            in_road(changes.over_width(0.5)),
         ),
         Fault(
             "road_times_d",
@@ -305,47 +148,47 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "road_without_inputs",
             "the empirical kernel lacks the factor <x, x'>/d",
-            in_road(_without_input_factor),
+            in_road(changes.without_input_factor),
         ),
         Fault(
             "road_float32",
             "the empirical kernel passes through float32",
-            in_gram(_in_precision(jnp.float32)),
+            in_gram(changes.in_precision(jnp.float32)),
         ),
         Fault(
             "road_bfloat16",
             "the empirical kernel passes through bfloat16",
-            in_gram(_in_precision(jnp.bfloat16)),
+            in_gram(changes.in_precision(jnp.bfloat16)),
         ),
         Fault(
             "road_jitter",
             "a millionth is added to the empirical kernel's diagonal",
-            in_gram(_with_jitter),
+            in_gram(changes.with_jitter),
         ),
         Fault(
             "road_asymmetric",
             "the empirical kernel is asymmetric by 1e-6",
-            in_gram(_asymmetric),
+            in_gram(changes.asymmetric),
         ),
         Fault(
             "road_permuted_rows",
             "the empirical kernel's rows are in another order",
-            in_gram(_swapped_rows),
+            in_gram(changes.swapped_rows),
         ),
         Fault(
             "road_shifted_down",
             "the empirical kernel's smallest eigenvalue is slightly negative",
-            in_gram(_shifted_down),
+            in_gram(changes.shifted_down),
         ),
         Fault(
             "kernel_derivative",
             "sigma in place of sigma' in the analytic kernel",
-            in_twin(_derivative_is_function),
+            in_twin(changes.derivative_is_function),
         ),
         Fault(
             "kernel_function",
             "sigma' in place of sigma in the analytic kernel",
-            in_twin(_function_is_derivative),
+            in_twin(changes.function_is_derivative),
         ),
         Fault(
             "kernel_drops_bias",
@@ -374,57 +217,49 @@ FAULTS: dict[str, Fault] = {
             Fault(
                 f"kernel_{other}_for_{name}",
                 f"the analytic kernel of {other} in place of {name}",
-                in_twin(_another_activation(name, other)),
+                in_twin(changes.another_activation(name, other)),
             )
             for name, other in NEIGHBORS
         ),
         Fault(
             "kernel_of_gaussian_weights",
             "the analytic kernel is that of Gaussian weights, not of weights on the sphere",
-            in_subject(
-                lambda subject: replace(
-                    subject,
-                    network=replace(
-                        subject.network,
-                        kernel_fn=functools.partial(_gaussian_first_layer, subject.network.mlp),
-                    ),
-                )
-            ),
+            in_kernel_of(changes.gaussian_first_layer),
         ),
         Fault(
             "kernel_float32",
             "the analytic kernel passes through float32",
-            in_kernel_gram(_in_precision(jnp.float32)),
+            in_kernel_gram(changes.in_precision(jnp.float32)),
         ),
         Fault(
             "kernel_bfloat16",
             "the analytic kernel passes through bfloat16",
-            in_kernel_gram(_in_precision(jnp.bfloat16)),
+            in_kernel_gram(changes.in_precision(jnp.bfloat16)),
         ),
         Fault(
             "kernel_jitter",
             "a millionth is added to the analytic kernel's diagonal",
-            in_kernel_gram(_with_jitter),
+            in_kernel_gram(changes.with_jitter),
         ),
         Fault(
             "kernel_asymmetric",
             "the analytic kernel is asymmetric by 1e-6",
-            in_kernel_gram(_asymmetric),
+            in_kernel_gram(changes.asymmetric),
         ),
         Fault(
             "kernel_permuted_rows",
             "the analytic kernel's rows are in another order",
-            in_kernel_gram(_swapped_rows),
+            in_kernel_gram(changes.swapped_rows),
         ),
         Fault(
             "kernel_shifted_down",
             "the analytic kernel's smallest eigenvalue is slightly negative",
-            in_kernel_gram(_shifted_down),
+            in_kernel_gram(changes.shifted_down),
         ),
         Fault(
             "kernel_entry_exceeds_diagonal",
             "one entry of the analytic kernel is larger than its diagonal allows",
-            in_kernel_gram(_entry_exceeds_diagonal),
+            in_kernel_gram(changes.entry_exceeds_diagonal),
         ),
         Fault(
             "kernel_stale_inputs",
@@ -445,7 +280,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "kernel_centered",
             "rows and columns of the analytic kernel are centered",
-            in_kernel_gram(_centered),
+            in_kernel_gram(changes.centered),
         ),
         Fault(
             "kernel_squared",
@@ -455,7 +290,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "apply_drops_bias",
             "the forward pass leaves the biases out",
-            in_apply(lambda fn: lambda params, x: fn(_without_biases(params), x)),
+            in_apply(lambda fn: lambda params, x: fn(changes.without_biases(params), x)),
         ),
         Fault(
             "apply_over_sqrt_width",
@@ -491,7 +326,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "weights_gaussian",
             "weights are Gaussian with norm about 1, not on the unit sphere",
-            in_init(_gaussian_weights),
+            in_init(changes.gaussian_weights),
         ),
         Fault(
             "weights_symmetrized",
@@ -523,7 +358,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "energies_of_limit",
             "squared Hermite coefficients in place of the energies at finite d",
-            in_measure(energies=_limit_energies),
+            in_measure(energies=changes.limit_energies),
         ),
         Fault(
             "energies_without_constant",
@@ -604,6 +439,16 @@ FAULTS: dict[str, Fault] = {
             "pairs_not_paired",
             "weights are independent where they should come in pairs",
             in_measure(init=lambda init: init),
+        ),
+        Fault(
+            "scale_of_root",
+            "outputs are scaled by the root of alpha",
+            in_measure(scale=math.sqrt),
+        ),
+        Fault(
+            "linearized_elsewhere",
+            "the linearization is taken 5 % away from the initial weights",
+            in_measure(shift=0.05),
         ),
         Fault(
             "width_not_halved",

@@ -107,15 +107,27 @@ def in_kernel_gram(change: Callable) -> Plant:
 def in_twin(change: Callable[[Mlp], Mlp]) -> Plant:
     """Fault of the analytic kernel: it is that of the network `change(mlp)`, by quadrature."""
 
+    def kernel(mlp: Mlp, x1, x2=None, get="ntk"):
+        return jnp.asarray({"ntk": arc_cosine.ntk, "nngp": arc_cosine.nngp}[get](mlp, x1, x2))
+
+    return in_kernel_of(kernel, change)
+
+
+def in_kernel_of(kernel: Callable, change: Callable[[Mlp], Mlp] | None = None) -> Plant:
+    """Fault of the analytic kernel: it is `kernel(change(mlp), x1, x2, get)`.
+
+    A network that `change` leaves as it is keeps its kernel.
+    """
+
     def planted(subject: Subject) -> Subject:
-        network = subject.network
-        if network.mlp is None or (mlp := change(network.mlp)) is network.mlp:
+        mlp = subject.network.mlp
+        if mlp is None:
             return subject
-
-        def kernel_fn(x1, x2=None, get="ntk"):
-            return jnp.asarray({"ntk": arc_cosine.ntk, "nngp": arc_cosine.nngp}[get](mlp, x1, x2))
-
-        return replace(subject, network=replace(network, kernel_fn=kernel_fn))
+        changed = mlp if change is None else change(mlp)
+        if change is not None and changed is mlp:
+            return subject
+        kernel_fn = functools.partial(kernel, changed)
+        return replace(subject, network=replace(subject.network, kernel_fn=kernel_fn))
 
     return in_subject(planted)
 
@@ -164,7 +176,7 @@ def in_prediction(formula: Callable) -> Plant:
     )
 
 
-def in_measure(**changes: Callable) -> Plant:
+def in_measure(**changes: object) -> Plant:
     """Fault of what a measurement takes from theory: arguments of the claim's `measure`.
 
     The allowance, which speaks of correct code, is left alone.

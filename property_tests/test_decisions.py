@@ -142,7 +142,7 @@ def test_agreement_of_a_constant_statistic_allows_its_rounding():
     decision = decisions.agreement(
         lambda start, count: np.full((count, 1), 0.1 + 0.2),
         predicted=0.3,
-        allowance=e_values.allowance(pilot, predicted=0.3),
+        allowance=e_values.allowance(pilot),
         alpha=0.05,
         effort=1.0,
     )

@@ -164,9 +164,14 @@ def test_clipping_moves_a_mean_by_no_more_than_the_allowance_says():
     g = np.random.default_rng(0)
     x = g.standard_t(5, 1_000_000) * 0.1
     allowed = e_values.allowance(g.standard_t(5, (400, 1)) * 0.1)
-    assert allowed.span > 0.5
     beyond = np.maximum(np.abs(x) - allowed.span, 0).mean()
-    assert beyond < allowed.remainder
+    assert 0 < beyond < allowed.remainder
+
+
+def test_the_span_of_an_allowance_does_not_grow_with_a_fault_that_the_pilot_has():
+    g = np.random.default_rng(0)
+    right, wrong = (e_values.allowance(g.normal(mean, 0.1, (64, 1))) for mean in (0.0, 5.0))
+    assert wrong.span < 2 * right.span
 
 
 def test_allowance_leaves_room_to_see_its_resolution():

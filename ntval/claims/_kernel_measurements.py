@@ -343,7 +343,6 @@ def width_rate_allowance(key, regime: Regime, subject: Subject, *, resolution: f
     widths = [min(rung.network.mlp.widths) for rung in subject.rungs]
     return allowance(
         width_rate(key_slopes, regime, subject)(0, 16),
-        predicted=-1.0,
         remainder=variance / math.log(widths[-1] / widths[0]),
         resolution=resolution,
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from numpy.polynomial import chebyshev
 
 from ntval.activations import activation
@@ -21,7 +22,7 @@ _NODES = 128
 
 
 def ntk(
-    mlp: Mlp, x1: Float[np.ndarray, "n1 d"], x2: Float[np.ndarray, "n2 d"] | None = None
+    mlp: Mlp, x1: Float[Array, "n1 d"], x2: Float[Array, "n2 d"] | None = None
 ) -> Float[np.ndarray, "n1 n2"]:
     r"""Infinite-width NTK of `mlp` at inputs of norm $\sqrt d$, by Chebyshev interpolation.
 
@@ -54,7 +55,7 @@ def _coefficients(mlp: Mlp) -> Float[np.ndarray, "degrees"]:
     x[:, 1] = np.sqrt(mlp.d * (1 - cosines**2))
     pole = np.zeros((1, mlp.d))
     pole[0, 0] = np.sqrt(mlp.d)
-    values = np.asarray(arc_cosine.ntk(mlp, pole, x))[0]
+    values = np.asarray(arc_cosine.ntk(mlp, jnp.asarray(pole), jnp.asarray(x)))[0]
     coefficients = chebyshev.chebfit(cosines, values, _NODES - 1)
     if np.abs(coefficients[_NODES // 2 :]).max() > 1e-13 * np.abs(values).max():
         raise InputError(

@@ -1,5 +1,6 @@
 """Montanari & Zhong, 2007.12826: claims about a two-layer network and its neural tangent kernel."""
 
+from ntval.claims.montanari_zhong.finite_width import double_descent, ridge_equivalence
 from ntval.claims.montanari_zhong.kernel import (
     concentration,
     concentration_rate,
@@ -9,6 +10,7 @@ from ntval.claims.montanari_zhong.kernel import (
     parity,
     unbiased_kernel,
 )
+from ntval.claims.montanari_zhong.lazy import lazy_training
 from ntval.claims.montanari_zhong.memorization import (
     dead_points,
     memorization,
@@ -19,9 +21,7 @@ from ntval.claims.montanari_zhong.memorization import (
 from ntval.claims.montanari_zhong.risk import (
     constant_target,
     deterministic_equivalent,
-    double_descent,
     linear_target_risk,
-    ridge_equivalence,
     self_induced_ridge,
     train_error,
 )
@@ -63,4 +63,5 @@ __all__ = [  # noqa: RUF022
     "train_error",
     "constant_target",
     "double_descent",
+    "lazy_training",
 ]

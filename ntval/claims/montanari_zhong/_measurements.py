@@ -20,6 +20,8 @@ from ntval.e_values import allowance
 from ntval.kernels import analytic, zonal
 from ntval.networks import Mlp
 from ntval.regimes import Regime
+from ntval.theory import gegenbauer, isotropic_targets
+from ntval.theory.random_matrices import Target
 
 PAPER = "Montanari & Zhong, 2007.12826"
 SETTING = ("theorem's setting", "kernel_fn", "random weights")
@@ -42,9 +44,7 @@ def kernel_fn(mlp: Mlp):
     Gaussian ones give one kernel (0-homogeneous derivative), the finite-d quadrature elsewhere."""
     if activation(mlp.activation).homogeneity == 1:
         return jax.jit(analytic.kernel_fn(mlp), static_argnames="get")
-    return lambda x1, x2=None, get="ntk": zonal.ntk(
-        mlp, np.asarray(x1), None if x2 is None else np.asarray(x2)
-    )
+    return lambda x1, x2=None, get="ntk": zonal.ntk(mlp, x1, x2)
 
 
 @functools.lru_cache(maxsize=64)
@@ -123,19 +123,45 @@ def measured(statistic: Callable[..., list[float]]):
     return measure
 
 
-def sampled(measure, *, pilot: int = 32, resolution=0.0, remainder=None, predict=None):
-    """Allowance of a claim whose draws are those of `measure`; `remainder` and `predict` are
-    functions of the regime, 0 without."""
+def sampled(
+    measure: Callable,
+    *,
+    pilot: int = 32,
+    resolution: float | np.ndarray = 0.0,
+    remainder: Callable[[Regime], float | np.ndarray] = lambda regime: 0.0,
+) -> Callable:
+    """Allowance of a claim whose draws are those of `measure`; `remainder` is one of the regime."""
 
     def of(key, regime: Regime, subject: Subject):
-        return allowance(
-            measure(key, regime, subject)(0, pilot),
-            predicted=0.0 if predict is None else predict(regime),
-            remainder=0.0 if remainder is None else remainder(regime),
-            resolution=resolution,
-        )
+        draws = measure(key, regime, subject)(0, pilot)
+        return allowance(draws, remainder=remainder(regime), resolution=resolution)
 
     return of
+
+
+LAST_DEGREE = 10  # of a kernel's energies: what is above is beyond the accuracy of any risk
+
+
+def target_of(regime: Regime) -> Target:
+    """A linear target; for n > d^2 one with a quarter of its energy on each of degrees 0 to 3."""
+    energies = (0.25,) * 4 if regime.degree == 2 else (0.0, 1.0)
+    return Target(energies=energies, noise_std=regime.noise_std)
+
+
+def ridge_of(regime: Regime) -> float:
+    """The absolute ridge."""
+    return regime.ridge
+
+
+def harmonics_of(draw: Draw, degree: int = LAST_DEGREE) -> np.ndarray:
+    """P_0, ..., P_degree at all pairs of inputs."""
+    x = np.asarray(draw.x)
+    return gegenbauer.polynomials(draw.regime.d, degree, x @ x.T / draw.regime.d)
+
+
+def risk_given_inputs(gram, harmonics, moments, target: Target, *, ridge: float) -> float:
+    """The score of a regression: its risk, exact over label noise and isotropic targets."""
+    return isotropic_targets.risk(gram, harmonics, moments, target, ridge=ridge)
 
 
 @functools.lru_cache(maxsize=64)

@@ -51,9 +51,7 @@ normalization = Claim(
     subject=two_layer,
     measure=measure.normalization,
     predict=_predict_normalization,
-    allowance=sampled(
-        measure.normalization, pilot=64, resolution=0.005, predict=_predict_normalization
-    ),
+    allowance=sampled(measure.normalization, pilot=64, resolution=0.005),
     decide=functools.partial(agreement, labels=lambda i, k: "mean of K_N(x, x)"),
     faults=(
         "road_scale_3",
@@ -165,7 +163,7 @@ hermite_energies = Claim(
     decide=identity,
     faults=(
         "kernel_scale_1",
-        "kernel_entry_15",
+        "kernel_off_diagonal_1",
         "kernel_of_gaussian_weights",
         "energies_shifted",
         "energies_of_limit",
@@ -248,7 +246,6 @@ concentration = Claim(
         _measure_concentration,
         resolution=0.02,
         remainder=_concentration_remainder,
-        predict=_predict_concentration,
     ),
     decide=functools.partial(agreement, first=32, most=256, labels=lambda i, k: "eta"),
     faults=("weights_symmetrized", "road_scale_100", "road_over_sqrt_width", "road_without_inputs"),
@@ -302,7 +299,6 @@ concentration_rate = Claim(
         pilot=16,
         resolution=0.03,
         remainder=_slope_remainder,
-        predict=_predict_slope,
     ),
     decide=functools.partial(rate, first=16, most=128),
     faults=("road_scale_100", "road_over_sqrt_width", "road_without_inputs"),

@@ -78,7 +78,7 @@ memorization = Claim(
     subject=two_layer,
     measure=_measure_noise_fit,
     predict=_predict_noise_fit,
-    allowance=sampled(_measure_noise_fit, pilot=64, resolution=0.03, predict=_predict_noise_fit),
+    allowance=sampled(_measure_noise_fit, pilot=64, resolution=0.03),
     decide=functools.partial(
         agreement, labels=lambda i, k: ("rank of K_N over n", "train error of noise")[i]
     ),
@@ -160,7 +160,6 @@ dead_points = Claim(
         _measure_dead_points,
         pilot=64,
         resolution=0.02,
-        predict=lambda regime: theory.dead_points(1, regime.widths[0]),
     ),
     decide=functools.partial(agreement, labels=lambda i, k: "share of zero rows"),
     faults=("road_leaky_relu", "weights_symmetrized", "weights_positive"),
