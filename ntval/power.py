@@ -155,9 +155,7 @@ def smallest_refuted(cell: Cell) -> Smallest:
         seconds += detection.seconds
         return detection.caught
 
-    low, high = _IN_KERNELS = ("kernel_", "road_", "apply_", "weights_", "inputs_")
-
-_SMALLEST, _LARGEST
+    low, high = _SMALLEST, _LARGEST
     if not refuted(high):
         return Smallest(claim.name, family, math.inf, seconds)
     while high / low > _RATIO:
