@@ -405,6 +405,21 @@ FAULTS: dict[str, Fault] = {
             in_measure(ridge=lambda regime: regime.ridge / regime.n),
         ),
         Fault(
+            "ridge_not_averaged",
+            "the ridge of an averaged loss is not divided by n",
+            in_measure(averaged=lambda ridge, n: ridge),
+        ),
+        Fault(
+            "ridge_not_relative",
+            "neural-tangents' diag_reg is taken for an absolute ridge",
+            in_measure(relative=lambda ridge, gram: ridge),
+        ),
+        Fault(
+            "ridge_of_primal_over_n",
+            "the ridge on features is divided by n",
+            in_measure(primal=lambda ridge: ridge / 30),
+        ),
+        Fault(
             "ridge_left_on",
             "a ridge of 0.1 in place of none",
             in_measure(ridge=lambda regime: 0.1),

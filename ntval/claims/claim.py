@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -274,14 +275,16 @@ def _program(statistic: Callable, chunk: int) -> Callable:
 
 
 def find(name: str, claims: Mapping[str, Claim]) -> list[Claim]:
-    """Claims called `name`: a full name, a last word, or a module for all of its claims.
+    """Claims called `name`: a full name, a last word, a row of a spec (E07), or a module for all
+    of its claims.
 
     Raises: `UnknownNameError`, naming the nearest, when there is none.
     """
     found = [
         claim
         for full, claim in claims.items()
-        if full == name or full.rpartition(".")[2] == name or full.partition(".")[0] == name
+        if name in (full, full.rpartition(".")[2], full.partition(".")[0])
+        or (name[:1] == "E" and name in re.findall(r"E\d\d", claim.source))
     ]
     if not found:
         modules = {full.partition(".")[0] for full in claims}

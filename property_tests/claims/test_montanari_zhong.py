@@ -109,6 +109,11 @@ def test_ridge_equivalence_of_network_and_kernel(supported, regime):
     supported(claims.ridge_equivalence, regime)
 
 
+@quick(claims.ridge_conventions)
+def test_ridge_conventions_agree(supported, regime):
+    supported(claims.ridge_conventions, regime)
+
+
 @quick(claims.self_induced_ridge)
 def test_self_induced_ridge_stands_for_the_high_degrees(supported, regime):
     supported(claims.self_induced_ridge, regime)

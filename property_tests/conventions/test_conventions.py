@@ -9,6 +9,7 @@ import pytest
 
 from ntval import places
 from ntval.claims import CLAIMS
+from ntval.claims.claim import find
 from ntval.faults import FAULTS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -45,6 +46,11 @@ def test_every_claim_says_what_it_claims_and_from_where(claim):
     assert claim.statement.endswith(".")
     assert len(claim.source) > 20
     assert {"quick", "standard", "thorough"} == set(claim.regimes)
+
+
+@pytest.mark.parametrize("row", [f"E{number:02}" for number in range(1, 28)])
+def test_every_row_of_the_spec_of_montanari_zhong_is_some_claim_s(row):
+    assert find(row, CLAIMS)
 
 
 @pytest.mark.parametrize("path", THEORY, ids=lambda path: path.stem)

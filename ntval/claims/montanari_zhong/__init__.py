@@ -22,6 +22,7 @@ from ntval.claims.montanari_zhong.risk import (
     constant_target,
     deterministic_equivalent,
     linear_target_risk,
+    ridge_conventions,
     self_induced_ridge,
     train_error,
 )
@@ -56,6 +57,7 @@ __all__ = [  # noqa: RUF022
     "dead_points",
     "quadratic_rank",
     "symmetrized_initialization",
+    "ridge_conventions",
     "ridge_equivalence",
     "self_induced_ridge",
     "linear_target_risk",

@@ -110,6 +110,14 @@ class Draw:
         """K_N between other points and the inputs, at the weights of `empirical`."""
         return empirical_at(self.subject, self._params, x, self.x)
 
+    def features_at(self, x) -> np.ndarray:
+        """Gradients of the output by the weights of `empirical`, a row an input."""
+        apply_fn = self.subject.network.apply_fn
+        jacobian = jax.jacobian(lambda params: apply_fn(params, x)[:, 0])(self._params)
+        return np.concatenate(
+            [np.asarray(j).reshape(len(x), -1) for j in jax.tree.leaves(jacobian)], 1
+        )
+
 
 def measured(statistic: Callable[..., list[float]]):
     """Measurement of a claim: replicates of `statistic(draw, **changes)` at fresh inputs."""
