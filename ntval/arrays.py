@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
-from ntval.errors import InputError
+from ntval.errors import GramError, InputError
 
 UNIT_ROUNDOFF = float(np.finfo(np.float64).eps) / 2
 
@@ -104,3 +104,25 @@ def _require_rows(name: str, value) -> Float[np.ndarray, "n *shape"]:
     if 0 in array.shape:
         raise InputError(f"{name} needs n >= 1 and d >= 1, got shape {array.shape}; add rows.")
     return array
+
+
+def require_gram(name: str, gram) -> Float[np.ndarray, "n n"]:
+    """`gram` as a symmetric float64 array.
+
+    Asymmetry below the rounding of n-term inner products is averaged away.
+    Raises: `InputError` on entries that are not finite floats, `GramError` on a matrix that is
+    not square or not symmetric.
+    """
+    matrix = as_float64(name, gram)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
+        raise GramError(f"{name} needs shape (n, n) with n >= 1, got {matrix.shape}.")
+    asymmetry = np.abs(matrix - matrix.T)
+    unit = np.finfo(np.asarray(gram).dtype).eps if np.asarray(gram).dtype != object else 0.0
+    allowed = max(unit / 2, UNIT_ROUNDOFF) * (len(matrix) + 1) * np.abs(matrix).max()
+    if asymmetry.max() > allowed:
+        i, j = np.unravel_index(asymmetry.argmax(), matrix.shape)
+        raise GramError(
+            f"{name} needs a symmetric matrix, got {matrix[i, j]:.6g} at [{i}, {j}] and "
+            f"{matrix[j, i]:.6g} at [{j}, {i}]; pass (K + K.T) / 2 if the difference is intended."
+        )
+    return (matrix + matrix.T) / 2

@@ -30,7 +30,7 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
-from ntval.arrays import as_float64
+from ntval.arrays import as_float64, require_gram
 from ntval.errors import GramError, InputError
 
 Labels = Float[np.ndarray, "n *outputs"]
@@ -67,7 +67,7 @@ def kernel_ridge(
     that is no Gram matrix, for `ridge` = 0 when its rank cannot be told from rounding, and on a
     ridge so small that a singular K loses it in rounding.
     """
-    matrix = _require_gram(gram)
+    matrix = require_gram("gram", gram)
     labels, ridge = _require_labels(y, len(matrix)), _require_ridge(ridge)
     if ridge > 0:
         coefficients = _cholesky_solution(matrix, labels, ridge, _rounding(gram))
@@ -263,21 +263,6 @@ def _scaled(factors: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return (factors * rows.T).T
 
 
-def _require_gram(gram) -> Float[np.ndarray, "n n"]:
-    """A symmetric float64 matrix; asymmetry that is rounding is averaged away."""
-    matrix = as_float64("gram", gram)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
-        raise GramError(f"gram needs shape (n, n), n >= 1, got {matrix.shape}; pass k(X, X).")
-    asymmetry = np.abs(matrix - matrix.T)
-    if asymmetry.max() > _rounding(gram) * np.abs(matrix).max():
-        i, j = (int(index) for index in np.unravel_index(asymmetry.argmax(), matrix.shape))
-        raise GramError(
-            f"gram needs to be symmetric, got {matrix[i, j]:.6g} at [{i}, {j}] and "
-            f"{matrix[j, i]:.6g} at [{j}, {i}]; pass (K + K.T) / 2 if that is intended."
-        )
-    return (matrix + matrix.T) / 2
-
-
 def _require_positive(w: np.ndarray, rounding: float) -> None:
     if w[0] < -_DOUBTFUL * rounding * np.abs(w).max():
         raise GramError(
@@ -317,7 +302,7 @@ def _rounding(array) -> float:
 
 
 def _mean_trace(gram) -> float:
-    mean = float(np.trace(_require_gram(gram))) / len(gram)
+    mean = float(np.trace(require_gram("gram", gram))) / len(gram)
     if mean <= 0:
         raise GramError(f"gram needs a positive trace, got mean {mean:.3g}; it is no kernel's.")
     return mean

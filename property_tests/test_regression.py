@@ -212,7 +212,7 @@ NAN = np.array([1.0, np.nan, 1.0])
         (
             lambda: regression.kernel_ridge(np.triu(np.ones((3, 3))), ONES, ridge=1.0),
             GramError,
-            r"symmetric, got 1 at \[0, 1\] and 0",
+            r"symmetric matrix, got 1 at \[0, 1\] and 0",
         ),
         (lambda: regression.kernel_ridge(-GRAM, ONES, ridge=0.0), GramError, "positive semi-def"),
         (
