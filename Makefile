@@ -1,7 +1,7 @@
 # make check: everything that a commit must pass.
 UV ?= uv
 
-.PHONY: check format lint types layers test theorems
+.PHONY: check format lint types layers test theorems nightly
 
 check: lint types layers test
 
@@ -24,3 +24,10 @@ test:
 
 theorems:
 	$(UV) run ntval list --markdown > THEOREMS.md
+
+# What is too long for a commit: many examples, measured levels, measured power.
+nightly:
+	HYPOTHESIS_PROFILE=nightly $(UV) run pytest -n 2
+	$(UV) run ntval check --profile standard --seed commit --workers 2
+	$(UV) run ntval calibrate --runs 400 --seed commit --workers 2
+	$(UV) run ntval power --workers 2

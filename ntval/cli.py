@@ -1,4 +1,4 @@
-"""The command line: check, power, calibrate, list, where, doctor.
+"""The command line: check, power, calibrate, run, list, where, doctor.
 
 Exit status 0 nothing refuted, 1 something refuted, 2 unusable arguments or input,
 3 something inconclusive under --strict.
@@ -249,6 +249,47 @@ def calibrate(
         on.print(f"wrote {json_path}", soft_wrap=True)
     if not all(calibrated.holds for calibrated in found.values()):
         raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    experiment: Annotated[
+        str | None, typer.Argument(help="E.g. montanari_zhong/min_eigenvalue; a list without.")
+    ] = None,
+    grid: Annotated[str, typer.Option(help="smoke, in seconds, or full.")] = "smoke",
+    store_path: Annotated[
+        Path | None,
+        typer.Option("--store", help="Keep results in this file, and resume.", metavar="FILE"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write figures into this directory.", metavar="DIR")
+    ] = None,
+    workers: _Workers = 1,
+    seed: _Seed = "0",
+) -> None:
+    """Run an experiment: measure what its store lacks, print a summary, draw its figures."""
+    _prepare()
+    from ntval import experiments, figures, store, tables
+
+    on = tables.console()
+    if experiment is None:
+        on.print(tables.experiments_table([experiments.find(n) for n in experiments.names()]))
+        return
+    found = experiments.find(experiment)
+    cells = experiments.cells(found, grid=grid, seed=_seed(seed))
+    with store.Store(store_path or store.DEFAULT) as kept:
+        absent = kept.missing(cell.identity for cell in cells)
+        todo = [cell for cell in cells if cell.identity in absent]
+        on.print(f"{len(cells) - len(todo)} of {len(cells)} cells were there in {kept.path}")
+        if todo:
+            with tables.bar("measuring", len(todo)) as advance:
+                for _ in experiments.run(todo, kept, workers=workers):
+                    advance()
+        rows = experiments.rows(cells, kept)
+    on.print(tables.summary_table(found.summary(rows)))
+    folder = out or Path(".ntval") / "figures" / found.name.replace(".", "/")
+    for path in figures.write(found.draw(rows), folder):
+        on.print(f"wrote {path}", soft_wrap=True)
 
 
 @app.command("list")

@@ -278,6 +278,26 @@ FAULTS: dict[str, Fault] = {
             in_kernel_gram(lambda gram: gram + 0.1),
         ),
         Fault(
+            "kernel_without_inputs",
+            "the analytic kernel lacks the factor <x, x'>/d",
+            in_kernel(
+                lambda kernel: (
+                    lambda x1, x2=None, get="ntk": (
+                        kernel(x1, x2, get) / (x1 @ (x1 if x2 is None else x2).T / x1.shape[1])
+                    )
+                )
+            ),
+        ),
+        Fault(
+            "kernel_adds_second_layer",
+            "the second layer, which is fixed, is trained in the analytic kernel",
+            in_kernel(
+                lambda kernel: (
+                    lambda x1, x2=None, get="ntk": kernel(x1, x2, get) + kernel(x1, x2, "nngp")
+                )
+            ),
+        ),
+        Fault(
             "kernel_centered",
             "rows and columns of the analytic kernel are centered",
             in_kernel_gram(changes.centered),

@@ -24,6 +24,7 @@ from ntval import report
 from ntval.calibration import Calibration
 from ntval.claims.budget import CONFIRMATIONS
 from ntval.decisions import Verdict
+from ntval.experiments import GRIDS, Experiment
 from ntval.faults import FAULTS
 from ntval.power import Detection, Smallest
 from ntval.suite import Run
@@ -235,4 +236,24 @@ def calibration_table(found: Mapping[str, Calibration]) -> Table:
             f"{sum(r.seconds for r in calibration.results):.0f}",
             Text("holds", style="green") if calibration.holds else Text("BROKEN", style="bold red"),
         )
+    return table
+
+
+def experiments_table(found: Sequence[Experiment]) -> Table:
+    """Experiments by name, what each shows, and how many cells its grids have."""
+    table = plain_table("experiment", "shows", "cells, smoke>", "full>")
+    for experiment in found:
+        sizes = (str(len(experiment.grids[grid])) for grid in GRIDS)
+        table.add_row(experiment.name, experiment.title, *sizes)
+    return table
+
+
+def summary_table(rows: Sequence[Mapping[str, object]]) -> Table:
+    """What an experiment measured: a column a name, numbers to four digits."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    numeric = {name: any(isinstance(row.get(name), int | float) for row in rows) for name in names}
+    table = plain_table(*(f"{name}>" if numeric[name] else name for name in names))
+    for row in rows:
+        shown = (row.get(name, "") for name in names)
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in shown))
     return table

@@ -31,6 +31,7 @@ def dimension(d: int, k: int) -> int:
     """
     if d < 2 or k < 0:
         raise InputError(f"dimension needs d >= 2 and k >= 0, got d={d}, k={k}.")
+    d, k = int(d), int(k)  # NumPy integers would overflow silently
     if k == 0:
         return 1
     return (2 * k + d - 2) * comb(k + d - 3, k - 1) // k

@@ -84,9 +84,9 @@ def test_memorization_of_noise_up_to_the_rank(supported, regime):
     supported(claims.memorization, regime)
 
 
-@quick(claims.phase_transition)
-def test_phase_transition_at_as_many_weights_as_samples(supported, regime):
-    supported(claims.phase_transition, regime)
+@quick(claims.phase_diagram)
+def test_phase_diagram_at_as_many_weights_as_samples(supported, regime):
+    supported(claims.phase_diagram, regime)
 
 
 @quick(claims.dead_points)

@@ -14,7 +14,7 @@ from ntval.claims.montanari_zhong.lazy import lazy_training
 from ntval.claims.montanari_zhong.memorization import (
     dead_points,
     memorization,
-    phase_transition,
+    phase_diagram,
     quadratic_rank,
     symmetrized_initialization,
 )
@@ -53,7 +53,7 @@ __all__ = [  # noqa: RUF022
     "degenerate_inputs",
     "precision",
     "memorization",
-    "phase_transition",
+    "phase_diagram",
     "dead_points",
     "quadratic_rank",
     "symmetrized_initialization",

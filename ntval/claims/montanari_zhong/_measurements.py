@@ -17,7 +17,7 @@ import numpy as np
 from ntval.activations import Activation, activation
 from ntval.claims.claim import Subject, draw_params, mlp_subject, replicates
 from ntval.e_values import allowance
-from ntval.kernels import analytic, zonal
+from ntval.kernels import analytic, arc_cosine, zonal
 from ntval.networks import Mlp
 from ntval.regimes import Regime
 from ntval.theory import gegenbauer, isotropic_targets
@@ -42,9 +42,14 @@ def regimes(
 def kernel_fn(mlp: Mlp):
     """The infinite-width twin: neural-tangents' closed form where weights on the sphere and
     Gaussian ones give one kernel (0-homogeneous derivative), the finite-d quadrature elsewhere."""
+    ntk = functools.partial(zonal.ntk, mlp)
     if activation(mlp.activation).homogeneity == 1:
-        return jax.jit(analytic.kernel_fn(mlp), static_argnames="get")
-    return lambda x1, x2=None, get="ntk": zonal.ntk(mlp, x1, x2)
+        ntk = jax.jit(analytic.kernel_fn(mlp))
+
+    def twin(x1, x2=None, get="ntk"):
+        return ntk(x1, x2) if get == "ntk" else arc_cosine.nngp(mlp, x1, x2)
+
+    return twin
 
 
 @functools.lru_cache(maxsize=64)

@@ -203,7 +203,12 @@ parity = Claim(
     subject=two_layer,
     measure=_parity,
     decide=identity,
-    faults=("kernel_plus_constant", "kernel_entry_15", "kernel_squared"),
+    faults=(
+        "kernel_plus_constant",
+        "kernel_entry_15",
+        "kernel_squared",
+        "kernel_adds_second_layer",
+    ),
 )
 
 

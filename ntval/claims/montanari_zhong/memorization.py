@@ -103,8 +103,8 @@ def _transition_remainder(regime: Regime) -> float:
 
 _measure_transition = measured(_transition)
 
-phase_transition = Claim(
-    name="montanari_zhong.phase_transition",
+phase_diagram = Claim(
+    name="montanari_zhong.phase_diagram",
     source=f"{PAPER}, smallest eigenvalue of K_N (abstract: away from 0 once Nd >> n); lower edge "
     "derived and checked in theory; E11. Accuracy 6 % measured.",
     statement="The smallest eigenvalue of K_N is 0 for Nd < n and leaves 0 at Nd = n as the lower "

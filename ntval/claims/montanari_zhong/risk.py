@@ -15,7 +15,7 @@ from sklearn.kernel_ridge import KernelRidge
 
 from ntval import regression
 from ntval.arrays import rounding_allowance
-from ntval.claims.claim import Claim
+from ntval.claims.claim import Claim, Subject
 from ntval.claims.montanari_zhong._measurements import (
     LAST_DEGREE,
     PAPER,
@@ -228,6 +228,7 @@ self_induced_ridge = Claim(
         "tail_shifted_up",
         "tail_shifted_down",
         "energies_shifted",
+        "energies_without_constant",
     ),
 )
 
@@ -346,7 +347,7 @@ def _ridge_conventions(
     there = {
         "primal, on features": regression.predictions(on_features, features[1]),
         "averaged loss": rows @ np.linalg.solve(system, y / n),
-        "sklearn KernelRidge": KernelRidge(alpha=regime.ridge, kernel="precomputed")
+        "sklearn KernelRidge": KernelRidge(alpha=regime.ridge, kernel="precomputed")  # pyright: ignore[reportArgumentType]
         .fit(gram, y)
         .predict(rows),
         "neural-tangents gp_inference": np.asarray(process("ntk", rows))[:, 0],

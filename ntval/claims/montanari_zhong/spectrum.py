@@ -76,6 +76,7 @@ kernel_structure = Claim(
     allowance=sampled(_measure_residual_norm, remainder=_residual_norm_remainder, resolution=0.003),
     decide=functools.partial(agreement, first=32, most=512, labels=lambda i, k: "|Delta|"),
     faults=(
+        "kernel_without_inputs",
         "kernel_scale_10",
         "kernel_off_diagonal_10",
         "energies_shifted",
@@ -143,6 +144,7 @@ min_eigenvalue = Claim(
         labels=lambda i, k: f"smallest eigenvalue of {('K', 'K_N')[i]}",
     ),
     faults=(
+        "kernel_without_inputs",
         "kernel_scale_3",
         "kernel_off_diagonal_3",
         "road_scale_10",
@@ -255,7 +257,7 @@ few_samples = Claim(
     needs=SETTING,
     regimes={
         "quick": regimes((50, 200, 4)),
-        "standard": regimes((50, 200, 4), (100, 200, 4), (50, 100, 4)),
+        "standard": regimes((50, 200, 4), (100, 200, 4), (50, 100, 4), (100, 100, 4)),
         "thorough": regimes((50, 200, 4), (100, 200, 4), (50, 100, 4), (80, 100, 4), (220, 200, 4)),
     },
     subject=two_layer,
