@@ -151,6 +151,18 @@ def run_table(run: Run) -> Table:
     return table
 
 
+def _grouped(names: Sequence[str]) -> list[str]:
+    """Names of claims, or of a paper where four or more of its claims are meant."""
+    papers: dict[str, list[str]] = {}
+    for name in names:
+        papers.setdefault(name.partition(".")[0], []).append(name)
+    return [
+        word
+        for paper, group in papers.items()
+        for word in (group if len(group) < 4 else [f"{len(group)} claims of {paper}"])
+    ]
+
+
 def print_summary(run: Run, written: tuple) -> None:
     """The closing lines of a run: counts, what was spent, what was not run, refutations."""
     on = console()
@@ -167,9 +179,8 @@ def print_summary(run: Run, written: tuple) -> None:
     for item in run.not_run:
         reasons.setdefault(item.reason, []).append(item.claim)
     for reason, names in reasons.items():
-        on.print(
-            Text(f"not run: {', '.join(names)}, because {reason}", style="dim"), soft_wrap=True
-        )
+        text = f"not run: {', '.join(_grouped(names))}, because {reason}"
+        on.print(Text(text, style="dim"), soft_wrap=True)
     for name, outcome in run.outcomes.items():
         if outcome.verdict is Verdict.REFUTED or outcome.suspected:
             result = report.weakest(outcome.results)

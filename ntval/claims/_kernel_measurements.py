@@ -17,7 +17,7 @@ from jax.flatten_util import ravel_pytree
 
 from ntval import spectra
 from ntval.arrays import rounding_allowance
-from ntval.claims.claim import Subject, draw_params, replicates, roads_of
+from ntval.claims.claim import MEASURED, PILOT, Subject, draw_params, replicates, roads_of
 from ntval.decisions import Bracket, Comparison
 from ntval.e_values import allowance
 from ntval.kernels import analytic, arc_cosine
@@ -255,9 +255,10 @@ def _kernel_gap(subject: Subject):
     return statistics
 
 
-def mean_kernel(key, regime: Regime, subject: Subject):
-    """Replicates of K_N - K at one set of inputs."""
+def mean_kernel(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
+    """Replicates of K_N - K at one set of inputs, the same in every stream."""
     key_inputs, key_draws = jax.random.split(key)
+    key_draws = jax.random.fold_in(key_draws, stream)
     x = subject.inputs(key_inputs, regime.n)
     exact = jnp.asarray(analytic.ntk(subject.network, x))
     return replicates(_kernel_gap(subject), key_draws, x, exact)
@@ -277,7 +278,8 @@ def _resolution(n: int, entry: float, whole: float) -> np.ndarray:
 def unbiased_kernel_allowance(key, regime: Regime, subject: Subject, *, entry: float, whole: float):
     """No remainder: E[K_N] = K exactly."""
     return allowance(
-        mean_kernel(key, regime, subject)(0, 64), resolution=_resolution(regime.n, entry, whole)
+        mean_kernel(key, regime, subject, stream=PILOT)(0, 64),
+        resolution=_resolution(regime.n, entry, whole),
     )
 
 
@@ -288,7 +290,7 @@ def mean_kernel_allowance(key, regime: Regime, subject: Subject, *, entry: float
     $\tfrac12 g'' s^2$ and its variance $g'^2 s^2$, both of order 1/width with s^2 the variance of
     those averages; in relative units, products of averages have |g''| <= 2 g'^2.
     """
-    pilot = mean_kernel(key, regime, subject)(0, 64)
+    pilot = mean_kernel(key, regime, subject, stream=PILOT)(0, 64)
     return allowance(
         pilot,
         remainder=_single_draw_variance(pilot, regime.n),
@@ -325,9 +327,10 @@ def _slope(rungs: tuple[Subject, ...]):
     return slope
 
 
-def width_rate(key, regime: Regime, subject: Subject):
+def width_rate(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
     """Slopes of log E|K_N - K|^2 over log width, one from each block of draws."""
     key_inputs, key_draws = jax.random.split(key)
+    key_draws = jax.random.fold_in(key_draws, stream)
     x = subject.inputs(key_inputs, regime.n)
     exact = jnp.asarray(analytic.ntk(subject.network, x))
     return replicates(_slope(subject.rungs), key_draws, x, exact, chunk=16)
@@ -337,12 +340,11 @@ def width_rate_allowance(key, regime: Regime, subject: Subject, *, resolution: f
     r"""How far the slope may lie from -1: E|K_N - K|^2 = a/m + b/m^2 with |b/a| at most m times
     the relative variance v of one draw at the smallest width, so the slope is off by
     v / log(largest / smallest width) at most."""
-    key_variance, key_slopes = jax.random.split(key)
-    smallest = subject.rungs[0]
-    variance = _single_draw_variance(mean_kernel(key_variance, regime, smallest)(0, 64), regime.n)
+    pilot = mean_kernel(key, regime, subject.rungs[0], stream=PILOT)(0, 64)
+    variance = _single_draw_variance(pilot, regime.n)
     widths = [min(rung.network.mlp.widths) for rung in subject.rungs]
     return allowance(
-        width_rate(key_slopes, regime, subject)(0, 16),
+        width_rate(key, regime, subject, stream=PILOT)(0, 16),
         remainder=variance / math.log(widths[-1] / widths[0]),
         resolution=resolution,
     )

@@ -37,6 +37,9 @@ ROADS: dict[str, Road] = {
     ),
 }
 
+# Streams of randomness under a claim's key: what is measured, and the pilot of its allowance.
+MEASURED, PILOT = 0, 1
+
 PROFILES: dict[str, float] = {"quick": 1.0, "standard": 8.0, "thorough": 64.0}
 
 
@@ -99,8 +102,10 @@ class Claim:
     `regimes` maps a profile to regimes; `subject` builds what is examined in a regime;
     `predict(regime)` is the paper's number and `allowance(key, regime, subject)` how far theory
     lets the mean depart; `measure(key, regime, subject)` gives what `decide` takes (comparisons,
-    brackets, or a function that draws replicates); `faults` names the planted faults that must
-    be refuted. `formula` names the function of `theory` where it is not the claim's own word.
+    brackets, or a function that draws replicates). Both have the same key: where all draws have
+    the same inputs, an allowance speaks of these, by a pilot of its own (`PILOT`). `faults` names
+    the planted faults that must be refuted. `formula` names the function of `theory` where it is
+    not the claim's own word.
     `space` are all the regimes that Hypothesis may draw from, those of the profile standard when
     there are none. `weight` is the claim's part in the split of alpha, when chance decides.
     `prerequisite`, a rule and a way out, says that a network that breaks it is unusable input.
@@ -151,11 +156,11 @@ class Claim:
         start = time.perf_counter()
         with float64():
             subject = self.subject(regime)
-            key_measure, key_pilot = jax.random.split(key_for(self.name, regime, seed))
+            key = key_for(self.name, regime, seed)
             decision = self.decide(
-                self.measure(key_measure, regime, subject),
+                self.measure(key, regime, subject),
                 predicted=self.predict(regime),
-                allowance=self.allowance(key_pilot, regime, subject),
+                allowance=self.allowance(key, regime, subject),
                 alpha=alpha,
                 effort=effort,
             )

@@ -15,7 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntval.activations import Activation, activation
-from ntval.claims.claim import Subject, draw_params, mlp_subject, replicates
+from ntval.claims.claim import (
+    MEASURED,
+    PILOT,
+    Subject,
+    draw_params,
+    mlp_subject,
+    replicates,
+)
 from ntval.e_values import allowance
 from ntval.kernels import analytic, arc_cosine, zonal
 from ntval.networks import Mlp
@@ -127,7 +134,9 @@ class Draw:
 def measured(statistic: Callable[..., list[float]]):
     """Measurement of a claim: replicates of `statistic(draw, **changes)` at fresh inputs."""
 
-    def measure(key, regime: Regime, subject: Subject, **changes):
+    def measure(key, regime: Regime, subject: Subject, *, stream: int = MEASURED, **changes):
+        key = jax.random.fold_in(key, stream)
+
         def one(i: int) -> list[float]:
             return statistic(Draw(jax.random.fold_in(key, i), regime, subject), **changes)
 
@@ -146,7 +155,7 @@ def sampled(
     """Allowance of a claim whose draws are those of `measure`; `remainder` is one of the regime."""
 
     def of(key, regime: Regime, subject: Subject):
-        draws = measure(key, regime, subject)(0, pilot)
+        draws = measure(key, regime, subject, stream=PILOT)(0, pilot)
         return allowance(draws, remainder=remainder(regime), resolution=resolution)
 
     return of
@@ -190,8 +199,9 @@ def _mean_diagonal(subject: Subject):
     return mean_diagonal
 
 
-def normalization(key, regime: Regime, subject: Subject):
+def normalization(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
     """Means of K_N(x, x) over fresh inputs, one a replicate."""
+    key = jax.random.fold_in(key, stream)
     return replicates(_mean_diagonal(subject), key, jnp.arange(regime.n))
 
 
@@ -206,8 +216,9 @@ def _entries_gap(subject: Subject):
     return entries
 
 
-def unbiased_kernel(key, regime: Regime, subject: Subject):
+def unbiased_kernel(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
     """Entries of K_N - K at one set of inputs, in units of K(x, x)."""
     key_inputs, key_draws = jax.random.split(key)
+    key_draws = jax.random.fold_in(key_draws, stream)
     x = subject.inputs(key_inputs, regime.n)
     return replicates(_entries_gap(subject), key_draws, x, jnp.asarray(infinite(subject, x)))

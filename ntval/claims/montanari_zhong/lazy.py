@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from ntval import training
 from ntval.activations import activation
-from ntval.claims.claim import Claim, Subject, draw_params, replicates
+from ntval.claims.claim import MEASURED, Claim, Subject, draw_params, replicates
 from ntval.claims.montanari_zhong._measurements import SETTING, regimes, sampled, two_layer
 from ntval.decisions import agreement
 from ntval.networks import symmetrized
@@ -67,7 +67,10 @@ def _itself(alpha: float) -> float:
     return alpha
 
 
-def _lazy_training(key, regime, subject, init=symmetrized, scale=_itself, shift=0.0):
+def _lazy_training(
+    key, regime, subject, *, stream=MEASURED, init=symmetrized, scale=_itself, shift=0.0
+):
+    key = jax.random.fold_in(key, stream)
     statistic = _slopes(subject, init, scale, shift)
     return replicates(statistic, key, jnp.zeros((regime.n, regime.d)), chunk=8)
 
