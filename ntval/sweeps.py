@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -113,7 +115,10 @@ def engine(
     os.environ.update(THREADS)
     try:
         with ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=use_compilation_cache
+            workers,
+            mp_context=get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(os.getpid(),),
         ) as pool:
 
             def results(cells: Sequence) -> Iterator:
@@ -132,6 +137,18 @@ def engine(
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _start_worker(parent: int) -> None:
+    """Settings of a worker, which ends when its parent is gone, even by kill -9."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    use_compilation_cache()
 
 
 def cache_directory() -> Path:

@@ -90,7 +90,7 @@ kernel_structure = Claim(
 
 def _predict_min_eigenvalue(regime: Regime) -> np.ndarray:
     """The formula for K; for K_N the middle of what concentration leaves of it."""
-    value = theory.min_eigenvalue(sigma(regime), regime.n, regime.d)
+    value = theory.min_eigenvalue(sigma(regime), regime.n, regime.d, degree=regime.degree)
     spread = theory.concentration(regime.n, regime.d, regime.widths[0])
     return np.array([value, value * (1 - spread / 2)])
 
@@ -98,8 +98,9 @@ def _predict_min_eigenvalue(regime: Regime) -> np.ndarray:
 def _min_eigenvalue_remainder(regime: Regime) -> np.ndarray:
     """The formula's remainder; for K_N also (1 - eta) K <= K_N and E lambda_min(K_N) <= that of K,
     which holds because lambda_min is concave and E K_N = K."""
-    remainder = theory.min_eigenvalue_remainder(sigma(regime), regime.n, regime.d)
-    value = theory.min_eigenvalue(sigma(regime), regime.n, regime.d)
+    at = {"n": regime.n, "d": regime.d, "degree": regime.degree}
+    remainder = theory.min_eigenvalue_remainder(sigma(regime), **at)
+    value = theory.min_eigenvalue(sigma(regime), **at)
     spread = theory.concentration(regime.n, regime.d, regime.widths[0])
     return np.array([remainder, remainder + value * spread / 2])
 
@@ -112,13 +113,14 @@ min_eigenvalue = Claim(
     name="montanari_zhong.min_eigenvalue",
     source=f"{PAPER}, smallest eigenvalue (recalled); finite-d formula derived and checked in the "
     "spec, section 2 (ii); E07.",
-    statement="For n uniform inputs, d < n < d^2, the smallest eigenvalue of K is "
-    "gamma_{>1} - gamma_2 [1 - (1 - sqrt(n'/B(d, 2)))^2], and that of K_N lies at most "
+    statement="For n uniform inputs, d^l < n < d^(l+1), the smallest eigenvalue of K is "
+    "gamma_{>l} - gamma_k* [1 - (1 - sqrt(n'/B(d, k*)))^2], and that of K_N lies at most "
     "a factor 1 - eta below, eta = 2 sqrt(n/Nd) + n/Nd.",
     needs=SETTING,
     regimes={
         "quick": regimes((120, 40, 512), (240, 80, 512)),
         "standard": (
+            *regimes((600, 20, 512)),
             *regimes((120, 40, 512), (240, 80, 512), (480, 160, 1024)),
             *regimes((240, 80, 512), activations=("leaky_relu", "gelu")),
         ),
