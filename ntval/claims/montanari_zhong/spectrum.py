@@ -338,24 +338,27 @@ def _precision(key, regime: Regime, subject: Subject) -> list[Comparison]:
     low = np.asarray(subject.road()(subject.network, single, jnp.asarray(x, dtype=jnp.float32)))
     exact = np.asarray(subject.roads["jacobian"](subject.network, params, x))
     size = float(np.diag(exact).mean())
-    # Weyl: eigenvalues move by at most n times the largest error of an entry.
     terms = 2 * (regime.d + regime.widths[0])
-    allowed = regime.n * rounding_allowance(terms, dtype=np.dtype(np.float32)) * size
+    entry = rounding_allowance(terms, dtype=np.dtype(np.float32)) * size
     return [
+        Comparison(
+            "K_N in float32 against float64", low, exact, entry + 0 * exact, size + 0 * exact
+        ),
         Comparison(
             "smallest eigenvalue in float32 against float64",
             np.array([spectra.min_eigenvalue(np.asarray(low, dtype=np.float64))]),
             np.array([spectra.min_eigenvalue(exact)]),
-            np.array([allowed]),
+            # Weyl: eigenvalues move by at most n times the largest error of an entry.
+            np.array([regime.n * entry]),
             np.array([size]),
-        )
+        ),
     ]
 
 
 precision = Claim(
     name="montanari_zhong.precision",
     source="Weyl's inequality and the rounding of one entry; derived here; E27 of the spec.",
-    statement="Computed in float32, the smallest eigenvalue of K_N is that of float64 up to "
+    statement="Computed in float32, K_N and its smallest eigenvalue are those of float64 up to "
     "rounding.",
     needs=("theorem's setting", "mlp", "random weights"),
     regimes={
