@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ntval.claims import CLAIMS as CLAIMS
     from ntval.claims.claim import Claim as Claim
     from ntval.claims.claim import Result as Result
+    from ntval.conformance import check_network as check_network
+    from ntval.conformance import parametrize_with_claims as parametrize_with_claims
     from ntval.decisions import Decision as Decision
     from ntval.decisions import Verdict as Verdict
     from ntval.kernels._neural_tangents import stax as stax
@@ -28,10 +30,24 @@ _HOMES = {
     "Regime": "ntval.regimes",
     "Result": "ntval.claims.claim",
     "Verdict": "ntval.decisions",
+    "check_network": "ntval.conformance",
+    "parametrize_with_claims": "ntval.conformance",
     "stax": "ntval.kernels._neural_tangents",
 }
 
-__all__ = ["CLAIMS", "Claim", "Decision", "Mlp", "Network", "Regime", "Result", "Verdict", "stax"]
+__all__ = [
+    "CLAIMS",
+    "Claim",
+    "Decision",
+    "Mlp",
+    "Network",
+    "Regime",
+    "Result",
+    "Verdict",
+    "check_network",
+    "parametrize_with_claims",
+    "stax",
+]
 
 
 def __getattr__(name: str):

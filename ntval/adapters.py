@@ -3,7 +3,7 @@
 | model | weights |
 |---|---|
 | `Network` or the triple of `neural_tangents.stax` | drawn by its init_fn |
-| `flax.linen.Module` | drawn by its init; a pair (module, variables) fixes them |
+| `flax.linen.Module`, `haiku.transform` | drawn by its init; a pair (module, params) fixes them |
 | `equinox.Module`, `flax.nnx.Module` | those it holds |
 | function of a key that returns one of these | drawn anew from every key |
 | pair (apply_fn, params) | the params given |
@@ -15,6 +15,7 @@ models) are held constant.
 from __future__ import annotations
 
 import importlib
+import inspect
 import math
 import sys
 from collections.abc import Callable
@@ -106,37 +107,64 @@ def fitted(network: Network, shape: tuple[int, ...]) -> Network:
     )
 
 
+def is_network(model: Any) -> bool:
+    """Whether `model` is of a kind that `network_from` knows, functions of a key left out."""
+    if callable(model) and not _bases(model) & _MODULES:
+        return False
+    try:
+        _adapted(model)
+    except NetworkError:
+        return False
+    return True
+
+
+_LINEN, _NNX, _EQUINOX, _HAIKU = (
+    "flax.linen.module.Module",
+    "flax.nnx.module.Module",
+    "equinox._module._module.Module",
+    "haiku._src.transform.Transformed",
+)
+_MODULES = {_LINEN, _NNX, _EQUINOX, _HAIKU}
+
+
+def _bases(model: Any) -> set[str]:
+    """Full names of the model's class and its bases; a library is never imported to ask."""
+    names = {f"{base.__module__}.{base.__name__}" for base in type(model).__mro__}
+    if any(name.startswith("equinox.") and name.endswith(".Module") for name in names):
+        names.add(_EQUINOX)
+    return names
+
+
 def _adapted(model: Any) -> Network:
     if isinstance(model, Network):
         return replace(model, init_fn=model.init_fn and _float64_init(model.init_fn))
-    kind = type(model)
-    bases = {f"{base.__module__}.{base.__name__}" for base in kind.__mro__}
-    if "flax.linen.module.Module" in bases:
+    bases = _bases(model)
+    if _LINEN in bases:
         return _from_linen(model, None)
-    if "flax.nnx.module.Module" in bases:
+    if _NNX in bases:
         return _from_nnx(model)
-    if "equinox._module._module.Module" in bases or any(
-        base.startswith("equinox.") and base.endswith(".Module") for base in bases
-    ):
+    if _EQUINOX in bases:
         return _from_equinox(model)
+    if _HAIKU in bases:
+        return _from_haiku(model, None)
     if isinstance(model, tuple | list):
         if len(model) == 3 and all(callable(part) for part in model):
             init_fn, apply_fn, kernel_fn = model
             return Network(_float64_init(init_fn), apply_fn, kernel_fn)
         if len(model) == 2:
             first, params = model
-            if any(
-                f"{base.__module__}.{base.__name__}" == "flax.linen.module.Module"
-                for base in type(first).__mro__
-            ):
+            if _LINEN in _bases(first):
                 return _from_linen(first, params)
+            if _HAIKU in _bases(first):
+                return _from_haiku(first, params)
             if callable(first):
                 return Network(None, first, params=_as_float64(params))
     if callable(model):
         return _from_factory(model)
     raise NetworkError(
-        f"network needs a Network, a stax triple, a flax or equinox module, a pair (apply_fn, "
-        f"params), or a function of a key that returns one of these; got {kind.__name__}."
+        "network needs a Network, a stax triple, a flax, equinox or haiku module, a pair "
+        "(apply_fn, params), or a function of a key that returns one of these; got "
+        f"{type(model).__name__}."
     )
 
 
@@ -205,6 +233,22 @@ def _from_equinox(module: Any) -> Network:
         return jax.vmap(equinox.combine(params, static))(x)
 
     return Network(None, apply_fn, params=_as_float64(params))
+
+
+def _from_haiku(transformed: Any, params: Any) -> Network:
+    """A pair (init, apply) of haiku.transform; a key for `apply` is held constant."""
+    takes_key = len(inspect.signature(transformed.apply).parameters) > 2
+
+    def apply_fn(params, x):
+        return transformed.apply(params, *((None,) if takes_key else ()), x)
+
+    if params is not None:
+        return Network(None, apply_fn, params=_as_float64(params))
+
+    def init_fn(key, input_shape):
+        return None, _as_float64(transformed.init(key, jnp.zeros((1, *input_shape[1:]))))
+
+    return Network(init_fn, apply_fn)
 
 
 def _from_factory(factory: Callable) -> Network:

@@ -7,7 +7,7 @@ keys, the code - is not. At alpha = 0.05 some hundred runs on fresh seeds show i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,3 +109,9 @@ def calibrations(planned: Sequence[Cell], *, workers: int = 1) -> Iterator[dict[
         for cell, result in results(planned):
             found.setdefault(cell.claim, []).append(result)
             yield {n: Calibration(n, cell.alpha, tuple(rs)) for n, rs in found.items()}
+
+
+def document(found: Mapping[str, Calibration], settings: dict) -> dict:
+    """The calibrations as JSON-ready values, schema `SCHEMA`."""
+    records = [calibrated.record() for calibrated in found.values()]
+    return {"schema": SCHEMA, **settings, "claims": records}

@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ntval.errors import InputError, NetworkError, NtvalError
+
+_SECONDS_BETWEEN_WRITES = 10
 
 app = typer.Typer(
     add_completion=False,
@@ -144,12 +148,19 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _chosen(names: list[str] | None) -> list:
-    from ntval.claims import CLAIMS
-    from ntval.claims.claim import find
+def _kept(path: Path | None) -> Callable[..., None]:
+    """Function that writes a document to `path`, now and then, and the last one in any case."""
+    from ntval import report
 
-    words = {claim.name for name in names or () for claim in find(name, CLAIMS)}
-    return [claim for name, claim in CLAIMS.items() if not names or name in words]
+    written = time.monotonic()
+
+    def keep(document: Callable[[], dict], *, last: bool = False) -> None:
+        nonlocal written
+        if path is not None and (last or time.monotonic() - written > _SECONDS_BETWEEN_WRITES):
+            report.write_json({**document(), "versions": report.versions()}, path)
+            written = time.monotonic()
+
+    return keep
 
 
 @app.command()
@@ -169,10 +180,10 @@ def power(
     _require_alpha(alpha)
     _require_directories(json_path)
     _prepare()
-    from ntval import faults, report, tables
+    from ntval import faults, suite, tables
     from ntval import power as measured
 
-    chosen = _chosen(claims)
+    chosen = list(suite.chosen_claims(claims).values())
     wanted = None if fault is None else [faults.find(name).name for name in fault]
     settings = {"profile": profile, "alpha": alpha, "seed": _seed(seed)}
     cells = measured.cells(chosen, wanted, **settings)
@@ -181,16 +192,24 @@ def power(
     pairs = {(cell.claim, cell.fault) for cell in cells}
     found, smallest, allclose = [], [], {}
     total = len(pairs) + len(families) + len(listed)
+    keep, document = (
+        _kept(json_path),
+        lambda: measured.document(found, smallest, allclose, settings),
+    )
     with tables.bar("planting faults", total) as advance:
         for detection in measured.detections(cells, workers=workers):
             found.append(detection)
             advance()
+            keep(document)
         for name, passed in measured.allclose_column(list(listed), workers=workers):
             allclose[name] = passed
             advance()
+            keep(document)
         for size in measured.smallest_sizes(families, workers=workers):
             smallest.append(size)
             advance()
+            keep(document)
+    keep(document, last=True)
     on, names = tables.console(), [claim.name for claim in chosen]
     on.print(tables.power_table(found, allclose, names))
     on.print("\n".join(f"{i:>3}  {name}" for i, name in enumerate(names, 1)), soft_wrap=True)
@@ -207,8 +226,6 @@ def power(
         soft_wrap=True,
     )
     if json_path is not None:
-        settings["versions"] = report.versions()
-        report.write_json(measured.document(found, smallest, allclose, settings), json_path)
         on.print(f"wrote {json_path}", soft_wrap=True)
     if missed:
         raise typer.Exit(1)
@@ -227,25 +244,20 @@ def calibrate(
     _require_alpha(alpha)
     _require_directories(json_path)
     _prepare()
-    from ntval import calibration, report, tables
+    from ntval import calibration, suite, tables
 
-    number = _seed(seed)
-    cells = calibration.cells(_chosen(claims), runs=runs, alpha=alpha, seed=number)
-    found = {}
+    settings = {"alpha": alpha, "seed": _seed(seed)}
+    chosen = list(suite.chosen_claims(claims).values())
+    cells = calibration.cells(chosen, runs=runs, **settings)
+    found, keep = {}, _kept(json_path)
     with tables.bar("calibrating", len(cells)) as advance:
-        for found in calibration.calibrations(cells, workers=workers):  # noqa: B007
+        for found in calibration.calibrations(cells, workers=workers):
             advance()
+            keep(lambda found=found: calibration.document(found, settings))
+    keep(lambda: calibration.document(found, settings), last=True)
     on = tables.console()
     on.print(tables.calibration_table(found))
     if json_path is not None:
-        document = {
-            "schema": calibration.SCHEMA,
-            "alpha": alpha,
-            "seed": number,
-            "versions": report.versions(),
-            "claims": [calibrated.record() for calibrated in found.values()],
-        }
-        report.write_json(document, json_path)
         on.print(f"wrote {json_path}", soft_wrap=True)
     if not all(calibrated.holds for calibrated in found.values()):
         raise typer.Exit(1)

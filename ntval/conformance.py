@@ -1,105 +1,399 @@
-"""Claims about networks and data of your own."""
+"""Check a network of your own, in Python and in pytest.
+
+    ntval.check_network(model, params, x)              # every claim that applies, at once
+
+    @ntval.parametrize_with_claims({"mine": model})    # one test a claim
+    def test_ntk(check, check_claim):
+        check_claim(check)
+
+| model | see `ntval.adapters` |
+|---|---|
+| `kernel_fn` | its infinite-width twin, `kernel_fn(x1, x2, get)` as of `neural_tangents.stax` |
+| `init(key, width)` | its weights, or all of it, at any width: claims about rates then apply |
+| x | inputs at which it is examined; on the sphere without any |
+| y | targets, kept for claims about regression |
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+import inspect
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import jax
 import numpy as np
 
-from ntval import adapters, data
+from ntval import adapters, report, suite
+from ntval.arrays import as_float64, float64
 from ntval.claims import CLAIMS, Claim
-from ntval.claims.claim import Subject
-from ntval.data import Data
-from ntval.errors import InputError
+from ntval.claims.claim import find
+from ntval.data import Data, require_distinct
+from ntval.errors import InputError, NetworkError, RefutedError, unknown_name
 from ntval.networks import Network
 from ntval.regimes import Regime
+from ntval.subjects import NotRun, claims_for
+from ntval.suite import Run
+
+__all__ = [
+    "WIDTHS",
+    "Check",
+    "check_network",
+    "checks_for",
+    "claims_for",
+    "parametrize_with_claims",
+]
+
+WIDTHS = (64, 128, 256, 512)
+
+OnFail = Literal["raise", "warn", "return"]
 
 
-@dataclass(frozen=True)
-class NotRun:
-    """A claim that does not apply, with the reason."""
+class RefutedWarning(UserWarning):
+    """A claim was refuted, under `on_fail="warn"`."""
+
+
+def check_network(
+    model: Any,
+    params: Any = None,
+    x: Any = None,
+    y: Any = None,
+    *,
+    kernel_fn: Callable | None = None,
+    init: Callable | None = None,
+    widths: Sequence[int] = WIDTHS,
+    claims: Sequence[str] | None = None,
+    expected_refutations: Mapping[str, str] | None = None,
+    on_fail: OnFail = "raise",
+    callback: Callable[[Run], None] | None = None,
+    profile: str = "quick",
+    alpha: float = 1e-6,
+    seed: int = 0,
+    name: str | None = None,
+) -> Run:
+    """Every claim that applies to your network, decided.
+
+    model: flax.linen, flax.nnx, equinox or haiku module, stax triple, `Network`, function
+        `apply_fn(params, x)`, or a path MODULE:ATTR.
+    params: its weights, for a model that does not hold them.
+    x: inputs of shape (n, *input_shape); y: targets of shape (n,).
+    init: `init(key, width)` gives weights, or a model with them, at any of `widths`.
+    claims: names, last words or papers; all without any.
+    expected_refutations: {claim: reason}; such a claim must be refuted.
+    on_fail: raise `RefutedError`, warn, or leave it to you to read the `Run`.
+    callback: is called with the run after every check.
+    alpha: probability that a network of which all is true is refuted anywhere in this run.
+
+    Returns: the `Run`: `run.outcomes`, `run.refuted`, `run.not_run`.
+    Raises: `RefutedError`; `InputError` and `NetworkError`, each one line, for what cannot be used.
+    """
+    if on_fail not in ("raise", "warn", "return"):
+        raise InputError(f"on_fail needs 'raise', 'warn' or 'return', got {on_fail!r}.")
+    network, rungs, source = _read(model, params, x, y, kernel_fn, init, widths, name)
+    return _decided(
+        _found(network, rungs, source, claims, profile),
+        network.name,
+        expected=_expected(expected_refutations),
+        on_fail=on_fail,
+        callback=callback,
+        profile=profile,
+        alpha=alpha,
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    """One claim about one network: a test. Prerequisites that the claim rests on come along.
+
+    `share` is its part of a budget that several checks have together.
+    """
 
     claim: str
-    reason: str
+    network: str | None
+    found: tuple[tuple[Claim, Regime] | NotRun, ...]
+    share: float = 1.0
+    profile: str = "quick"
 
+    @property
+    def name(self) -> str:
+        """A readable name, the test's: `mine-mean_kernel`."""
+        return f"{self.network}-{self.claim.rpartition('.')[2]}"
 
-def inputs_from(source: Data, shape: tuple[int, ...]):
-    """Function of (key, n): n random distinct rows of the data, each of `shape`."""
-    rows = np.asarray(source.x, dtype=np.float64).reshape(len(source.x), *shape)
-
-    def inputs(key, n: int):
-        if n > len(rows):
-            raise InputError(
-                f"data needs at least {n} rows here, got {len(rows)} in {source.name}."
-            )
-        chosen = jax.random.choice(key, len(rows), (n,), replace=False)
-        return jax.numpy.asarray(rows)[chosen]
-
-    return inputs
-
-
-def network_subject(network: Network, source: Data | None) -> Subject:
-    """Your network at rows of your data, or at uniform inputs on the sphere.
-
-    Raises: `NetworkError` when the data does not fit, `InputError` when no input shape is known.
-    """
-    if source is not None:
-        network = adapters.fitted(network, source.input_shape)
-        return Subject(network, inputs_from(source, network.input_shape or ()), own=True)
-    if network.input_shape is None and not adapters.misfit(network, adapters.DEFAULT_SHAPE):
-        network = replace(network, input_shape=adapters.DEFAULT_SHAPE)
-    if network.input_shape is None:
-        raise InputError(
-            f"network {network.name!r} needs the shape of one input; pass --data, or wrap it as "
-            "Network(..., input_shape=...)."
+    def run(self, *, alpha: float = 1e-6, seed: int = 0) -> Run:
+        """The claim decided, after its prerequisites, at the check's share of `alpha`."""
+        return _decided(
+            self.found,
+            self.network,
+            on_fail="return",
+            profile=self.profile,
+            alpha=alpha * self.share,
+            seed=seed,
         )
-    shape, d = network.input_shape, math.prod(network.input_shape)
-    return Subject(network, lambda key, n: data.sphere(key, n, d).reshape(n, *shape), own=True)
+
+    def __call__(self, *, alpha: float = 1e-6, seed: int = 0) -> Run:
+        """The run.
+
+        Raises: `RefutedError` when the claim is refuted, `pytest.skip` when it was not run.
+        """
+        __tracebackhide__ = True
+        run = self.run(alpha=alpha, seed=seed)
+        self.settle(run)
+        return run
+
+    def settle(self, run: Run) -> None:
+        """Raise what a test raises for this run."""
+        __tracebackhide__ = True
+        reasons = {item.claim: item.reason for item in run.not_run}
+        if self.claim in reasons:
+            import pytest
+
+            pytest.skip(f"not run, because {reasons[self.claim]}")
+        if self.claim in run.refuted:
+            raise RefutedError(failure_message(run))
 
 
-def claims_for(
-    network: Network | None = None,
-    source: Data | None = None,
+def checks_for(
+    model: Any,
+    params: Any = None,
+    x: Any = None,
+    y: Any = None,
     *,
-    claims: Mapping[str, Claim] = CLAIMS,
+    kernel_fn: Callable | None = None,
+    init: Callable | None = None,
+    widths: Sequence[int] = WIDTHS,
+    claims: Sequence[str] | None = None,
     profile: str = "quick",
-) -> list[tuple[Claim, Regime] | NotRun]:
-    """Every claim with its regimes, about your network, your data, both, or ntval's own.
+    name: str | None = None,
+) -> list[Check]:
+    """A `Check` for each claim that applies to your network; arguments as `check_network`.
 
-    With data alone, ntval's networks are examined at rows of the data.
+    One that does not apply is skipped with its reason when `claims` calls it by its own name.
     """
-    found: list[tuple[Claim, Regime] | NotRun] = []
-    shared = None if network is None else network_subject(network, source)
-    for claim in claims.values():
-        if shared is not None:
-            d = math.prod(shared.network.input_shape or ())
-            smallest = claim.regimes[profile][0].n
-            cells = [(_about(claim, shared), Regime(n=smallest, d=d, activation=None))]
-        elif source is not None:
-            d = math.prod(source.input_shape)
-            inputs = inputs_from(source, (d,))
-            about = _at_inputs(claim, inputs)
-            cells = [(about, replace(regime, d=d)) for regime in claim.regimes[profile]]
-        else:
-            cells = [(claim, regime) for regime in claim.regimes[profile]]
-        reason = None
-        if shared is not None or source is not None:
-            reason = cells[0][0].unmet_need(cells[0][0].subject(cells[0][1]))
-        found.extend([NotRun(claim.name, reason)] if reason else cells)
+    network, rungs, source = _read(model, params, x, y, kernel_fn, init, widths, name)
+    found = _found(network, rungs, source, None, profile)
+    cells = [item for item in found if not isinstance(item, NotRun)]
+    chosen = [name for name in suite.chosen_claims(claims) if name in {c.name for c, _ in cells}]
+    random = sum(CLAIMS[claim].random for claim in chosen) or 1
+    checks = [
+        Check(
+            claim,
+            network.name,
+            tuple(item for item in cells if item[0].name == claim or item[0].prerequisite),
+            1.0 / random,
+            profile,
+        )
+        for claim in chosen
+    ]
+    return checks + [
+        Check(item.claim, network.name, (item,), profile=profile)
+        for item in found
+        if isinstance(item, NotRun)
+        and {item.claim, item.claim.rpartition(".")[2]} & set(claims or ())
+    ]
+
+
+def parametrize_with_claims(
+    networks: Mapping[str, Any] | Sequence[Any],
+    *,
+    papers: Sequence[str] | None = None,
+    expected_refutations: Mapping[str, str] | None = None,
+    profile: str = "quick",
+):
+    """`pytest.mark.parametrize` of an argument `check`: a test for each network and claim.
+
+    networks: {name: model} or a list of models; a model is whatever `check_network` takes, or a
+        dict of its arguments (`dict(model=..., params=..., x=...)`).
+    papers: names, last words or papers of claims; all without any.
+    expected_refutations: {claim or "network-claim": reason}. Such a test is xfail, and fails when
+        the claim is supported after all.
+
+    The checks of one call share one budget.
+    """
+    import pytest
+
+    named = networks.items() if isinstance(networks, Mapping) else ((None, m) for m in networks)
+    checks: list[Check] = []
+    for name, model in named:
+        given: dict[str, Any] = {"model": model}
+        if isinstance(model, dict) and "model" in model:
+            given = dict(model)
+        if name is not None:
+            given["name"] = name
+        checks += checks_for(**given, claims=papers, profile=profile)
+    networks_seen = len({check.network for check in checks}) or 1
+    checks = [replace(check, share=check.share / networks_seen) for check in checks]
+    expected = dict(expected_refutations or {})
+    matched: set[str] = set()
+
+    def marks(check: Check):
+        for key in (check.name, check.claim, check.claim.rpartition(".")[2]):
+            if key in expected:
+                matched.add(key)
+                yield pytest.mark.xfail(reason=expected[key], strict=True, raises=RefutedError)
+                return
+
+    parameters = [pytest.param(check, id=check.name, marks=[*marks(check)]) for check in checks]
+    for key in expected.keys() - matched:
+        raise unknown_name("check among expected_refutations", key, [c.name for c in checks])
+    return pytest.mark.parametrize("check", parameters)
+
+
+def failure_message(run: Run) -> str:
+    """What a refuted run says: each claim in words, its evidence, the replay, the way out."""
+    lines = []
+    for name, outcome in run.refuted.items():
+        result = report.weakest(outcome.results)
+        lines += [
+            f"{name} is REFUTED" + (f" for {run.network}" if run.network else ""),
+            f"  claimed:  {CLAIMS[name].statement}",
+            f"  measured: {result.decision.summary}",
+            f"  evidence: {report.evidence_words(outcome)}",
+            *(
+                [f"  it looks like: {result.decision.details['diagnosis']}"]
+                if result.decision.details.get("diagnosis")
+                else []
+            ),
+            f"  replay:   {report.replay(run, name)}",
+            f"  if it is known: expected_refutations={{{name.rpartition('.')[2]!r}: 'the reason'}}",
+        ]
+    for name in run.stale:
+        lines += [
+            f"{name} was expected to be refuted for {run.network} ({run.expected[name]}), "
+            "but is SUPPORTED: take it out of expected_refutations.",
+        ]
+    return "\n".join(lines)
+
+
+def _expected(given: Mapping[str, str] | None) -> dict[str, str]:
+    return {
+        claim.name: reason for key, reason in (given or {}).items() for claim in find(key, CLAIMS)
+    }
+
+
+def _decided(found, network, *, expected=None, on_fail, callback=None, profile, alpha, seed) -> Run:
+    """The run of what was found, in this process."""
+    if not 0 < alpha < 1:
+        raise InputError(f"alpha needs a probability between 0 and 1, got {alpha!r}.")
+    run = suite.run_of(found, profile=profile, network=network, alpha=alpha, seed=seed)
+    run = replace(run, expected=expected or {})
+    claims = {item[0].name: item[0] for item in found if not isinstance(item, NotRun)}
+    for run in suite.states(run, claims=claims):  # noqa: B020
+        if callback is not None:
+            callback(run)
+    if run.refuted or run.stale:
+        if on_fail == "raise":
+            raise RefutedError(failure_message(run))
+        if on_fail == "warn":
+            warnings.warn(failure_message(run), RefutedWarning, stacklevel=3)
+    return run
+
+
+def _found(
+    network: Network,
+    rungs: Sequence[Network],
+    source: Data | None,
+    claims: Sequence[str] | None,
+    profile: str,
+) -> list[tuple[Claim, Regime] | NotRun]:
+    if profile not in suite.PROFILES:
+        raise unknown_name("profile", profile, suite.PROFILES)
+    chosen = suite.chosen_claims(claims)
+    prerequisites = {name: claim for name, claim in CLAIMS.items() if claim.prerequisite}
+    with float64():
+        return claims_for(
+            network, source, rungs=rungs, claims={**prerequisites, **chosen}, profile=profile
+        )
+
+
+def _read(model, params, x, y, kernel_fn, init, widths, name):
+    """The network, its rungs at growing width, and the data."""
+    source = None if x is None else _data(x, y)
+    if x is None and y is not None:
+        raise InputError("y needs x, the inputs it belongs to; pass both.")
+    if isinstance(model, str):
+        network, rungs = adapters.load(model), ()
+    elif init is not None:
+        rungs = tuple(_rung(model, init, width, name) for width in _widths(widths))
+        network = rungs[-1]
+    else:
+        network, rungs = adapters.network_from(_with(model, params), name=name), ()
+    if name is not None:
+        network = replace(network, name=name)
+    if kernel_fn is not None:
+        network = replace(network, kernel_fn=_twin(kernel_fn))
+    rungs = tuple(replace(rung, kernel_fn=network.kernel_fn) for rung in rungs)
+    return network, rungs, source
+
+
+def _data(x: Any, y: Any) -> Data:
+    x = as_float64("x", x)
+    if x.ndim < 2 or x.size == 0:
+        raise InputError(
+            f"x needs shape (n, *input_shape) with n >= 1, got {x.shape}; "
+            "a single input of d numbers is x[None], n scalars are x[:, None]."
+        )
+    require_distinct("x", x)
+    if y is not None:
+        y = np.asarray(y)
+        y = as_float64("y", y if np.issubdtype(y.dtype, np.floating) else y.astype(float))
+        if y.shape != (len(x),):
+            raise InputError(f"y needs shape ({len(x)},), one value a row of x, got {y.shape}.")
+    return Data("x", x, y)
+
+
+def _with(model: Any, params: Any) -> Any:
+    if params is None:
+        return model
+    if isinstance(model, Network):
+        return replace(model, init_fn=None, params=params)
+    if isinstance(model, tuple | list) and len(model) == 3:
+        return Network(None, model[1], model[2], params=params)
+    return (model, params)
+
+
+def _widths(widths: Sequence[int]) -> tuple[int, ...]:
+    found = tuple(widths)
+    if len(found) < 4 or list(found) != sorted(set(found)) or found[0] < 1:
+        raise InputError(
+            f"widths needs at least four growing whole numbers, got {widths!r}; "
+            f"for instance {WIDTHS}."
+        )
     return found
 
 
-def _about(claim: Claim, subject: Subject) -> Claim:
-    return replace(claim, subject=lambda regime: subject)
-
-
-def _at_inputs(claim: Claim, inputs) -> Claim:
-    def moved(subject: Subject) -> Subject:
-        return replace(
-            subject, inputs=inputs, own=True, rungs=tuple(moved(rung) for rung in subject.rungs)
+def _rung(model: Any, init: Callable, width: int, name: str | None) -> Network:
+    """The network at one width: `init` gives all of it, or weights for `model`."""
+    first = init(jax.random.key(0), width)
+    name = name or getattr(model, "__name__", None) or "network"
+    if adapters.is_network(first):
+        return adapters.network_from(lambda key: init(key, width), name=name)
+    apply_fn = getattr(model, "apply_fn", None) or getattr(model, "apply", None) or model
+    if not callable(apply_fn):
+        raise NetworkError(
+            f"init needs to return a network, or weights for a model with a forward pass, got "
+            f"{type(first).__name__} and model={model!r}."
         )
+    network = Network(lambda key, shape: (None, init(key, width)), apply_fn)
+    return adapters.network_from(network, name=name)
 
-    return replace(claim, subject=lambda regime: moved(claim.subject(regime)))
+
+def _twin(kernel_fn: Callable) -> Callable:
+    """`kernel_fn` as one of (x1, x2, get); a function of (x1, x2) is its NTK."""
+    if not callable(kernel_fn):
+        raise InputError(
+            f"kernel_fn needs a function kernel_fn(x1, x2, get), got {type(kernel_fn).__name__}."
+        )
+    try:
+        parameters = inspect.signature(kernel_fn).parameters
+    except (TypeError, ValueError):
+        return kernel_fn
+    takes_get = "get" in parameters or any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    if takes_get or len(parameters) >= 3:
+        return kernel_fn
+
+    def twin(x1, x2=None, get="ntk"):
+        return kernel_fn(x1, x1 if x2 is None else x2)
+
+    return twin

@@ -18,185 +18,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
 from ntval import e_values
+from ntval.certificates import Bracket as Bracket
+from ntval.certificates import Comparison as Comparison
+from ntval.certificates import bound as bound
+from ntval.certificates import identity as identity
 from ntval.e_values import Allowance
-
-
-class Verdict(StrEnum):
-    """What a check says of a claim."""
-
-    SUPPORTED = "SUPPORTED"
-    REFUTED = "REFUTED"
-    INCONCLUSIVE = "INCONCLUSIVE"
-
-
-# From worst to best: a claim's verdict over several regimes is the first of these found.
-SEVERITY = (Verdict.REFUTED, Verdict.INCONCLUSIVE, Verdict.SUPPORTED)
-
-
-def worst(verdicts: Sequence[Verdict]) -> Verdict:
-    """The verdict that decides over several regimes."""
-    return min(verdicts, key=SEVERITY.index)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """A verdict with what it rests on.
-
-    `kind` names the decision; `summary` is one line for people; `gap` is the largest departure
-    seen and `allowed` what was allowed to it, in the statistic's own unit; `smallest_gap` is the
-    smallest departure that these draws would have refuted with probability 1 - `miss`; `alpha` is
-    the probability of a false refutation (0 when no chance is involved); `log_e` is the log
-    evidence against the claim, infinite for a certificate; `details` are JSON values.
-    """
-
-    verdict: Verdict
-    kind: str
-    summary: str
-    gap: float
-    allowed: float
-    smallest_gap: float
-    alpha: float = 0.0
-    miss: float = 0.0
-    log_e: float = 0.0
-    draws: int = 1
-    details: dict = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two expressions of one quantity, and how far rounding alone can part them.
-
-    `left`, `right` are arrays of one shape, `allowance` broadcasts against them; `scale` is the
-    quantity's own size, so that an allowance as large as the quantity is seen to say nothing.
-    """
-
-    label: str
-    left: Float[np.ndarray, "..."]
-    right: Float[np.ndarray, "..."]
-    allowance: Float[np.ndarray, "..."]
-    scale: Float[np.ndarray, "..."]
-
-
-def identity(comparisons: Sequence[Comparison], **_) -> Decision:
-    """Two expressions are equal up to rounding: refuted when any entry departs by more.
-
-    An allowance that reaches the quantity's own size is vacuous, and INCONCLUSIVE.
-    """
-    worst_ratio, worst_gap, worst_allowance, place, blind = -1.0, 0.0, 0.0, "", 0.0
-    for comparison in comparisons:
-        left, right = np.asarray(comparison.left), np.asarray(comparison.right)
-        if left.shape != right.shape:
-            words = f"shapes {left.shape} and {right.shape} differ"
-            return _malformed("identity", comparison.label, words)
-        allowance, scale = (
-            np.broadcast_to(np.asarray(a, dtype=float), left.shape)
-            for a in (comparison.allowance, comparison.scale)
-        )
-        gap = np.abs(left - right)
-        ratio = np.where(gap <= allowance, gap / np.maximum(allowance, 1e-300), np.inf)
-        over = gap > allowance
-        ratio[over] = gap[over] / np.maximum(allowance[over], 1e-300)
-        ratio[~np.isfinite(gap)] = np.inf
-        blind = max(blind, float((allowance / np.maximum(scale, 1e-300)).max(initial=0.0)))
-        index = np.unravel_index(int(ratio.argmax()), ratio.shape) if ratio.size else ()
-        if ratio.size and float(ratio[index]) > worst_ratio:
-            worst_ratio, worst_gap = float(ratio[index]), float(gap[index])
-            worst_allowance = float(allowance[index])
-            place = f"{comparison.label} at {[int(i) for i in index]}"
-    if worst_ratio > 1 or math.isnan(worst_ratio):
-        verdict = Verdict.REFUTED
-    elif blind >= 1:
-        verdict = Verdict.INCONCLUSIVE
-    else:
-        verdict = Verdict.SUPPORTED
-    vacuous = "VACUOUS: the allowance is as large as the quantity; " if blind >= 1 else ""
-    return Decision(
-        verdict,
-        "identity",
-        f"{vacuous}largest gap {worst_gap:.2g}, rounding allows {worst_allowance:.2g} ({place})",
-        gap=worst_gap,
-        allowed=worst_allowance,
-        smallest_gap=blind,
-        log_e=_certain(verdict),
-        details={"where": place, "comparisons": [c.label for c in comparisons]},
-    )
-
-
-def _malformed(kind: str, label: str, words: str, alpha: float = 0.0, draws: int = 1) -> Decision:
-    """REFUTED, as there is nothing to compare."""
-    return Decision(
-        Verdict.REFUTED,
-        kind,
-        f"{label}: {words}",
-        gap=math.inf,
-        allowed=0.0,
-        smallest_gap=0.0,
-        alpha=alpha,
-        log_e=math.inf,
-        draws=draws,
-        details={"where": label},
-    )
-
-
-def _certain(verdict: Verdict) -> float:
-    """Log evidence of a decision without chance: all or nothing."""
-    return math.inf if verdict is Verdict.REFUTED else 0.0
-
-
-@dataclass(frozen=True)
-class Bracket:
-    """A quantity enclosed from both sides, and the bound it is claimed to respect from above.
-
-    `trivial` is what is known without the theorem: a bound no larger says nothing.
-    """
-
-    label: str
-    lower: float
-    upper: float
-    bound: float
-    scale: float
-    trivial: float = -math.inf
-
-
-def bound(brackets: Sequence[Bracket], **_) -> Decision:
-    """An inequality `quantity >= bound`, decided by certificates from both sides.
-
-    SUPPORTED when the certified lower end respects the bound, REFUTED when the certified upper
-    end breaks it, INCONCLUSIVE between, or when the bound is vacuous. `details["tightness"]` is
-    the room left, in the quantity's own scale.
-    """
-    tightest = min(brackets, key=lambda b: (b.upper - b.bound) / max(b.scale, 1e-300))
-    vacuous = any(b.bound <= b.trivial for b in brackets)
-    if any(b.upper < b.bound or math.isnan(b.upper) for b in brackets):
-        verdict = Verdict.REFUTED
-    elif all(b.lower >= b.bound for b in brackets) and not vacuous:
-        verdict = Verdict.SUPPORTED
-    else:
-        verdict = Verdict.INCONCLUSIVE
-    return Decision(
-        verdict,
-        "bound",
-        ("VACUOUS: the bound is known without the theorem; " if vacuous else "")
-        + f"{tightest.label} in [{tightest.lower:.3g}, {tightest.upper:.3g}], "
-        f"claimed >= {tightest.bound:.2g}",
-        gap=max(0.0, tightest.bound - tightest.upper),
-        allowed=0.0,
-        smallest_gap=max(b.upper - b.lower for b in brackets),
-        log_e=_certain(verdict),
-        details={
-            "where": tightest.label,
-            "tightness": (tightest.upper - tightest.bound) / max(tightest.scale, 1e-300),
-        },
-    )
-
+from ntval.verdicts import SEVERITY as SEVERITY
+from ntval.verdicts import Decision, Verdict, malformed
+from ntval.verdicts import worst as worst
 
 # Draws come in looks that grow by a quarter: at most a quarter of the draws are spent in vain.
 _GROWTH = 1.25
@@ -261,12 +97,16 @@ def agreement(
     def evidence(values: np.ndarray) -> np.ndarray:
         return e_values.log_evidence(clipped(values), **sides(values))
 
+    def blind(values: np.ndarray) -> bool:
+        at = sides(values)
+        return bool((at["margin"] + allowance.resolution >= at["span"]).any())
+
     def judge(values: np.ndarray) -> Verdict | None:
         at = sides(values)
         wider = at["margin"] + allowance.resolution
         if not np.isfinite(values).all():
             return Verdict.REFUTED
-        if (wider >= at["span"]).any():
+        if blind(values):
             return Verdict.INCONCLUSIVE
         if _mean_of(evidence(values)) >= -math.log(alpha):
             return Verdict.REFUTED
@@ -277,7 +117,7 @@ def agreement(
     values, verdict = _until_decided(draw, judge, first, max(first, int(most * effort)))
     if not np.isfinite(values).all():
         label = labels(int((~np.isfinite(values)).any(axis=0).argmax()), values.shape[1])
-        return _malformed(kind, label, "draws are not finite", alpha, len(values))
+        return malformed(kind, label, "draws are not finite", alpha, len(values))
     each = evidence(values)
     i = int(each.argmax())
     log_e = _mean_of(each)
@@ -287,11 +127,10 @@ def agreement(
     low, high = e_values.interval(column, alpha=alpha / len(each), **ends)
     missed_low, missed_high = e_values.interval(column, alpha=min(1.0, 2 * miss), **ends)
     low, high = min(low, mean), max(high, mean)  # what lies beyond the span counts for the mean
-    vacuous = verdict is Verdict.INCONCLUSIVE and len(values) < int(most * effort)
     return Decision(
         verdict,
         kind,
-        ("VACUOUS: the allowance is wider than the draws; " if vacuous else "")
+        ("VACUOUS: the allowance is wider than the draws; " if blind(values) else "")
         + f"{labels(i, len(each))}: {mean:.5g} in [{low:.5g}, {high:.5g}], "
         f"predicted {at['target']:.5g} ± {at['margin']:.2g}, {e_values.text(log_e)}",
         gap=abs(mean - at["target"]),
@@ -356,7 +195,7 @@ def limit(
 
 
 def probable_bound(
-    draw: Callable[[int, int], Float[np.ndarray, "draws"]],
+    draw: Callable[[int, int], Float[np.ndarray, "draws 1"]],
     *,
     failure: float,
     alpha: float,
@@ -380,7 +219,7 @@ def probable_bound(
     """
 
     def broken(values: np.ndarray) -> np.ndarray:
-        return np.where(values >= 0, 0.0, 1.0)  # nan counts as broken
+        return np.where(values[:, 0] >= 0, 0.0, 1.0)  # nan counts as broken
 
     def judge(values: np.ndarray) -> Verdict | None:
         x = broken(values)
@@ -392,7 +231,7 @@ def probable_bound(
 
     values, verdict = _until_decided(draw, judge, first, max(first, int(most * effort)))
     x = broken(values)
-    log_e = float(np.sum(e_values.log_capital(x, failure, 0.0)))
+    log_e = float(np.asarray(e_values.log_capital(x, failure, 0.0)))
     low, high = e_values.interval(x, low=0.0, high=1.0, alpha=alpha)
     share = float(x.mean())
     return Decision(

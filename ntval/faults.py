@@ -437,7 +437,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "ridge_of_primal_over_n",
             "the ridge on features is divided by n",
-            in_measure(primal=lambda ridge: ridge / 30),
+            in_measure(primal=lambda ridge, n: ridge / n),
         ),
         Fault(
             "ridge_left_on",
@@ -509,6 +509,11 @@ FAULTS: dict[str, Fault] = {
             "prediction_limit",
             "the limit v_1 in place of the finite-d formula",
             in_prediction(lambda fn, regime: theory.min_eigenvalue_limit(fn)),
+        ),
+        Fault(
+            "prediction_every_degree_learned",
+            "every degree up to 3 is taken to be learned",
+            in_prediction(lambda fn, regime: 1.0),
         ),
         Fault(
             "prediction_degree_shifted",

@@ -21,7 +21,7 @@ def of(claim: Claim) -> dict[str, str]:
         "claim": _line(f"ntval/claims/{module}*/*.py", rf"{word} = Claim\(")
         or _line(f"ntval/claims/{module}.py", rf"{word} = Claim\("),
         "test": _line(f"property_tests/claims/test_{module}.py", rf"def test_{word}_"),
-        "power": _line(f"property_tests/power/test_{module}.py", r"def test_"),
+        "power": _line("property_tests/power/test_planted_faults.py", r"def test_"),
         "faults": ", ".join(claim.faults),
         "experiment": _line(f"experiments/{module}/{word}.py", r"EXPERIMENT = "),
     }

@@ -12,7 +12,7 @@ import numpy as np
 from ntval import faults, sweeps
 from ntval.arrays import float64
 from ntval.claims import CLAIMS, Claim
-from ntval.claims.budget import Outcome, regime_alpha, shares
+from ntval.claims.budget import Outcome, regime_alpha, share_of, shares
 from ntval.claims.claim import PROFILES, Subject, draw_params, key_for, replicates
 from ntval.decisions import Verdict
 from ntval.kernels import analytic
@@ -95,7 +95,7 @@ def detections(run: Sequence[Cell], *, workers: int = 1) -> Iterator[Detection]:
 def _detection(group: Sequence[Cell]) -> Detection:
     """The claim against one fault; regimes after the first refuted one are left out."""
     results = []
-    share = group[0].alpha * (1 if len(group) == 1 else 2 * len(group))
+    share = share_of(group[0].alpha, len(group))
     for cell in group:
         results.append(sweeps.run_cell(cell))
         if results[-1].decision.verdict is Verdict.REFUTED:

@@ -67,7 +67,10 @@ def document(run: Run) -> dict:
 
 
 def replay(run: Run, claim: str) -> str:
-    """The command that repeats a claim's checks."""
+    """What repeats a claim's checks: a command, or a call for a network of this process alone."""
+    if run.network and ":" not in run.network:
+        word = claim.rpartition(".")[2]
+        return f"check_network(..., claims=[{word!r}], seed={run.seed}, alpha={run.alpha:g})"
     words = ["ntval", "check", claim, "--profile", run.profile, "--seed", str(run.seed)]
     words += ["--alpha", f"{run.alpha:g}"]
     if run.network:

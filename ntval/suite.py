@@ -6,22 +6,27 @@ end every refuted claim is repeated on fresh keys.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ntval import sweeps
 from ntval.claims import CLAIMS
 from ntval.claims.budget import CONFIRMATIONS, Outcome, fresh_seed, regime_alpha, shares
-from ntval.claims.claim import PROFILES, Result, find
-from ntval.conformance import NotRun
+from ntval.claims.claim import PROFILES, Claim, Result, find
 from ntval.decisions import Verdict
 from ntval.errors import unknown_name
+from ntval.regimes import Regime
+from ntval.subjects import NotRun
 from ntval.sweeps import Cell
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of `ntval check`: its settings and what came of it so far."""
+    """One run of the suite: its settings and what came of it so far.
+
+    `expected` are claims whose refutation is known, each with the reason.
+    """
 
     alpha: float
     seed: int
@@ -33,6 +38,7 @@ class Run:
     not_run: tuple[NotRun, ...] = ()
     results: tuple[Result, ...] = ()
     repetitions: Mapping[str, tuple[tuple[Result, ...], ...]] = field(default_factory=dict)
+    expected: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
@@ -63,6 +69,24 @@ class Run:
         return sum(outcome.share for outcome in self.outcomes.values() if outcome.results)
 
     @property
+    def refuted(self) -> dict[str, Outcome]:
+        """Outcomes of refuted claims whose refutation was not expected."""
+        return {
+            name: outcome
+            for name, outcome in self.finished.items()
+            if outcome.verdict is Verdict.REFUTED and name not in self.expected
+        }
+
+    @property
+    def stale(self) -> dict[str, Outcome]:
+        """Outcomes of claims that were expected to be refuted and are supported."""
+        return {
+            name: outcome
+            for name, outcome in self.finished.items()
+            if outcome.verdict is Verdict.SUPPORTED and name in self.expected
+        }
+
+    @property
     def broken_prerequisite(self) -> Outcome | None:
         """The first refuted prerequisite of a network of the user's."""
         if self.network is None:
@@ -88,13 +112,39 @@ def planned(
     """
     if profile not in PROFILES:
         raise unknown_name("profile", profile, PROFILES)
-    chosen = {claim.name for name in names for claim in find(name, CLAIMS)} if names else CLAIMS
-    found = sweeps.applicable(network, data, profile)
-    applicable = [item for item in found if isinstance(item, tuple) and item[0].name in chosen]
-    not_run = [item for item in found if isinstance(item, NotRun) and item.claim in chosen]
-    regimes: dict[str, list] = {}
-    for claim, regime in applicable:
-        regimes.setdefault(claim.name, []).append(regime)
+    chosen = chosen_claims(names)
+    found = [
+        item
+        for item in sweeps.applicable(network, data, profile)
+        if (item.claim if isinstance(item, NotRun) else item[0].name) in chosen
+    ]
+    return run_of(found, profile=profile, network=network, data=data, alpha=alpha, seed=seed)
+
+
+def chosen_claims(names: Sequence[str] | None) -> dict[str, Claim]:
+    """The claims of these names, last words, papers or rows of a specification; all without any.
+
+    Raises: `UnknownNameError` for a name that does not exist.
+    """
+    if not names:
+        return CLAIMS
+    return {claim.name: claim for name in names for claim in find(name, CLAIMS)}
+
+
+def run_of(
+    found: Sequence[tuple[Claim, Regime] | NotRun],
+    *,
+    profile: str = "quick",
+    network: str | None = None,
+    data: str | None = None,
+    alpha: float = 1e-6,
+    seed: int = 0,
+) -> Run:
+    """A run that has not started, of claims that were found to apply or not."""
+    regimes: dict[str, list[Regime]] = {}
+    for item in found:
+        if not isinstance(item, NotRun):
+            regimes.setdefault(item[0].name, []).append(item[1])
     part = shares([CLAIMS[name] for name in regimes], alpha)
     cells = [
         Cell(
@@ -110,12 +160,19 @@ def planned(
         for name, group in regimes.items()
         for regime in group
     ]
-    return Run(alpha, seed, profile, network, data, tuple(cells), part, tuple(not_run))
+    not_run = tuple(item for item in found if isinstance(item, NotRun))
+    return Run(alpha, seed, profile, network, data, tuple(cells), part, not_run)
 
 
-def states(run: Run, *, workers: int = 1) -> Iterator[Run]:
-    """The run after every check, from the first to the last repetition."""
-    with sweeps.engine(workers) as results:
+def states(
+    run: Run, *, workers: int = 1, claims: Mapping[str, Claim] | None = None
+) -> Iterator[Run]:
+    """The run after every check, from the first to the last repetition.
+
+    `claims` are those to check where names do not say it: of a network that lives in this process.
+    """
+    task = None if claims is None else functools.partial(sweeps.run_cell, claims=claims)
+    with sweeps.engine(workers, task=task) as results:
         for stage in _stages(run):
             if run.broken_prerequisite:
                 run = _without(run, stage)

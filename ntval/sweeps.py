@@ -10,7 +10,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from ntval.errors import NetworkError, NtvalError
 
 if TYPE_CHECKING:  # importing NumPy starts its threads, before `use_one_thread` can say how many
+    from ntval.claims.claim import Claim, Result
     from ntval.regimes import Regime
 
 THREADS = {
@@ -46,9 +47,9 @@ class Cell:
     fault: str | None = None
 
 
-def run_cell(cell: Cell):
-    """The `Result` of one cell."""
-    claim = claim_of(cell)
+def run_cell(cell: Cell, claims: Mapping[str, Claim] | None = None) -> Result:
+    """The `Result` of one cell; `claims` stand for those that its names mean."""
+    claim = claim_of(cell) if claims is None else claims[cell.claim]
     try:
         return claim.check(cell.seed, cell.regime, alpha=cell.alpha, effort=cell.effort)
     except NtvalError:
@@ -89,10 +90,10 @@ def _planted(claim: str, fault: str):
 
 @functools.lru_cache(maxsize=4)
 def applicable(network: str | None, source: str | None, profile: str):
-    """What `conformance.claims_for` says of the network at MODULE:ATTR and the data of a name."""
-    from ntval import adapters, conformance, data
+    """What `subjects.claims_for` says of the network at MODULE:ATTR and the data of a name."""
+    from ntval import adapters, data, subjects
 
-    return conformance.claims_for(
+    return subjects.claims_for(
         None if network is None else adapters.load(network),
         None if source is None else data.load(source),
         profile=profile,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntval.claims import CLAIMS
-from ntval.claims.budget import Outcome, fresh_seed, regime_alpha, shares
+from ntval.claims.budget import Outcome, fresh_seed, regime_alpha, share_of, shares
 from ntval.claims.claim import Result
 from ntval.decisions import Decision, Verdict
 from ntval.e_values import combined
@@ -89,3 +89,8 @@ def test_the_worst_regime_decides_what_is_not_refuted():
 def test_repetitions_have_seeds_of_their_own():
     seeds = {fresh_seed(seed, repetition) for seed in range(50) for repetition in range(20)}
     assert len(seeds) == 1000
+
+
+@pytest.mark.parametrize("planned", [1, 2, 7])
+def test_share_of_undoes_regime_alpha(planned):
+    assert share_of(regime_alpha(1e-7, planned), planned) == pytest.approx(1e-7, rel=1e-15)

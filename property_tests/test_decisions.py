@@ -226,7 +226,7 @@ def test_limit_on_a_ladder_that_leads_nowhere_is_vacuous():
 def room(broken, seed=0):
     def draw(start, count):
         generator = np.random.default_rng([seed, start])
-        return np.where(generator.random(count) < broken, -1.0, 1.0)
+        return np.where(generator.random((count, 1)) < broken, -1.0, 1.0)
 
     return draw
 
@@ -253,7 +253,9 @@ def test_probable_bound_never_passes_a_vacuous_bound():
 
 
 def test_probable_bound_counts_what_is_not_a_number_as_broken():
-    assert probable_bound(lambda start, count: np.full(count, np.nan)).verdict is Verdict.REFUTED
+    assert (
+        probable_bound(lambda start, count: np.full((count, 1), np.nan)).verdict is Verdict.REFUTED
+    )
 
 
 def test_probable_bound_refutes_true_bounds_no_more_often_than_alpha():

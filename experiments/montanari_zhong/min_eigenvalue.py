@@ -11,6 +11,7 @@ from ntval.activations import activation
 from ntval.experiments import Experiment, mean_interval
 from ntval.regimes import Regime
 from ntval.theory import montanari_zhong as theory
+from ntval.theory import montanari_zhong_width as width_theory
 
 RELU = activation("relu")
 RATIO = 3  # n / d
@@ -37,7 +38,7 @@ def _predicted(row) -> tuple[float, float]:
     d = row["d"]
     return (
         theory.min_eigenvalue(RELU, RATIO * d, d),
-        theory.finite_width_min_eigenvalue(np.array(row["spectrum"]), d, row["width"]),
+        width_theory.finite_width_min_eigenvalue(np.array(row["spectrum"]), d, row["width"]),
     )
 
 

@@ -35,6 +35,11 @@ def regime_alpha(share: float, planned: int) -> float:
     return share if planned == 1 else share / (2 * planned)
 
 
+def share_of(alpha: float, planned: int) -> float:
+    """A claim's share, from the level of one of its `planned` regimes: undoes `regime_alpha`."""
+    return alpha if planned == 1 else alpha * 2 * planned
+
+
 def fresh_seed(seed: int, repetition: int) -> int:
     """Seed of a repetition of a run on fresh keys: a hash, so that no run meets another's."""
     digest = hashlib.sha256(f"repetition {repetition} of {seed}".encode()).digest()

@@ -57,9 +57,9 @@ def roads_of(network: Network) -> tuple[str, ...]:
 class Subject:
     """What a claim examines: a network, the inputs it is examined at, and the roads to its kernel.
 
-    `inputs(key, n)` gives x of shape (n, *input_shape). `rungs` are the same subject at growing
-    width, for claims about rates. `own` is true for a network or data that a user brought: claims
-    that speak of a theorem's own setting do not apply to it.
+    `inputs(key, n)` gives x of shape (n, *input_shape), n up to `inputs_there`. `rungs` are the
+    same subject at growing width, for claims about rates. `own` is true for a network or data that
+    a user brought: claims that speak of a theorem's own setting do not apply to it.
     """
 
     network: Network
@@ -67,6 +67,7 @@ class Subject:
     roads: Mapping[str, Road] = field(default_factory=lambda: ROADS)
     rungs: tuple[Subject, ...] = ()
     own: bool = False
+    inputs_there: int = 8
 
     def road(self) -> Road:
         """The cheapest road that applies."""
@@ -108,6 +109,7 @@ class Claim:
     not the claim's own word.
     `space` are all the regimes that Hypothesis may draw from, those of the profile standard when
     there are none. `weight` is the claim's part in the split of alpha, when chance decides.
+    `every_input` says that a network of the user's is examined at all of its inputs.
     `prerequisite`, a rule and a way out, says that a network that breaks it is unusable input.
     """
 
@@ -126,6 +128,7 @@ class Claim:
     space: tuple[Regime, ...] = ()
     weight: float = 1.0
     prerequisite: tuple[str, str] | None = None
+    every_input: bool = False
 
     @property
     def random(self) -> bool:

@@ -86,14 +86,23 @@ def risk(
     Raises: `InputError` on a negative ridge, and on shapes that do not fit.
     """
     energies = _require_energies(gram, harmonics, target)
-    w, vectors = _eigh(gram, ridge)
-    inverse = (vectors * _quotient(1.0, w + ridge, otherwise=0.0)) @ vectors.T
+    inverse = _inverse(gram, ridge)
     spread = inverse @ moments.square @ inverse
     degrees = slice(len(energies))
     learned = np.einsum("ij,kij->k", inverse, moments.overlaps[degrees])
     mixed = np.einsum("ij,kij->k", spread, harmonics[degrees])
     noise = target.noise_std**2 * np.trace(spread)
     return float(energies @ (1 - 2 * learned + mixed) + noise)
+
+
+def learned_shares(gram: Gram, moments: Moments, *, ridge: float) -> Float[np.ndarray, "degrees"]:
+    r"""Means of $\langle \hat f, f_k \rangle / \|f_k\|^2$ over isotropic targets, a degree each:
+    $\operatorname{tr}(H C_k)$, given the inputs.
+
+    Source: derived; the middle term of `risk`.
+    Accuracy: as `risk`. Raises: `InputError` on a negative ridge.
+    """
+    return np.einsum("ij,kij->k", _inverse(gram, ridge), moments.overlaps)
 
 
 def train_error(gram: Gram, harmonics: Harmonics, target: Target, *, ridge: float) -> float:
@@ -112,6 +121,12 @@ def train_error(gram: Gram, harmonics: Harmonics, target: Target, *, ridge: floa
     # Diagonals of V^T P_k V: what each eigenvector has of degree k.
     shares = np.einsum("ij,kij->kj", vectors, harmonics[: len(energies)] @ vectors)
     return float((energies @ shares + target.noise_std**2) @ kept / len(w))
+
+
+def _inverse(gram: Gram, ridge: float) -> Gram:
+    """H, the inverse of gram + ridge I, or its pseudo-inverse."""
+    w, vectors = _eigh(gram, ridge)
+    return (vectors * _quotient(1.0, w + ridge, otherwise=0.0)) @ vectors.T
 
 
 def _quotient(above: float, below: np.ndarray, *, otherwise: float) -> np.ndarray:

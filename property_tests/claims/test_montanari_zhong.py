@@ -54,6 +54,11 @@ def test_min_eigenvalue_at_finite_d(supported, regime):
     supported(claims.min_eigenvalue, regime)
 
 
+@quick(claims.min_eigenvalue_limit)
+def test_min_eigenvalue_limit_is_approached_with_d(supported, regime):
+    supported(claims.min_eigenvalue_limit, regime)
+
+
 @quick(claims.min_eigenvalue_bound)
 def test_min_eigenvalue_bound_holds_with_high_probability(supported, regime):
     supported(claims.min_eigenvalue_bound, regime)
@@ -187,3 +192,13 @@ def test_linear_target_risk_over_regimes(holds):
 
 def test_deterministic_equivalent_over_regimes(holds):
     holds(claims.deterministic_equivalent)
+
+
+@quick(claims.ridge_equivalence_rate)
+def test_ridge_equivalence_rate_is_minus_one(supported, regime):
+    supported(claims.ridge_equivalence_rate, regime)
+
+
+@quick(claims.learned_degrees)
+def test_learned_degrees_are_those_of_the_kernel(supported, regime):
+    supported(claims.learned_degrees, regime)

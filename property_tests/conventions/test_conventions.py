@@ -59,7 +59,9 @@ def test_every_theory_function_names_its_source(path):
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             text = ast.get_docstring(node) or ""
             assert "Source:" in text, f"{path.name}: {node.name}"
-            assert any(tag in text for tag in ("read", "derived", "recalled")), node.name
+            assert any(tag in text for tag in ("read", "derived", "recalled", "measured")), (
+                node.name
+            )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

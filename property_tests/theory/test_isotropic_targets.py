@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from simulation import interval, relu_kernel, sphere, width_kernel
 
 from ntval.activations import activation
 from ntval.errors import InputError
@@ -15,28 +16,13 @@ D, N = 6, 40
 TARGET = Target(energies=(0.2, 0.5, 0.3, 0.1), noise_std=0.4)
 
 
-def sphere(n, d=D, seed=0):
-    x = np.random.default_rng(seed).standard_normal((n, d))
-    return x * math.sqrt(d) / np.linalg.norm(x, axis=1)[:, None]
-
-
 def harmonics(x, z=None, degree=10):
     return gegenbauer.polynomials(x.shape[1], degree, x @ (x if z is None else z).T / x.shape[1])
 
 
-def relu_kernel(x, z=None):
-    """Infinite-width kernel of ReLU, exact at every d."""
-    u = np.clip(x @ (x if z is None else z).T / x.shape[1], -1, 1)
-    return u * (np.pi - np.arccos(u)) / (2 * np.pi)
-
-
-def width_kernel(x, z=None, width=4):
-    """K_N of tanh, singular: N d < n."""
-    weights = sphere(width, seed=7) / math.sqrt(D)
-    slopes = [
-        activation("tanh").derivative(rows @ weights.T) for rows in (x, x if z is None else z)
-    ]
-    return slopes[0] @ slopes[1].T / width * (x @ (x if z is None else z).T / D)
+def tanh_kernel(x, z=None):
+    """K_N of tanh at width 4, singular: N d < n."""
+    return width_kernel("tanh", x, 4, z)
 
 
 def drawn_targets(x, target, draws, seed=1):
@@ -47,16 +33,11 @@ def drawn_targets(x, target, draws, seed=1):
     return vectors * np.sqrt(np.maximum(w, 0)) @ normal
 
 
-def interval(values):
-    """Mean, and five standard errors of it."""
-    return np.mean(values), 5 * np.std(values, ddof=1) / math.sqrt(len(values))
-
-
 @pytest.mark.parametrize(
-    ("kernel", "ridge"), [(relu_kernel, 0.1), (relu_kernel, 0.0), (width_kernel, 0.3)]
+    ("kernel", "ridge"), [(relu_kernel, 0.1), (relu_kernel, 0.0), (tanh_kernel, 0.3)]
 )
 def test_risk_and_train_error_are_means_over_targets_and_noise(kernel, ridge):
-    x, fresh, draws = sphere(N), sphere(300, seed=2), 4000
+    x, fresh, draws = sphere(N, D), sphere(300, D, seed=2), 4000
     targets = drawn_targets(np.vstack([x, fresh]), TARGET, draws)
     noise = TARGET.noise_std * np.random.default_rng(3).standard_normal((N, draws))
     labels = targets[:N] + noise
@@ -74,7 +55,7 @@ def test_risk_and_train_error_are_means_over_targets_and_noise(kernel, ridge):
 
 
 def test_kernel_moments_are_means_over_fresh_inputs():
-    x, fresh = sphere(5), sphere(20000, seed=4)
+    x, fresh = sphere(5, D), sphere(20000, D, seed=4)
     # K^p of degree 3 is a kernel whose energies stop: nothing is left out.
     energies = theory.energies(activation("relu"), D, 3)
     polynomials = harmonics(fresh, x, degree=3)
@@ -89,7 +70,7 @@ def test_kernel_moments_are_means_over_fresh_inputs():
 
 
 def test_sampled_moments_tend_to_kernel_moments():
-    x, fresh = sphere(N), sphere(40000, seed=5)
+    x, fresh = sphere(N, D), sphere(40000, D, seed=5)
     energies = theory.energies(activation("relu"), D, 10)
     exact = isotropic_targets.kernel_moments(energies, D, harmonics(x))
     sampled = isotropic_targets.sampled_moments(relu_kernel(fresh, x), harmonics(fresh, x))
@@ -102,8 +83,8 @@ def test_sampled_moments_tend_to_kernel_moments():
 
 
 def test_noise_alone_leaves_what_the_rank_does_not_reach():
-    x = sphere(N)
-    gram = width_kernel(x)
+    x = sphere(N, D)
+    gram = tanh_kernel(x)
     assert np.linalg.matrix_rank(gram) == 24
     got = isotropic_targets.train_error(
         gram, harmonics(x, degree=0), Target(energies=(), noise_std=2.0), ridge=0.0
@@ -112,7 +93,7 @@ def test_noise_alone_leaves_what_the_rank_does_not_reach():
 
 
 def test_a_vast_ridge_learns_nothing():
-    x = sphere(N)
+    x = sphere(N, D)
     energies = theory.energies(activation("relu"), D, 10)
     moments = isotropic_targets.kernel_moments(energies, D, harmonics(x))
     got = isotropic_targets.risk(relu_kernel(x), harmonics(x), moments, TARGET, ridge=1e12)
@@ -120,7 +101,7 @@ def test_a_vast_ridge_learns_nothing():
 
 
 def test_arguments_that_do_not_fit_are_refused():
-    x = sphere(N)
+    x = sphere(N, D)
     gram, values = relu_kernel(x), harmonics(x, degree=2)
     with pytest.raises(InputError, match="ridge needs"):
         isotropic_targets.train_error(gram, values, Target((1.0,)), ridge=-1.0)

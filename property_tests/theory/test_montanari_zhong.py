@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from simulation import interval, kernel, of_pilot, sphere
 
 from ntval.activations import ACTIVATIONS, activation
 from ntval.errors import InputError
@@ -51,43 +52,6 @@ ENERGIES = {
 # Half a unit in the last digit of the 12-digit tables.
 TWELVE_DIGITS = 5e-12
 SIX_DIGITS = 5e-7
-
-
-def sphere(n, d, seed=0):
-    x = np.random.default_rng(seed).standard_normal((n, d))
-    return x * math.sqrt(d) / np.linalg.norm(x, axis=1)[:, None]
-
-
-def kernel(name, x):
-    """K of x: ReLU's closed form, otherwise the first 10 degrees and the rest on the diagonal."""
-    u = np.clip(x @ x.T / x.shape[1], -1, 1)
-    np.fill_diagonal(u, 1.0)
-    if name == "relu":
-        return u * (np.pi - np.arccos(u)) / (2 * np.pi)
-    gram = np.tensordot(
-        theory.energies(activation(name), x.shape[1], 10),
-        gegenbauer.polynomials(x.shape[1], 10, u),
-        axes=1,
-    )
-    np.fill_diagonal(gram, theory.diagonal(activation(name), x.shape[1]))
-    return gram
-
-
-def width_kernel(name, x, width, seed=100):
-    """K_N of x for weights uniform on the unit sphere."""
-    d = x.shape[1]
-    slopes = activation(name).derivative(x @ sphere(width, d, seed).T / math.sqrt(d))
-    return slopes @ slopes.T / width * (x @ x.T / d)
-
-
-def interval(values):
-    """Mean, and five standard errors of it."""
-    return np.mean(values), 5 * np.std(values, ddof=1) / math.sqrt(len(values))
-
-
-def of_pilot(spread, digit):
-    """Five standard errors of a pilot over 10 seeds, and half a unit of its last digit."""
-    return 5 * spread / math.sqrt(10) + digit / 2
 
 
 @pytest.mark.parametrize("name", TAILS)
@@ -353,84 +317,24 @@ def test_band_edges_refuse_degrees_that_are_absent_or_have_too_few_samples():
             theory.band_edges(activation(name), n, 20, degree=degree)
 
 
-@pytest.mark.parametrize(
-    ("name", "width", "pilot"),
-    [
-        *[("relu", 32, 0.864), ("relu", 64, 0.583), ("relu", 128, 0.413), ("relu", 256, 0.276)],
-        *[("tanh", 32, 0.915), ("tanh", 64, 0.617), ("tanh", 128, 0.418), ("tanh", 256, 0.286)],
-    ],
-)
-def test_concentration_and_its_remainder_bracket_the_pilots_of_the_spec(name, width, pilot):
-    lower = theory.concentration(240, 60, width)
-    upper = lower + theory.concentration_remainder(240, 60, width)
-    assert 0.98 * lower <= pilot <= 1.02 * upper
+@pytest.mark.parametrize(("n", "d"), [(50, 100), (50, 200), (100, 100)])
+def test_expected_min_eigenvalue_remainder_covers_the_mean_over_inputs(n, d):
+    relu = activation("relu")
+    mean, allowed = interval(
+        [np.linalg.eigvalsh(kernel("relu", sphere(n, d, seed)))[0] for seed in range(16)]
+    )
+    allowed += theory.expected_min_eigenvalue_remainder(relu, n, d)
+    assert abs(mean - theory.expected_min_eigenvalue(relu, n, d)) <= allowed
 
 
-@pytest.mark.parametrize(
-    ("name", "width", "pilot", "spread"),
-    [
-        *[("relu", 12, 0.0015, 0.0002), ("relu", 15, 0.0057, 0.0006)],
-        *[("relu", 20, 0.0132, 0.0008), ("relu", 40, 0.0342, 0.0019)],
-        *[("tanh", 20, 0.0075, 0.0), ("tanh", 40, 0.0204, 0.0)],
-    ],
-)
-def test_finite_width_min_eigenvalue_meets_the_pilots_of_the_spec(name, width, pilot, spread):
-    values = [
-        theory.finite_width_min_eigenvalue(
-            np.linalg.eigvalsh(kernel(name, sphere(200, 20, seed))), 20, width
-        )
-        for seed in range(4)
-    ]
-    allowed = 0.06 * pilot + of_pilot(spread, 1e-4)
-    mean, own = interval(values)
-    assert abs(mean - pilot) <= allowed + own
-
-
-def test_finite_width_min_eigenvalue_is_zero_below_the_threshold():
-    assert theory.finite_width_min_eigenvalue(np.ones(40), 4, 10) == 0
-    with pytest.raises(InputError, match="eigenvalues needs numbers > 0"):
-        theory.finite_width_min_eigenvalue(np.zeros(40), 4, 20)
-
-
-@pytest.mark.parametrize("name", ["tanh", "gelu"])
-@pytest.mark.parametrize("width", [1, 4, 9, 13])
-def test_rank_is_that_of_a_gram_matrix(name, width):
-    gram = width_kernel(name, sphere(50, 5), width)
-    assert np.linalg.matrix_rank(gram, hermitian=True) == theory.rank(50, 5, width)
-
-
-@pytest.mark.parametrize("width", [1, 2, 5, 6, 8, 20])
-@pytest.mark.parametrize("n", [12, 40])
-def test_quadratic_rank_is_that_of_a_gram_matrix(n, width):
-    gram = width_kernel("quadratic", sphere(n, 6), width)
-    assert np.linalg.matrix_rank(gram, hermitian=True) == theory.quadratic_rank(n, 6, width)
-
-
-def test_quadratic_rank_meets_the_pilots_of_the_spec():
-    got = [theory.quadratic_rank(200, 20, width) for width in (2, 5, 8, 10, 15)]
-    assert got == [39, 90, 132, 155, 195]
-
-
-def test_dead_points_are_counted_right_in_the_mean():
-    counts = []
-    for seed in range(200):
-        weights = sphere(3, 8, seed=1000 + seed)
-        counts.append((sphere(64, 8, seed) @ weights.T <= 0).all(axis=1).sum())
-    mean, allowed = interval(counts)
-    assert theory.dead_points(64, 3) == 8
-    assert abs(mean - 8) <= allowed
-
-
-def test_dead_points_are_zero_rows():
-    x = sphere(100, 6)
-    gram = width_kernel("relu", x, 2)
-    dead = (gram == 0).all(axis=1).sum()
-    assert dead > 0
-    assert np.linalg.matrix_rank(gram, hermitian=True) <= min(100 - dead, theory.rank(100, 6, 2))
-
-
-def test_a_symmetrized_network_has_half_its_width():
-    assert theory.effective_width(20, symmetrized=True) == 10
-    assert theory.effective_width(21, symmetrized=False) == 21
-    with pytest.raises(InputError, match="even"):
-        theory.effective_width(21, symmetrized=True)
+def test_largest_bulk_eigenvalue_remainder_covers_the_mean_over_inputs():
+    relu = activation("relu")
+    place = theory.outliers(relu, 40)
+    mean, allowed = interval(
+        [
+            np.linalg.eigvalsh(kernel("relu", sphere(240, 40, seed)))[::-1][place]
+            for seed in range(16)
+        ]
+    )
+    allowed += theory.largest_bulk_eigenvalue_remainder(relu, 240, 40)
+    assert abs(mean - theory.largest_bulk_eigenvalue(relu, 240, 40)) <= allowed

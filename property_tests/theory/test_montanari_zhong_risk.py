@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from simulation import interval
 
 from ntval.activations import activation
 from ntval.errors import InputError
 from ntval.theory import gegenbauer, isotropic_targets
 from ntval.theory import montanari_zhong as kernels
 from ntval.theory import montanari_zhong_risk as theory
+from ntval.theory import montanari_zhong_width as width_theory
 from ntval.theory.random_matrices import Target
 
 LINEAR = Target(energies=(0.0, 1.0), noise_std=0.5)
@@ -66,11 +68,6 @@ def exact_risks(name, n, d, target, ridge, draws, degree=None):
             )
         )
     return np.array(rows)
-
-
-def interval(values):
-    """Mean, and five standard errors of it."""
-    return np.mean(values), 5 * np.std(values, ddof=1) / math.sqrt(len(values))
 
 
 @pytest.mark.parametrize("name", EFFECTIVE_RIDGES)
@@ -200,10 +197,11 @@ def test_polynomial_ridge_without_the_self_induced_ridge_is_another_estimator():
     ("name", "n", "d"), [("relu", 60, 20), ("relu", 240, 80), ("tanh", 120, 40), ("gelu", 300, 30)]
 )
 @pytest.mark.parametrize("ridge", [0.0, 0.1])
-def test_linear_target_risk_remainder_covers_kernel_ridge_regression(name, n, d, ridge):
+def test_linear_target_risk_remainder_covers_polynomial_ridge_regression(name, n, d, ridge):
     fn = activation(name)
     setting = {"ridge": ridge, "noise_std": 0.5}
-    mean, allowed = interval(exact_risks(name, n, d, LINEAR, ridge, 5)[:, 0])
+    whole = ridge + kernels.tail_energy(fn, d, 1)
+    mean, allowed = interval(exact_risks(name, n, d, LINEAR, whole, 5, degree=1)[:, 0])
     allowed += theory.linear_target_risk_remainder(fn, n, d, **setting)
     assert abs(mean - theory.linear_target_risk(fn, n, d, **setting)) <= allowed
 
@@ -245,7 +243,7 @@ def test_a_degree_that_the_kernel_lacks_is_never_learned():
     ("width", "pilot", "spread"), [(5, 0.487, 0.067), (9, 0.089, 0.026), (10, 0.0, 0.0)]
 )
 def test_noise_train_error_meets_the_pilots_of_the_spec(width, pilot, spread):
-    got = theory.noise_train_error(200, kernels.rank(200, 20, width), noise_std=1.0)
+    got = theory.noise_train_error(200, width_theory.rank(200, 20, width), noise_std=1.0)
     assert abs(got - pilot) <= 5 * spread / math.sqrt(10) + 5e-4
 
 
@@ -265,3 +263,21 @@ def test_noise_train_error_meets_the_pilots_of_the_spec(width, pilot, spread):
 def test_arguments_outside_the_theory_are_refused(call):
     with pytest.raises(InputError, match="needs"):
         call()
+
+
+@pytest.mark.parametrize(("name", "ridge"), [("relu", 0.0), ("gelu", 0.0), ("relu", 0.1)])
+def test_self_induced_gap_remainder_covers_the_gap_at_the_same_inputs(name, ridge):
+    fn, n, d = activation(name), 120, 40
+    whole = ridge + kernels.tail_energy(fn, d, 1)
+    full = exact_risks(name, n, d, LINEAR, ridge, 16)[:, 0]
+    mean, allowed = interval(full - exact_risks(name, n, d, LINEAR, whole, 16, degree=1)[:, 0])
+    allowed += theory.self_induced_gap_remainder(fn, n, d, LINEAR, ridge=ridge)
+    assert abs(mean - theory.self_induced_gap(fn, n, d, LINEAR, ridge=ridge)) <= allowed
+
+
+def test_kernel_ridge_train_error_remainder_covers_the_mean():
+    relu = activation("relu")
+    mean, allowed = interval(exact_risks("relu", 120, 40, LINEAR, 0.1, 8)[:, 1])
+    allowed += theory.kernel_ridge_train_error_remainder(relu, 120, 40, LINEAR, ridge=0.1)
+    predicted = theory.kernel_ridge_train_error(relu, 120, 40, LINEAR, ridge=0.1)
+    assert abs(mean - predicted) <= allowed

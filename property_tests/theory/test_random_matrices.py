@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from simulation import interval
 
 from ntval.errors import InputError
 from ntval.theory import random_matrices
@@ -34,11 +35,6 @@ def gaussian_gram(eigenvalues, multiplicities, n, seed):
     roots = np.sqrt(np.repeat(eigenvalues, multiplicities))
     features = np.random.default_rng(seed).standard_normal((n, len(roots))) * roots
     return features @ features.T
-
-
-def interval(values):
-    """Mean, and five standard errors of it."""
-    return np.mean(values), 5 * np.std(values, ddof=1) / math.sqrt(len(values))
 
 
 def is_inside(x, eigenvalues, multiplicities, n, tail):

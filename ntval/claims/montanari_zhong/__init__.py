@@ -1,6 +1,11 @@
 """Montanari & Zhong, 2007.12826: claims about a two-layer network and its neural tangent kernel."""
 
-from ntval.claims.montanari_zhong.finite_width import double_descent, ridge_equivalence
+from ntval.claims.montanari_zhong.conventions import ridge_conventions
+from ntval.claims.montanari_zhong.finite_width import (
+    double_descent,
+    ridge_equivalence,
+    ridge_equivalence_rate,
+)
 from ntval.claims.montanari_zhong.kernel import (
     concentration,
     concentration_rate,
@@ -21,20 +26,19 @@ from ntval.claims.montanari_zhong.memorization import (
 from ntval.claims.montanari_zhong.risk import (
     constant_target,
     deterministic_equivalent,
+    learned_degrees,
     linear_target_risk,
-    ridge_conventions,
     self_induced_ridge,
     train_error,
 )
-from ntval.claims.montanari_zhong.spectrum import (
+from ntval.claims.montanari_zhong.smallest_eigenvalue import (
     degenerate_inputs,
     few_samples,
-    kernel_structure,
     min_eigenvalue,
     min_eigenvalue_bound,
-    outliers,
-    precision,
+    min_eigenvalue_limit,
 )
+from ntval.claims.montanari_zhong.spectrum import kernel_structure, outliers, precision
 
 # In the order of the paper: the kernel, its spectrum, memorization, generalization.
 __all__ = [  # noqa: RUF022
@@ -48,6 +52,7 @@ __all__ = [  # noqa: RUF022
     "kernel_structure",
     "min_eigenvalue",
     "min_eigenvalue_bound",
+    "min_eigenvalue_limit",
     "few_samples",
     "outliers",
     "degenerate_inputs",
@@ -59,10 +64,12 @@ __all__ = [  # noqa: RUF022
     "symmetrized_initialization",
     "ridge_conventions",
     "ridge_equivalence",
+    "ridge_equivalence_rate",
     "self_induced_ridge",
     "linear_target_risk",
     "deterministic_equivalent",
     "train_error",
+    "learned_degrees",
     "constant_target",
     "double_descent",
     "lazy_training",

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.special
 
 from ntval import spectra
+from ntval.arrays import rounding_allowance
 from ntval.claims import _kernel_measurements as identities
 from ntval.claims.claim import Claim, Subject
 from ntval.claims.montanari_zhong import _measurements as measure
@@ -29,6 +30,7 @@ from ntval.kernels import analytic, arc_cosine
 from ntval.regimes import Regime
 from ntval.theory import gegenbauer
 from ntval.theory import montanari_zhong as theory
+from ntval.theory import montanari_zhong_width as width_theory
 
 
 def _predict_normalization(regime: Regime) -> float:
@@ -138,11 +140,16 @@ def _hermite_energies(key, regime: Regime, subject: Subject, energies=theory.ene
         ]
     )
     left = dimensions * (polynomials @ (weights * kernel)) / weights.sum()
-    # E|P_k| <= B^(-1/2): an error of the kernel is amplified by sqrt(B) at most. A square-root
-    # end point of the kernel (ReLU) leaves the quadrature at m^-d, below both.
+    # E|P_k| <= B^(-1/2): an error of the kernel is amplified by sqrt(B) at most. Of P_k, at most 1,
+    # it is the recurrence's: two roundings a degree, times B. A square-root end point of the
+    # kernel (ReLU) leaves the quadrature at m^-d, below all of these.
     size = float(np.abs(kernel).max())
-    accuracy = analytic.accuracy(subject.network) + arc_cosine.ACCURACY
-    allowance = 1e-12 + np.sqrt(dimensions) * accuracy * size + dimensions * 1e-15
+    of_kernel = analytic.accuracy(subject.network) + arc_cosine.ACCURACY
+    of_kernel += rounding_allowance(_PROJECTION_NODES)
+    of_polynomials = rounding_allowance(2 * _DEGREES)
+    allowance = theory.ENERGIES_ACCURACY + size * (
+        np.sqrt(dimensions) * of_kernel + dimensions * of_polynomials
+    )
     label = "energies of degrees 0 to 6"
     return [Comparison(label, left, energies(fn, d, _DEGREES), allowance, np.full(7, size))]
 
@@ -214,12 +221,12 @@ parity = Claim(
 
 def _predict_concentration(regime: Regime) -> float:
     """The middle of what is measured: between eta and eta with n + d in place of n."""
-    low = theory.concentration(regime.n, regime.d, regime.widths[0])
+    low = width_theory.concentration(regime.n, regime.d, regime.widths[0])
     return low + _concentration_remainder(regime)
 
 
 def _concentration_remainder(regime: Regime) -> float:
-    return theory.concentration_remainder(regime.n, regime.d, regime.widths[0]) / 2
+    return width_theory.concentration_remainder(regime.n, regime.d, regime.widths[0]) / 2
 
 
 _measure_concentration = measured(
@@ -230,7 +237,7 @@ concentration = Claim(
     name="montanari_zhong.concentration",
     source=f"{PAPER}, concentration of K_N (recalled); constant measured in the spec, theorem A, "
     "the n + d derived in part; E09.",
-    statement="The mean of |K^(-1/2) K_N K^(-1/2) - I| lies between eta(n) and eta(n + d), "
+    statement="The mean of |K^(-1/2) K_N K^(-1/2) - I| lies between eta(n) and 1.02 eta(n + d), "
     "eta(n) = 2 sqrt(n/Nd) + n/Nd.",
     needs=SETTING,
     regimes={
@@ -259,28 +266,22 @@ concentration = Claim(
 _RATE_FACTORS = (1, 2, 4, 8)
 
 
-def _slope(log_eta: np.ndarray) -> float:
-    log_width = np.log(_RATE_FACTORS)
-    centered = log_width - log_width.mean()
-    return float(centered @ log_eta / (centered @ centered))
-
-
 def _concentration_slope(draw: Draw) -> list[float]:
     at = [draw.at(rung) for rung in draw.subject.rungs]
-    return [_slope(np.log([spectra.relative_distance(d.empirical, draw.gram) for d in at]))]
+    log_eta = np.log([spectra.relative_distance(d.empirical, draw.gram) for d in at])
+    return [float(np.polyfit(np.log(_RATE_FACTORS), log_eta, 1)[0])]
+
+
+def _widths(regime: Regime) -> list[int]:
+    return [factor * regime.widths[0] for factor in _RATE_FACTORS]
 
 
 def _predict_slope(regime: Regime) -> float:
-    """Slope of log eta(n) on the ladder; it tends to -1/2 from below."""
-    widths = [factor * regime.widths[0] for factor in _RATE_FACTORS]
-    return _slope(np.log([theory.concentration(regime.n, regime.d, width) for width in widths]))
+    return width_theory.concentration_slope(regime.n, regime.d, _widths(regime))
 
 
 def _slope_remainder(regime: Regime) -> float:
-    """Half the way to the slope of eta(n + d)."""
-    widths = [factor * regime.widths[0] for factor in _RATE_FACTORS]
-    more = np.log([theory.concentration(regime.n + regime.d, regime.d, w) for w in widths])
-    return abs(_slope(more) - _predict_slope(regime)) + 0.01
+    return width_theory.concentration_slope_remainder(regime.n, regime.d, _widths(regime))
 
 
 _measure_slope = measured(_concentration_slope)
@@ -291,6 +292,7 @@ concentration_rate = Claim(
     statement="|K^(-1/2) K_N K^(-1/2) - I| falls like N^(-1/2): its slope over log N is that of "
     "eta(n).",
     needs=SETTING,
+    formula="concentration_slope",
     regimes={
         "quick": regimes((120, 30, 32)),
         "standard": regimes((120, 30, 32), (240, 60, 32)),

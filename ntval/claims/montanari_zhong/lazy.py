@@ -19,6 +19,7 @@ from ntval.claims.montanari_zhong._measurements import SETTING, regimes, sampled
 from ntval.decisions import agreement
 from ntval.networks import symmetrized
 from ntval.regimes import Regime
+from ntval.theory import montanari_zhong_width as theory
 
 _SCALES = (8.0, 16.0, 32.0, 64.0)
 _STEPS = 400
@@ -76,13 +77,13 @@ def _lazy_training(
 
 
 def _predict(regime: Regime) -> np.ndarray:
-    return np.array([-2.0, -1.0])
+    return np.array(theory.lazy_training())
 
 
 lazy_training = Claim(
     name="montanari_zhong.lazy_training",
     source="Gradient descent link, theorem F of the spec (from a lecture; exponent of the paired "
-    "initialization measured there); E22. Remainders measured.",
+    "initialization measured there); E22.",
     statement="With outputs scaled by alpha and a symmetrized initialization, the trained network "
     "departs from its linearization like alpha^(-2), and its weights move like alpha^(-1).",
     needs=(*SETTING, "mlp"),
@@ -98,7 +99,7 @@ lazy_training = Claim(
         _lazy_training,
         pilot=8,
         resolution=np.array([0.15, 0.02]),
-        remainder=lambda regime: np.array([0.1, 0.02]),
+        remainder=lambda regime: np.array(theory.lazy_training_remainder()),
     ),
     decide=functools.partial(
         agreement,

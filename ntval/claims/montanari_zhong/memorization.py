@@ -22,8 +22,8 @@ from ntval.claims.montanari_zhong._measurements import (
 from ntval.decisions import Comparison, agreement, identity
 from ntval.networks import symmetrized
 from ntval.regimes import Regime
-from ntval.theory import montanari_zhong as theory
 from ntval.theory import montanari_zhong_risk as risk_theory
+from ntval.theory import montanari_zhong_width as width_theory
 
 _SMALLEST = 1e-10  # eigenvalues of K_N below this share of the largest count as 0
 
@@ -44,7 +44,7 @@ def _noise_fit(draw: Draw, ridge=lambda regime: 0.0) -> list[float]:
 
 
 def _predict_noise_fit(regime: Regime) -> np.ndarray:
-    rank = theory.rank(regime.n, regime.d, regime.widths[0])
+    rank = width_theory.rank(regime.n, regime.d, regime.widths[0])
     error = risk_theory.noise_train_error(regime.n, rank, noise_std=regime.noise_std)
     return np.array([rank / regime.n, error])
 
@@ -92,13 +92,16 @@ def _transition(draw: Draw) -> list[float]:
     regime = draw.regime
     smallest = spectra.min_eigenvalue(draw.empirical)
     eigenvalues = np.linalg.eigvalsh(draw.gram)
-    edge = theory.finite_width_min_eigenvalue(eigenvalues, regime.d, regime.widths[0])
+    edge = width_theory.finite_width_min_eigenvalue(eigenvalues, regime.d, regime.widths[0])
     return [smallest / edge - 1 if edge > 0 else smallest / float(np.diag(draw.gram).mean())]
 
 
 def _transition_remainder(regime: Regime) -> float:
-    """Accuracy stated by `finite_width_min_eigenvalue`; 0 where the eigenvalue is 0."""
-    return 0.06 if regime.widths[0] * regime.d > regime.n else 0.0
+    """That of `finite_width_min_eigenvalue`, in its own units; 0 where the eigenvalue is 0."""
+    flat = np.ones(regime.n)  # a remainder in units of the edge is the same for every spectrum
+    edge = width_theory.finite_width_min_eigenvalue(flat, regime.d, regime.widths[0])
+    remainder = width_theory.finite_width_min_eigenvalue_remainder(flat, regime.d, regime.widths[0])
+    return remainder / edge if edge else 0.0
 
 
 _measure_transition = measured(_transition)
@@ -106,7 +109,7 @@ _measure_transition = measured(_transition)
 phase_diagram = Claim(
     name="montanari_zhong.phase_diagram",
     source=f"{PAPER}, smallest eigenvalue of K_N (abstract: away from 0 once Nd >> n); lower edge "
-    "derived and checked in theory; E11. Accuracy 6 % measured.",
+    "derived and checked in theory; E11.",
     statement="The smallest eigenvalue of K_N is 0 for Nd < n and leaves 0 at Nd = n as the lower "
     "edge of K^(1/2) W K^(1/2), W a Wishart matrix of Nd samples.",
     needs=SETTING,
@@ -124,6 +127,10 @@ phase_diagram = Claim(
             *regimes((200, 20, 5)),
         ),
     },
+    space=regimes(
+        *((n, 20, width) for n in (100, 200) for width in (2, 4, 12, 20, 40)),
+        activations=("relu", "tanh"),
+    ),
     subject=two_layer,
     measure=_measure_transition,
     allowance=sampled(_measure_transition, resolution=0.03, remainder=_transition_remainder),
@@ -155,7 +162,7 @@ dead_points = Claim(
     space=regimes((100, 10, 2), (100, 20, 2), (100, 20, 3), (100, 40, 2), (100, 20, 4)),
     subject=two_layer,
     measure=_measure_dead_points,
-    predict=lambda regime: theory.dead_points(1, regime.widths[0]),
+    predict=lambda regime: width_theory.dead_points(1, regime.widths[0]),
     allowance=sampled(
         _measure_dead_points,
         pilot=64,
@@ -173,7 +180,7 @@ def _exact(label: str, measured: int, predicted: int) -> list[Comparison]:
 
 
 def _quadratic_rank(key, regime: Regime, subject: Subject) -> list[Comparison]:
-    predicted = theory.quadratic_rank(regime.n, regime.d, regime.widths[0])
+    predicted = width_theory.quadratic_rank(regime.n, regime.d, regime.widths[0])
     return _exact("rank of K_N", _rank(Draw(key, regime, subject).empirical), predicted)
 
 
@@ -205,14 +212,14 @@ def _symmetrized_initialization(
     regime: Regime,
     subject: Subject,
     init=symmetrized,
-    effective=theory.effective_width,
+    effective=width_theory.effective_width,
 ) -> list[Comparison]:
     key_params, key_x = jax.random.split(key)
     network = subject.network
     params = init(lambda key: network.init_fn(key, (-1, regime.d))[1])(key_params)
     gram = empirical_at(subject, params, subject.inputs(key_x, regime.n))
     width = effective(regime.widths[0], symmetrized=True)
-    return _exact("rank of K_N", _rank(gram), theory.rank(regime.n, regime.d, width))
+    return _exact("rank of K_N", _rank(gram), width_theory.rank(regime.n, regime.d, width))
 
 
 symmetrized_initialization = Claim(

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import functools
 
-import jax
 import numpy as np
-from sklearn.kernel_ridge import KernelRidge
 
-from ntval import regression
-from ntval.arrays import rounding_allowance
-from ntval.claims.claim import Claim, Subject
+from ntval.claims.claim import Claim
 from ntval.claims.montanari_zhong._measurements import (
     LAST_DEGREE,
     PAPER,
     SETTING,
     Draw,
     harmonics_of,
+    infinite,
     measured,
     regimes,
     ridge_of,
@@ -31,10 +28,9 @@ from ntval.claims.montanari_zhong._measurements import (
     target_of,
     two_layer,
 )
-from ntval.decisions import Comparison, agreement, identity
-from ntval.kernels._neural_tangents import predict
+from ntval.decisions import agreement
 from ntval.regimes import Regime
-from ntval.theory import isotropic_targets
+from ntval.theory import gegenbauer, isotropic_targets
 from ntval.theory import montanari_zhong as theory
 from ntval.theory import montanari_zhong_risk as risk_theory
 from ntval.theory.random_matrices import Target
@@ -87,14 +83,18 @@ _SMALL, _MIDDLE, _LARGE = (120, 40, 4), (240, 80, 4), (480, 160, 4)
 _RIDGES = tuple(
     regime
     for ridge in (0.0, 0.05, 0.1, 0.5)
+    for noise_std in (0.0, 0.5, 1.0)
     for regime in regimes(
         (60, 20, 4),
         _SMALL,
         (160, 40, 4),
         activations=("relu", "tanh", "gelu"),
         ridge=ridge,
-        noise_std=0.5,
+        noise_std=noise_std,
     )
+)
+_QUADRATIC = tuple(  # n > d^2: degree 2
+    regime for ridge in (0.0, 0.1) for regime in regimes((252, 14, 4), ridge=ridge, noise_std=0.3)
 )
 
 _measure_risk = measured(lambda draw, **changes: [_kernel_risk(draw, **changes)])
@@ -102,7 +102,7 @@ _measure_risk = measured(lambda draw, **changes: [_kernel_risk(draw, **changes)]
 deterministic_equivalent = Claim(
     name="montanari_zhong.deterministic_equivalent",
     source="Deterministic equivalent of kernel ridge regression; derived and checked in the spec, "
-    "section 3 (not in the paper); E18. Accuracy (R + F_0)/4d measured.",
+    "section 3 (not in the paper); E18.",
     statement="The risk of kernel ridge regression with K is E_0 (sum_k F_k (1 - L_k)^2 + s^2) "
     "- s^2, with learnabilities L_k of the energies gamma_k.",
     needs=SETTING,
@@ -120,7 +120,7 @@ deterministic_equivalent = Claim(
             *regimes((252, 14, 4), (665, 22, 4), noise_std=0.3),
         ),
     },
-    space=_RIDGES,
+    space=(*_RIDGES, *_QUADRATIC),
     subject=two_layer,
     measure=_measure_risk,
     predict=_predict_risk,
@@ -172,25 +172,29 @@ constant_target = Claim(
 
 def _gap(draw: Draw, **changes) -> list[float]:
     """Risk of KRR minus that of PRR with the self-induced ridge, at the same inputs."""
-    common = {name: changes[name] for name in ("ridge", "score") if name in changes}
-    return [_kernel_risk(draw) - _polynomial_risk(draw, **{**changes, **common})]
+    return [_kernel_risk(draw) - _polynomial_risk(draw, **changes)]
 
 
 def _predict_gap(regime: Regime) -> float:
-    fn, whole = (
+    return risk_theory.self_induced_gap(
         sigma(regime),
-        regime.ridge + theory.tail_energy(sigma(regime), regime.d, regime.degree),
+        regime.n,
+        regime.d,
+        target_of(regime),
+        ridge=regime.ridge,
+        degree=regime.degree,
     )
-    polynomial = risk_theory.polynomial_ridge_risk(
-        fn, regime.n, regime.d, target_of(regime), ridge=whole, degree=regime.degree
-    )
-    return _predict_risk(regime) - polynomial
 
 
 def _gap_remainder(regime: Regime) -> float:
-    """Both risks carry O(1/d) of themselves; at the same inputs most of it cancels. What is left,
-    measured at d = 40..80, is 2 % of the gap without a ridge and 4 % with one of 0.1."""
-    return 0.06 * abs(_predict_gap(regime))
+    return risk_theory.self_induced_gap_remainder(
+        sigma(regime),
+        regime.n,
+        regime.d,
+        target_of(regime),
+        ridge=regime.ridge,
+        degree=regime.degree,
+    )
 
 
 _measure_gap = measured(_gap)
@@ -202,7 +206,7 @@ self_induced_ridge = Claim(
     statement="Kernel ridge regression is polynomial ridge regression with the ridge "
     "lambda + gamma_{>l}: their risks differ by O(n/B(d, k*)), as the equivalents do.",
     needs=SETTING,
-    formula="tail_energy",
+    formula="self_induced_gap",
     regimes={
         "quick": regimes(_SMALL, noise_std=0.5),
         "standard": (
@@ -214,8 +218,14 @@ self_induced_ridge = Claim(
             *regimes(_SMALL, _MIDDLE, _LARGE, ridge=0.1, noise_std=0.5),
         ),
     },
-    space=regimes(
-        _SMALL, (160, 40, 4), (180, 60, 4), activations=("relu", "gelu", "silu"), noise_std=0.5
+    space=tuple(
+        regime
+        for noise_std in (0.0, 0.5, 1.0)
+        for regime in regimes(
+            *(_SMALL, (160, 40, 4), (180, 60, 4)),
+            activations=("relu", "gelu", "silu"),
+            noise_std=noise_std,
+        )
     ),
     subject=two_layer,
     measure=_measure_gap,
@@ -239,12 +249,17 @@ def _predict_linear(regime: Regime) -> float:
     )
 
 
+def _linear_remainder(regime: Regime) -> float:
+    return risk_theory.linear_target_risk_remainder(
+        sigma(regime), regime.n, regime.d, ridge=regime.ridge, noise_std=regime.noise_std
+    )
+
+
 _measure_linear = measured(lambda draw, **changes: [_polynomial_risk(draw, **changes)])
 
 linear_target_risk = Claim(
     name="montanari_zhong.linear_target_risk",
-    source=f"{PAPER}, theorem E (recalled; formulas derived anew and checked in the spec); E17. "
-    "Accuracy 3 % measured.",
+    source=f"{PAPER}, theorem E (recalled; formulas derived anew and checked in the spec); E17.",
     statement="On a linear target the risk is B(gamma) + s^2 V(gamma), that of ridge regression "
     "with gamma = (lambda + gamma_{>1})/gamma_1, bias and variance explicit in n/d.",
     needs=SETTING,
@@ -262,7 +277,7 @@ linear_target_risk = Claim(
     predict=_predict_linear,
     allowance=sampled(
         _measure_linear,
-        remainder=lambda regime: 0.03 * _predict_linear(regime),
+        remainder=_linear_remainder,
         resolution=0.002,
     ),
     decide=functools.partial(
@@ -293,12 +308,17 @@ def _predict_train_error(regime: Regime) -> float:
     )
 
 
+def _train_error_remainder(regime: Regime) -> float:
+    return risk_theory.kernel_ridge_train_error_remainder(
+        sigma(regime), regime.n, regime.d, target_of(regime), ridge=regime.ridge
+    )
+
+
 _measure_train_error = measured(_train_error)
 
 train_error = Claim(
     name="montanari_zhong.train_error",
-    source="Deterministic equivalent; derived and checked in the spec, section 3; E19. Accuracy "
-    "1 % measured.",
+    source="Deterministic equivalent; derived and checked in the spec, section 3; E19.",
     statement="The train error of kernel ridge regression is (lambda/(n kappa))^2 (R + s^2), 0 "
     "without a ridge.",
     needs=SETTING,
@@ -317,7 +337,7 @@ train_error = Claim(
     predict=_predict_train_error,
     allowance=sampled(
         _measure_train_error,
-        remainder=lambda regime: 0.01 * _predict_train_error(regime),
+        remainder=_train_error_remainder,
         resolution=0.0005,
     ),
     decide=functools.partial(agreement, first=32, most=256, labels=lambda i, k: "train error"),
@@ -325,55 +345,63 @@ train_error = Claim(
 )
 
 
-def _ridge_conventions(
-    key,
-    regime: Regime,
-    subject: Subject,
-    averaged=regression.averaged_from_ridge,
-    relative=regression.relative_from_ridge,
-    primal=lambda ridge: ridge,
-) -> list[Comparison]:
-    """Predictions at fresh inputs by one absolute ridge, in four other conventions."""
-    key_draw, key_fresh, key_labels = jax.random.split(key, 3)
-    draw = Draw(key_draw, regime, subject)
-    fresh = subject.inputs(key_fresh, regime.n)
-    gram, rows, n = draw.empirical, draw.rows_at(fresh), regime.n
-    y = np.asarray(jax.random.normal(key_labels, (n,)))
-    here = regression.predictions(regression.kernel_ridge(gram, y, ridge=regime.ridge), rows)
-    features = [draw.features_at(x) for x in (draw.x, fresh)]
-    on_features = regression.feature_ridge(features[0], y, ridge=primal(regime.ridge))
-    system = gram / n + averaged(regime.ridge, n) * np.eye(n)
-    process = predict.gp_inference(gram, y[:, None], diag_reg=relative(regime.ridge, gram))
-    there = {
-        "primal, on features": regression.predictions(on_features, features[1]),
-        "averaged loss": rows @ np.linalg.solve(system, y / n),
-        "sklearn KernelRidge": KernelRidge(alpha=regime.ridge, kernel="precomputed")  # pyright: ignore[reportArgumentType]
-        .fit(gram, y)
-        .predict(rows),
-        "neural-tangents gp_inference": np.asarray(process("ntk", rows))[:, 0],
-    }
-    norm = float(np.linalg.norm(gram, 2))
-    size = np.linalg.norm(rows, axis=1) * np.linalg.norm(y) / regime.ridge
-    allowed = rounding_allowance(8 * n * (1 + norm / regime.ridge)) * size
-    return [Comparison(name, values, here, allowed, size) for name, values in there.items()]
+_LEARNED = 4  # degrees 0 to 3
+_FRESH = 200
 
 
-ridge_conventions = Claim(
-    name="montanari_zhong.ridge_conventions",
-    source="Normal equations; table of `ntval.regression` (derived).",
-    statement="One absolute ridge in K + ridge I gives the predictions of the primal on features, "
-    "of an averaged loss with ridge/n, of sklearn's KernelRidge and of neural-tangents' relative "
-    "diag_reg.",
-    needs=(*SETTING, "mlp"),
+def _learned_shares(draw: Draw, ridge=ridge_of) -> list[float]:
+    """What kernel ridge regression learns of a target of each degree, over fresh inputs."""
+    regime, x = draw.regime, np.asarray(draw.x)
+    fresh = np.asarray(draw.subject.inputs(draw.key, _FRESH))
+    cross = gegenbauer.polynomials(regime.d, _LEARNED - 1, fresh @ x.T / regime.d)
+    moments = isotropic_targets.sampled_moments(infinite(draw.subject, fresh, draw.x), cross)
+    return list(isotropic_targets.learned_shares(draw.gram, moments, ridge=ridge(regime)))
+
+
+def _predict_learned(regime: Regime) -> np.ndarray:
+    shares = risk_theory.learned_share(sigma(regime), regime.n, regime.d, ridge=regime.ridge)
+    return np.array(shares[:_LEARNED])
+
+
+def _learned_remainder(regime: Regime) -> np.ndarray:
+    remainders = risk_theory.learned_share_remainder(sigma(regime), regime.d)
+    return np.array(remainders[:_LEARNED])
+
+
+_measure_learned = measured(_learned_shares)
+
+learned_degrees = Claim(
+    name="montanari_zhong.learned_degrees",
+    source=f"{PAPER}, staircase of degrees (lecture); shares by the deterministic equivalent, "
+    "derived and checked in theory; E20.",
+    statement="Of a target on degree k, kernel ridge regression learns the share L_k = e_k/(e_k + "
+    "kappa); nothing of a degree that the kernel lacks, however many the samples.",
+    needs=SETTING,
+    formula="learned_share",
     regimes={
-        "quick": regimes((30, 8, 16), activations=("tanh",), ridge=0.1),
-        "standard": regimes((30, 8, 16), (60, 20, 16), activations=("tanh", "gelu"), ridge=0.1),
-        "thorough": regimes(
-            (30, 8, 16), (60, 20, 16), activations=("tanh", "gelu", "relu"), ridge=0.01
+        "quick": regimes((160, 10, 4), activations=("relu", "tanh")),
+        "standard": (
+            *regimes((252, 14, 4), activations=("relu", "gelu", "tanh")),
+            *regimes((120, 40, 4), activations=("relu", "tanh"), ridge=0.1),
+        ),
+        "thorough": (
+            *regimes((252, 14, 4), (600, 16, 4), activations=("relu", "gelu", "tanh", "erf")),
+            *regimes((120, 40, 4), activations=("relu", "tanh"), ridge=0.1),
         ),
     },
     subject=two_layer,
-    measure=_ridge_conventions,
-    decide=identity,
-    faults=("ridge_not_averaged", "ridge_not_relative", "ridge_of_primal_over_n"),
+    measure=_measure_learned,
+    predict=_predict_learned,
+    allowance=sampled(_measure_learned, remainder=_learned_remainder, resolution=0.03),
+    decide=functools.partial(
+        agreement, first=32, most=256, labels=lambda i, k: f"share learned of degree {i}"
+    ),
+    faults=(
+        "kernel_plus_constant",
+        "kernel_squared",
+        "kernel_without_inputs",
+        "kernel_centered",
+        "ridge_left_on",
+        "prediction_every_degree_learned",
+    ),
 )

@@ -1,0 +1,286 @@
+"""Montanari & Zhong, 2007.12826: the smallest eigenvalue of the kernel, of finite width and not."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+
+import jax
+import numpy as np
+
+from ntval import spectra
+from ntval.claims.claim import MEASURED, PILOT, Claim, Subject
+from ntval.claims.montanari_zhong._measurements import (
+    PAPER,
+    SETTING,
+    Draw,
+    infinite,
+    measured,
+    regimes,
+    sampled,
+    sigma,
+    two_layer,
+)
+from ntval.decisions import Bracket, agreement, bound, limit, probable_bound
+from ntval.e_values import allowance
+from ntval.kernels import analytic, arc_cosine
+from ntval.regimes import Regime
+from ntval.theory import montanari_zhong as theory
+from ntval.theory import montanari_zhong_width as width_theory
+
+
+def _predict_min_eigenvalue(regime: Regime) -> np.ndarray:
+    """The formula for K; for K_N the middle of what concentration leaves of it."""
+    value = theory.min_eigenvalue(sigma(regime), regime.n, regime.d, degree=regime.degree)
+    spread = width_theory.concentration(regime.n, regime.d, regime.widths[0])
+    return np.array([value, value * (1 - spread / 2)])
+
+
+def _min_eigenvalue_remainder(regime: Regime) -> np.ndarray:
+    """The formula's remainder; for K_N also (1 - eta) K <= K_N and E lambda_min(K_N) <= that of K,
+    which holds because lambda_min is concave and E K_N = K."""
+    at = {"n": regime.n, "d": regime.d, "degree": regime.degree}
+    remainder = theory.min_eigenvalue_remainder(sigma(regime), **at)
+    value = theory.min_eigenvalue(sigma(regime), **at)
+    spread = width_theory.concentration(regime.n, regime.d, regime.widths[0])
+    return np.array([remainder, remainder + value * spread / 2])
+
+
+_measure_min_eigenvalue = measured(
+    lambda draw: [spectra.min_eigenvalue(draw.gram), spectra.min_eigenvalue(draw.empirical)]
+)
+
+min_eigenvalue = Claim(
+    name="montanari_zhong.min_eigenvalue",
+    source=f"{PAPER}, smallest eigenvalue (recalled); finite-d formula derived and checked in the "
+    "spec, section 2 (ii); E07.",
+    statement="For n uniform inputs, d^l < n < d^(l+1), the smallest eigenvalue of K is "
+    "gamma_{>l} - gamma_k* [1 - (1 - sqrt(n'/B(d, k*)))^2], and that of K_N lies at most "
+    "a factor 1 - eta below, eta = 2 sqrt(n/Nd) + n/Nd.",
+    needs=SETTING,
+    regimes={
+        "quick": regimes((120, 40, 512), (240, 80, 512)),
+        "standard": (
+            *regimes((600, 20, 512)),
+            *regimes((120, 40, 512), (240, 80, 512), (480, 160, 1024)),
+            *regimes((240, 80, 512), activations=("leaky_relu", "gelu")),
+        ),
+        "thorough": regimes(
+            (120, 40, 512), (240, 80, 512), (480, 160, 1024), (960, 320, 2048), (854, 90, 2048)
+        ),
+    },
+    space=(
+        *regimes((60, 20, 512), (120, 40, 512), (160, 40, 512), (240, 80, 512)),
+        *regimes((120, 40, 512), (240, 80, 512), activations=("leaky_relu", "gelu", "silu")),
+    ),
+    subject=two_layer,
+    measure=_measure_min_eigenvalue,
+    predict=_predict_min_eigenvalue,
+    allowance=sampled(
+        _measure_min_eigenvalue,
+        remainder=_min_eigenvalue_remainder,
+    ),
+    decide=functools.partial(
+        agreement,
+        first=32,
+        most=512,
+        labels=lambda i, k: f"smallest eigenvalue of {('K', 'K_N')[i]}",
+    ),
+    faults=(
+        "kernel_without_inputs",
+        "kernel_scale_3",
+        "kernel_off_diagonal_3",
+        "road_scale_10",
+        "road_derivative",
+        "prediction_limit",
+        "prediction_degree_shifted",
+        "inputs_gaussian",
+    ),
+)
+
+
+def _predict_floor(regime: Regime) -> float:
+    """1 - eta, the share of lambda_min(K) that is left to K_N; vacuous unless it is positive."""
+    return 1 - width_theory.concentration(regime.n, regime.d, regime.widths[0])
+
+
+def _room_above_bound(draw: Draw) -> list[float]:
+    """Room that lambda_min(K_N) >= (1 - eta) lambda_min(K) leaves, in units of K(x, x)."""
+    floor = _predict_floor(draw.regime) * spectra.min_eigenvalue(draw.gram)
+    room = spectra.min_eigenvalue(draw.empirical) - floor
+    return [room / float(np.diag(draw.gram).mean())]
+
+
+def _decide_floor(draw, *, predicted: float, **settings):
+    settings = {"failure": 0.01, "resolution": 0.1, **settings}
+    return probable_bound(draw, vacuous=predicted <= 0, **settings)
+
+
+min_eigenvalue_bound = Claim(
+    name="montanari_zhong.min_eigenvalue_bound",
+    source=f"{PAPER}, consequence of theorem A (recalled); E09b of the spec.",
+    statement="lambda_min(K_N) >= (1 - eta) lambda_min(K) > 0 with probability at least 0.99, "
+    "eta = 2 sqrt(n/Nd) + n/Nd < 1.",
+    needs=SETTING,
+    formula="concentration",
+    regimes={
+        "quick": regimes((120, 30, 256)),
+        "standard": regimes((120, 30, 256), (240, 60, 256), activations=("relu", "tanh")),
+        "thorough": regimes((120, 30, 256), (240, 60, 256), activations=("relu", "tanh", "gelu")),
+    },
+    subject=two_layer,
+    measure=measured(_room_above_bound),
+    predict=_predict_floor,
+    decide=_decide_floor,
+    faults=("road_without_inputs", "road_over_width", "kernel_scale_100"),
+)
+
+_LIMIT_FACTORS = (1, 2, 4, 8)
+
+
+def _rungs_in_d(regime: Regime) -> list[Regime]:
+    return [replace(regime, n=f * regime.n, d=f * regime.d) for f in _LIMIT_FACTORS]
+
+
+@functools.lru_cache(maxsize=16)
+def _ladder_in_d(regime: Regime) -> Subject:
+    rungs = tuple(two_layer(rung) for rung in _rungs_in_d(regime))
+    return replace(two_layer(regime), rungs=rungs)
+
+
+def _smallest_on_the_ladder(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
+    """Replicates of the smallest eigenvalue of K, a rung a column."""
+    smallest = measured(lambda draw: [spectra.min_eigenvalue(draw.gram)])
+    draws = [
+        smallest(jax.random.fold_in(key, rung.d), rung, at, stream=stream)
+        for rung, at in zip(_rungs_in_d(regime), subject.rungs, strict=True)
+    ]
+    return lambda start, count: np.concatenate([draw(start, count) for draw in draws], axis=1)
+
+
+def _limit_remainders(regime: Regime) -> list[float]:
+    """Distance of the finite-d formula from the limit, with its own remainder: O(sqrt(n)/d)."""
+    fn = sigma(regime)
+    return [
+        abs(theory.min_eigenvalue_limit(fn) - theory.min_eigenvalue(fn, rung.n, rung.d))
+        + theory.min_eigenvalue_remainder(fn, rung.n, rung.d)
+        for rung in _rungs_in_d(regime)
+    ]
+
+
+def _limit_allowance(key, regime: Regime, subject: Subject):
+    """In units of the remainder at each rung."""
+    draws = _smallest_on_the_ladder(key, regime, subject, stream=PILOT)(0, 16)
+    limit = theory.min_eigenvalue_limit(sigma(regime))
+    scaled = (draws - limit) / np.array(_limit_remainders(regime))
+    return allowance(scaled, remainder=1.0, resolution=0.5)
+
+
+def _decide_limit(found, *, predicted, **settings):
+    draw, remainders = found
+    return limit(draw, predicted=predicted, remainders=remainders, first=16, most=512, **settings)
+
+
+min_eigenvalue_limit = Claim(
+    name="montanari_zhong.min_eigenvalue_limit",
+    source=f"{PAPER}, corollary of theorem B (recalled); v_1 and the way to it derived and checked "
+    "in the spec, E07.",
+    statement="With n / d held fixed, the smallest eigenvalue of K tends to v_1 = Var sigma'(G), "
+    "no slower than sqrt(n)/d.",
+    needs=("theorem's setting", "kernel_fn", "random weights"),
+    regimes={
+        "quick": regimes((30, 10, 4)),
+        "standard": regimes((30, 10, 4), (60, 20, 4), (100, 20, 4)),
+        "thorough": regimes((60, 20, 4), (100, 20, 4), activations=("relu", "gelu")),
+    },
+    subject=_ladder_in_d,
+    measure=lambda key, regime, subject: (
+        _smallest_on_the_ladder(key, regime, subject),
+        _limit_remainders(regime),
+    ),
+    predict=lambda regime: theory.min_eigenvalue_limit(sigma(regime)),
+    allowance=_limit_allowance,
+    decide=_decide_limit,
+    faults=("kernel_without_inputs", "prediction_degree_shifted", "kernel_scale_100"),
+)
+
+
+def _predict_few_samples(regime: Regime) -> float:
+    return theory.expected_min_eigenvalue(sigma(regime), regime.n, regime.d)
+
+
+def _few_samples_remainder(regime: Regime) -> float:
+    return theory.expected_min_eigenvalue_remainder(sigma(regime), regime.n, regime.d)
+
+
+_measure_few_samples = measured(lambda draw: [spectra.min_eigenvalue(draw.gram)])
+
+few_samples = Claim(
+    name="montanari_zhong.few_samples",
+    source="Lower edge of all degrees at once; derived and checked in theory; E25 of the spec.",
+    statement="For n < d the smallest eigenvalue of K lies above its limit v_1: it is the lower "
+    "edge that degrees 1 and 2 make together.",
+    needs=SETTING,
+    regimes={
+        "quick": regimes((50, 200, 4)),
+        "standard": regimes((50, 200, 4), (100, 200, 4), (50, 100, 4), (100, 100, 4)),
+        "thorough": regimes((50, 200, 4), (100, 200, 4), (50, 100, 4), (80, 100, 4), (220, 200, 4)),
+    },
+    subject=two_layer,
+    measure=_measure_few_samples,
+    predict=_predict_few_samples,
+    allowance=sampled(
+        _measure_few_samples,
+        remainder=_few_samples_remainder,
+        resolution=0.001,
+    ),
+    decide=functools.partial(
+        agreement, first=32, most=512, labels=lambda i, k: "smallest eigenvalue of K"
+    ),
+    faults=("prediction_limit", "kernel_scale_3", "kernel_off_diagonal_100", "inputs_gaussian"),
+)
+
+
+def _degenerate_inputs(key, regime: Regime, subject: Subject) -> list[Bracket]:
+    """Smallest eigenvalues where an input is repeated, and where one is the other's opposite."""
+    x = np.asarray(subject.inputs(key, regime.n))
+    brackets = []
+    for label, last in (("a repeated input", x[0]), ("opposite inputs", -x[0])):
+        gram = infinite(subject, np.concatenate([x[:-1], last[None]]))
+        trace = float(np.trace(gram))
+        rounding = 8 * len(gram) * (analytic.accuracy(subject.network) + arc_cosine.ACCURACY)
+        smallest = spectra.min_eigenvalue(gram)
+        singular = label == "a repeated input" or sigma(regime).parity == -1
+        slack = rounding * trace
+        # Singular: both lambda_min and -lambda_min are >= 0, up to rounding. Regular: lambda_min
+        # is at least a quarter of what a repeated input takes it away from.
+        floor = 0.0 if singular else theory.tail_energy(sigma(regime), regime.d, 1) / 4
+        brackets += [
+            Bracket(
+                f"{'' if sign > 0 else 'minus '}the smallest eigenvalue at {label}",
+                lower=sign * smallest - slack,
+                upper=sign * smallest + slack,
+                bound=floor - (2 * slack if singular else 0.0),
+                scale=trace,
+            )
+            for sign in ((1, -1) if singular else (1,))
+        ]
+    return brackets
+
+
+degenerate_inputs = Claim(
+    name="montanari_zhong.degenerate_inputs",
+    source="K is a function of the angle; derived and checked in the spec, section 6; E24.",
+    statement="K is singular at repeated inputs, for every activation, and at opposite ones when "
+    "it has odd degrees alone; otherwise opposite inputs leave it regular.",
+    needs=("theorem's setting", "kernel_fn"),
+    regimes={
+        "quick": regimes((60, 30, 4), activations=("relu", "tanh")),
+        "standard": regimes((60, 30, 4), activations=("relu", "gelu", "tanh", "erf")),
+        "thorough": regimes((60, 30, 4), (90, 40, 4), activations=("relu", "gelu", "tanh", "erf")),
+    },
+    subject=two_layer,
+    measure=_degenerate_inputs,
+    decide=bound,
+    faults=("kernel_jitter", "kernel_plus_constant", "kernel_off_diagonal_10", "kernel_entry_15"),
+)

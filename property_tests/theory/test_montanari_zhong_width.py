@@ -1,0 +1,106 @@
+"""Formulas of Montanari & Zhong at finite width, against pilots of the spec and simulations."""
+
+import numpy as np
+import pytest
+from simulation import interval, kernel, of_pilot, sphere, width_kernel
+
+from ntval.errors import InputError
+from ntval.theory import montanari_zhong_width as theory
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "pilot"),
+    [
+        *[("relu", 32, 0.864), ("relu", 64, 0.583), ("relu", 128, 0.413), ("relu", 256, 0.276)],
+        *[("tanh", 32, 0.915), ("tanh", 64, 0.617), ("tanh", 128, 0.418), ("tanh", 256, 0.286)],
+    ],
+)
+def test_concentration_and_its_remainder_bracket_the_pilots_of_the_spec(name, width, pilot):
+    lower = theory.concentration(240, 60, width)
+    upper = lower + theory.concentration_remainder(240, 60, width)
+    assert lower - of_pilot(0.02, 1e-3) <= pilot <= upper + of_pilot(0.02, 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "pilot", "spread"),
+    [
+        *[("relu", 12, 0.0015, 0.0002), ("relu", 15, 0.0057, 0.0006)],
+        *[("relu", 20, 0.0132, 0.0008), ("relu", 40, 0.0342, 0.0019)],
+        *[("tanh", 20, 0.0075, 0.0), ("tanh", 40, 0.0204, 0.0)],
+    ],
+)
+def test_finite_width_min_eigenvalue_meets_the_pilots_of_the_spec(name, width, pilot, spread):
+    spectra = [np.linalg.eigvalsh(kernel(name, sphere(200, 20, seed))) for seed in range(4)]
+    values = [theory.finite_width_min_eigenvalue(spectrum, 20, width) for spectrum in spectra]
+    remainder = theory.finite_width_min_eigenvalue_remainder(spectra[0], 20, width)
+    allowed = remainder + of_pilot(spread, 1e-4)
+    mean, own = interval(values)
+    assert abs(mean - pilot) <= allowed + own
+
+
+def test_finite_width_min_eigenvalue_is_zero_below_the_threshold():
+    assert theory.finite_width_min_eigenvalue(np.ones(40), 4, 10) == 0
+    with pytest.raises(InputError, match="eigenvalues needs numbers > 0"):
+        theory.finite_width_min_eigenvalue(np.zeros(40), 4, 20)
+
+
+@pytest.mark.parametrize("name", ["tanh", "gelu"])
+@pytest.mark.parametrize("width", [1, 4, 9, 13])
+def test_rank_is_that_of_a_gram_matrix(name, width):
+    gram = width_kernel(name, sphere(50, 5), width)
+    assert np.linalg.matrix_rank(gram, hermitian=True) == theory.rank(50, 5, width)
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 6, 8, 20])
+@pytest.mark.parametrize("n", [12, 40])
+def test_quadratic_rank_is_that_of_a_gram_matrix(n, width):
+    gram = width_kernel("quadratic", sphere(n, 6), width)
+    assert np.linalg.matrix_rank(gram, hermitian=True) == theory.quadratic_rank(n, 6, width)
+
+
+def test_quadratic_rank_meets_the_pilots_of_the_spec():
+    got = [theory.quadratic_rank(200, 20, width) for width in (2, 5, 8, 10, 15)]
+    assert got == [39, 90, 132, 155, 195]
+
+
+def test_dead_points_are_counted_right_in_the_mean():
+    counts = []
+    for seed in range(200):
+        weights = sphere(3, 8, seed=1000 + seed)
+        counts.append((sphere(64, 8, seed) @ weights.T <= 0).all(axis=1).sum())
+    mean, allowed = interval(counts)
+    assert theory.dead_points(64, 3) == 8
+    assert abs(mean - 8) <= allowed
+
+
+def test_dead_points_are_zero_rows():
+    x = sphere(100, 6)
+    gram = width_kernel("relu", x, 2)
+    dead = (gram == 0).all(axis=1).sum()
+    assert dead > 0
+    assert np.linalg.matrix_rank(gram, hermitian=True) <= min(100 - dead, theory.rank(100, 6, 2))
+
+
+def test_a_symmetrized_network_has_half_its_width():
+    assert theory.effective_width(20, symmetrized=True) == 10
+    assert theory.effective_width(21, symmetrized=False) == 21
+    with pytest.raises(InputError, match="even"):
+        theory.effective_width(21, symmetrized=True)
+
+
+WIDTHS = (32, 64, 128, 256)
+
+
+def test_concentration_slope_is_that_of_any_norms_within_the_remainders():
+    low = np.array([theory.concentration(240, 60, width) for width in WIDTHS])
+    room = np.array([theory.concentration_remainder(240, 60, width) for width in WIDTHS])
+    allowed = theory.concentration_slope_remainder(240, 60, WIDTHS)
+    rng = np.random.default_rng(0)
+    slopes = [
+        np.polyfit(np.log(WIDTHS), np.log(low + share * room), 1)[0]
+        for share in [*rng.random((200, 4)), [0, 0, 1, 1], [1, 1, 0, 0]]
+    ]
+    middle = theory.concentration_slope(240, 60, WIDTHS)
+    assert np.abs(np.subtract(slopes, middle)).max() <= allowed * (1 + 1e-12)
+    assert abs(slopes[-2] - middle) > 0.99 * allowed  # and the remainder is reached
+    assert -0.62 <= middle <= -0.5  # the spec's pilots: -0.53, -0.54, -0.51, -0.56
