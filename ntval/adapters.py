@@ -95,15 +95,20 @@ def fitted(network: Network, shape: tuple[int, ...]) -> Network:
     """
     flat = (math.prod(shape),)
     squeezed = tuple(size for size in shape if size != 1)
-    candidates = [network.input_shape] if network.input_shape else [shape, squeezed, flat]
+    given = [network.input_shape] if network.input_shape else [shape, squeezed, flat]
+    reasons = {}
     with float64():
-        for candidate in candidates:
-            if math.prod(candidate) == flat[0] and not misfit(network, candidate):
-                return replace(network, input_shape=candidate)
+        for candidate in dict.fromkeys(given):
+            reasons[candidate] = "another size"
+            if math.prod(candidate) == flat[0]:
+                reason = misfit(network, candidate)
+                if reason is None:
+                    return replace(network, input_shape=candidate)
+                reasons[candidate] = reason
+    tried = "; ".join(f"{candidate}: {reason}" for candidate, reason in reasons.items())
     raise NetworkError(
-        f"network {network.name!r} needs inputs of a shape that the data has, "
-        f"got data of {shape}, tried {', '.join(map(str, candidates))}; "
-        "give the data the network's shape, or the network an input_shape."
+        f"network {network.name!r} needs to take inputs of a shape that the data has, {shape}, but "
+        f"tried {tried}."
     )
 
 
@@ -217,6 +222,7 @@ def _from_nnx(module: Any) -> Network:
     from flax import nnx
 
     graph, params, rest = nnx.split(module, nnx.Param, ...)
+    rest = _as_float64(rest)
 
     def apply_fn(params, x):
         return nnx.merge(graph, params, rest)(x)
@@ -285,13 +291,29 @@ def misfit(network: Network, input_shape: tuple[int, ...]) -> str | None:
     x = jax.ShapeDtypeStruct((2, *input_shape), jnp.float64)
     try:
         y = jax.eval_shape(network.apply_fn, params_shape(network, input_shape), x)
-    except Exception as error:
-        return f"{type(error).__name__}: {_first_line(error)}"
+    except Exception as error:  # whatever a user's forward pass raises is told as the reason
+        return _reason(error)
     if not hasattr(y, "shape"):
         return f"it returns {type(y).__name__}, not one array"
     if not y.shape or y.shape[0] != 2:
         return f"two inputs give outputs of shape {y.shape}, not (2, ...)"
     return None
+
+
+def _reason(error: Exception) -> str:
+    """Why a forward pass failed; of the two commonest causes, the way out as well."""
+    words = str(error)
+    if "BatchStat" in words or "batch_stats" in words:
+        return (
+            "BatchNorm in training mode, it updates running statistics while it is applied; use "
+            "use_running_average=True, or model.eval()"
+        )
+    if "Rng" in type(error).__name__ or "RngCount" in words or "PRNG" in words:
+        return (
+            "dropout left on, or other noise, it asks for randomness while it is applied; use "
+            "deterministic=True, or model.eval()"
+        )
+    return f"{type(error).__name__}: {_first_line(error)}"
 
 
 def _only_flat_shape(network: Network) -> tuple[int, ...] | None:

@@ -82,7 +82,8 @@ def _certain(verdict: Verdict) -> float:
 class Bracket:
     """A quantity enclosed from both sides, and the bound it is claimed to respect from above.
 
-    `trivial` is what is known without the theorem: a bound no larger says nothing.
+    `trivial` is what is known without the theorem: a bound no larger says nothing. `note` says in
+    words what the quantity looks like.
     """
 
     label: str
@@ -91,6 +92,7 @@ class Bracket:
     bound: float
     scale: float
     trivial: float = -math.inf
+    note: str = ""
 
 
 def bound(brackets: Sequence[Bracket], **_) -> Decision:
@@ -113,13 +115,14 @@ def bound(brackets: Sequence[Bracket], **_) -> Decision:
         "bound",
         ("VACUOUS: the bound is known without the theorem; " if vacuous else "")
         + f"{tightest.label} in [{tightest.lower:.3g}, {tightest.upper:.3g}], "
-        f"claimed >= {tightest.bound:.2g}",
+        f"claimed >= {tightest.bound:.2g}" + (f"; {tightest.note}" if tightest.note else ""),
         gap=max(0.0, tightest.bound - tightest.upper),
         allowed=0.0,
         smallest_gap=max(b.upper - b.lower for b in brackets),
         log_e=_certain(verdict),
         details={
             "where": tightest.label,
+            "notes": [f"{b.label}: {b.note}" for b in brackets if b.note],
             "tightness": (tightest.upper - tightest.bound) / max(tightest.scale, _TINY),
         },
     )

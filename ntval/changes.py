@@ -180,3 +180,35 @@ def limit_energies(fn: Activation, d: int, degree: int) -> np.ndarray:
     """Squared Hermite coefficients, the limits of the energies."""
     coefficients = hermite.coefficients(fn.derivative, degree, breakpoints=fn.breakpoints)
     return np.concatenate([[0.0], coefficients[:degree] ** 2])
+
+
+def only_in_float32(change):
+    """`change` of a matrix that is computed in float32; others are left alone."""
+    return lambda gram: change(gram) if gram.dtype == jnp.float32 else gram
+
+
+def cancelling(gram):
+    """A thousand times the largest entry added and taken away again."""
+    large = 1000 * jnp.abs(gram).max()
+    return (gram + large) - large
+
+
+def tied_neurons(params):
+    """Weights of every layer but the last: a quarter of the neurons are the first."""
+
+    def tied(leaf):
+        quarter = leaf.shape[-1] // 4
+        return leaf.at[..., :quarter].set(leaf[..., :1])
+
+    *hidden, last = params
+    return [*({name: tied(leaf) for name, leaf in layer.items()} for layer in hidden), last]
+
+
+def of_random_scale(init):
+    """All weights of a draw times one random number."""
+
+    def broken(key):
+        factor = jnp.exp(0.3 * jax.random.normal(jax.random.fold_in(key, 1)))
+        return jax.tree.map(lambda leaf: factor * leaf, init(key))
+
+    return broken

@@ -28,12 +28,13 @@ import numpy as np
 from ntval import adapters, report, suite
 from ntval.arrays import as_float64, float64
 from ntval.claims import CLAIMS, Claim
-from ntval.claims.claim import find
+from ntval.claims.claim import Subject, find
+from ntval.claims.gram_matrices import entry_rounding, gram_subject
 from ntval.data import Data, require_distinct
 from ntval.errors import InputError, NetworkError, RefutedError, unknown_name
 from ntval.networks import Network
 from ntval.regimes import Regime
-from ntval.subjects import NotRun, claims_for
+from ntval.subjects import NotRun, claims_about, claims_for, network_subject
 from ntval.suite import Run
 
 __all__ = [
@@ -75,8 +76,11 @@ def check_network(
     """Every claim that applies to your network, decided.
 
     model: flax.linen, flax.nnx, equinox or haiku module, stax triple, `Network`, function
-        `apply_fn(params, x)`, or a path MODULE:ATTR.
+        `apply_fn(params, x)`, a path MODULE:ATTR; or an array, a Gram matrix (n, n) that was
+        computed elsewhere, or several (draws, n, n) at independent weights.
     params: its weights, for a model that does not hold them.
+    kernel_fn: its infinite-width twin, a function of (x1, x2, get) or (x1, x2); of a Gram matrix
+        also an array (n, n).
     x: inputs of shape (n, *input_shape); y: targets of shape (n,).
     init: `init(key, width)` gives weights, or a model with them, at any of `widths`.
     claims: names, last words or papers; all without any.
@@ -90,10 +94,10 @@ def check_network(
     """
     if on_fail not in ("raise", "warn", "return"):
         raise InputError(f"on_fail needs 'raise', 'warn' or 'return', got {on_fail!r}.")
-    network, rungs, source = _read(model, params, x, y, kernel_fn, init, widths, name)
+    subject = _subject(model, params, x, y, kernel_fn, init, widths, name)
     return _decided(
-        _found(network, rungs, source, claims, profile),
-        network.name,
+        _found(subject, claims, profile),
+        subject.network.name,
         expected=_expected(expected_refutations),
         on_fail=on_fail,
         callback=callback,
@@ -171,8 +175,8 @@ def checks_for(
 
     One that does not apply is skipped with its reason when `claims` calls it by its own name.
     """
-    network, rungs, source = _read(model, params, x, y, kernel_fn, init, widths, name)
-    found = _found(network, rungs, source, None, profile)
+    subject = _subject(model, params, x, y, kernel_fn, init, widths, name)
+    network, found = subject.network, _found(subject, None, profile)
     cells = [item for item in found if not isinstance(item, NotRun)]
     chosen = [name for name in suite.chosen_claims(claims) if name in {c.name for c, _ in cells}]
     random = sum(CLAIMS[claim].random for claim in chosen) or 1
@@ -250,11 +254,7 @@ def failure_message(run: Run) -> str:
             f"  claimed:  {CLAIMS[name].statement}",
             f"  measured: {result.decision.summary}",
             f"  evidence: {report.evidence_words(outcome)}",
-            *(
-                [f"  it looks like: {result.decision.details['diagnosis']}"]
-                if result.decision.details.get("diagnosis")
-                else []
-            ),
+            *([f"  looks like: {run.diagnoses[name]}"] if name in run.diagnoses else []),
             f"  replay:   {report.replay(run, name)}",
             f"  if it is known: expected_refutations={{{name.rpartition('.')[2]!r}: 'the reason'}}",
         ]
@@ -291,40 +291,79 @@ def _decided(found, network, *, expected=None, on_fail, callback=None, profile, 
 
 
 def _found(
-    network: Network,
-    rungs: Sequence[Network],
-    source: Data | None,
-    claims: Sequence[str] | None,
-    profile: str,
+    subject: Subject, claims: Sequence[str] | None, profile: str
 ) -> list[tuple[Claim, Regime] | NotRun]:
     if profile not in suite.PROFILES:
         raise unknown_name("profile", profile, suite.PROFILES)
-    chosen = suite.chosen_claims(claims)
     prerequisites = {name: claim for name, claim in CLAIMS.items() if claim.prerequisite}
-    with float64():
-        return claims_for(
-            network, source, rungs=rungs, claims={**prerequisites, **chosen}, profile=profile
-        )
+    chosen = {**prerequisites, **suite.chosen_claims(claims)}
+    return claims_about(subject, claims=chosen, profile=profile)
 
 
-def _read(model, params, x, y, kernel_fn, init, widths, name):
-    """The network, its rungs at growing width, and the data."""
-    source = None if x is None else _data(x, y)
+def _subject(model, params, x, y, kernel_fn, init, widths, name) -> Subject:
+    """What is examined: the network at its data, with rungs at growing width, or Gram matrices."""
     if x is None and y is not None:
         raise InputError("y needs x, the inputs it belongs to; pass both.")
+    if _is_array(model):
+        return _of_grams(model, params, x, kernel_fn, init, name)
+    source = None if x is None else _data(x, y)
+    rungs: dict[int, Network] = {}
     if isinstance(model, str):
-        network, rungs = adapters.load(model), ()
+        network = adapters.load(model)
     elif init is not None:
-        rungs = tuple(_rung(model, init, width, name) for width in _widths(widths))
-        network = rungs[-1]
+        rungs = {width: _rung(model, init, width, name) for width in _widths(widths)}
+        network = rungs[max(rungs)]
     else:
-        network, rungs = adapters.network_from(_with(model, params), name=name), ()
+        network = adapters.network_from(_with(model, params), name=name)
     if name is not None:
         network = replace(network, name=name)
     if kernel_fn is not None:
         network = replace(network, kernel_fn=_twin(kernel_fn))
-    rungs = tuple(replace(rung, kernel_fn=network.kernel_fn) for rung in rungs)
-    return network, rungs, source
+    twin = network.kernel_fn
+    rungs = {width: replace(rung, kernel_fn=twin) for width, rung in rungs.items()}
+    with float64():
+        return network_subject(network, source, rungs)
+
+
+def _is_array(model: Any) -> bool:
+    """Whether a Gram matrix was brought: an array of NumPy, JAX, torch or the like."""
+    return hasattr(model, "__array__") and hasattr(model, "shape") and not callable(model)
+
+
+def _of_grams(grams, params, x, kernel_fn, init, name) -> Subject:
+    """Gram matrices (n, n) or (draws, n, n), and their reference: an array, or kernel_fn at x."""
+    if params is not None or init is not None:
+        raise InputError("a Gram matrix has no params and no init; leave them out.")
+    dtype = np.asarray(grams).dtype
+    grams = as_float64("model", grams)
+    grams = grams[None] if grams.ndim == 2 else grams
+    if grams.ndim != 3 or grams.shape[1] != grams.shape[2] or 0 in grams.shape:
+        raise InputError(
+            f"model needs a Gram matrix (n, n), or (draws, n, n) at independent weights, got shape "
+            f"{grams.shape}."
+        )
+    reference = None
+    if callable(kernel_fn):
+        if x is None:
+            raise InputError("kernel_fn needs x, the inputs of the Gram matrix; pass both.")
+        with float64():
+            reference = _twin(kernel_fn)(_data(x, None).x, None, "ntk")
+    elif kernel_fn is not None:
+        reference = kernel_fn
+    if reference is not None:
+        reference = as_float64("kernel_fn", reference)
+        if reference.shape != grams.shape[1:]:
+            raise InputError(
+                f"kernel_fn needs to give a matrix of shape {grams.shape[1:]}, as the Gram matrix "
+                f"has, got {reference.shape}."
+            )
+    rounding = entry_rounding(dtype, _CONTRACTED)
+    subject = gram_subject(grams, reference, rounding, own=True)
+    return replace(subject, network=replace(subject.network, name=name or "Gram matrix"))
+
+
+# Parameters that an entry of a Gram matrix brought as such is taken to be a contraction over.
+_CONTRACTED = 4096
 
 
 def _data(x: Any, y: Any) -> Data:

@@ -56,7 +56,7 @@ def _until_decided(
         verdict = judge(values)
         if verdict is not None:
             return values, verdict
-        if len(values) >= most:
+        if len(values) >= most or not len(new):
             return values, Verdict.INCONCLUSIVE
 
 
@@ -76,10 +76,11 @@ def agreement(
     """Means lie within a remainder of what is predicted, in every one of k statistics.
 
     `draw(start, count)` gives replicates number start, ..., start + count - 1, one a row, each
-    independent of those before. REFUTED when the evidence against "all means lie within
-    `allowance.remainder`" reaches 1/alpha; SUPPORTED when the evidence against "some mean departs
-    by `remainder + resolution`" reaches 1/miss; INCONCLUSIVE after `most` times `effort` draws,
-    or when the allowance is too wide to see anything. `labels(i, k)` names one.
+    independent of those before; fewer when there are no more. REFUTED when the evidence against
+    "all means lie within `allowance.remainder`" reaches 1/alpha; SUPPORTED when the evidence
+    against "some mean departs by `remainder + resolution`" reaches 1/miss; INCONCLUSIVE after
+    `most` times `effort` draws, or when the allowance is too wide to see anything. `labels(i, k)`
+    names one.
 
     Accuracy: level `alpha` at every number of draws, given the allowance.
     """

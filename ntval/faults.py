@@ -22,6 +22,7 @@ from ntval.planting import (
     Plant,
     in_apply,
     in_gram,
+    in_grams,
     in_init,
     in_inputs,
     in_kernel,
@@ -63,7 +64,7 @@ _CHANGES: dict[str, tuple[str, Callable[[float], Callable]]] = {
 # Faults that come in every size: family -> plant of a size.
 FAMILIES: Mapping[str, Callable[[float], Plant]] = {
     f"{place}_{kind}": lambda size, within=within, change=change: within(change(1 + size))
-    for place, within in (("kernel", in_kernel_gram), ("road", in_gram))
+    for place, within in (("kernel", in_kernel_gram), ("road", in_gram), ("gram", in_grams))
     for kind, (_, change) in _CHANGES.items()
 }
 
@@ -71,7 +72,11 @@ FAMILIES: Mapping[str, Callable[[float], Plant]] = {
 def sized(family: str, size: float) -> Fault:
     """The fault of a family at a size, 0.03 for 3 %."""
     place, _, kind = family.partition("_")
-    which = {"kernel": "the analytic kernel", "road": "the empirical kernel"}[place]
+    which = {
+        "kernel": "the analytic kernel",
+        "road": "the empirical kernel",
+        "gram": "a Gram matrix",
+    }[place]
     percent = f"{100 * size:.3g}"
     return Fault(
         f"{family}_{percent}",
@@ -98,6 +103,9 @@ FAULTS: dict[str, Fault] = {
                 ("road_off_diagonal", (0.01, 0.03, 0.1, 1.0)),
                 ("road_row", (0.1,)),
                 ("road_entry", (0.15,)),
+                ("gram_scale", (0.01, 0.1)),
+                ("gram_off_diagonal", (0.03, 0.1)),
+                ("gram_entry", (0.15, 0.5)),
             )
             for size in sizes
         ),
@@ -159,6 +167,23 @@ FAULTS: dict[str, Fault] = {
             "road_bfloat16",
             "the empirical kernel passes through bfloat16",
             in_gram(changes.in_precision(jnp.bfloat16)),
+        ),
+        Fault(
+            "road_rounds_float32_to_bfloat16",
+            "in float32 the empirical kernel passes through bfloat16",
+            in_gram(
+                changes.only_in_float32(lambda gram: gram.astype(jnp.bfloat16).astype(jnp.float32))
+            ),
+        ),
+        Fault(
+            "road_cancels_in_float32",
+            "in float32 a large number is added to the empirical kernel and taken away again",
+            in_gram(changes.only_in_float32(changes.cancelling)),
+        ),
+        Fault(
+            "road_constant_in_float32",
+            "in float32 the empirical kernel is 1 % too large",
+            in_gram(changes.only_in_float32(lambda gram: 1.01 * gram)),
         ),
         Fault(
             "road_jitter",
@@ -320,6 +345,13 @@ FAULTS: dict[str, Fault] = {
             ),
         ),
         Fault(
+            "apply_times_sqrt_width",
+            "outputs lack the factor 1/sqrt(width)",
+            in_apply(
+                lambda fn: lambda params, x: fn(params, x) * math.sqrt(params[-1]["w"].shape[0])
+            ),
+        ),
+        Fault(
             "apply_centers_batch",
             "the forward pass subtracts the batch's mean",
             in_apply(lambda fn: lambda params, x: fn(params, x) - fn(params, x).mean(axis=0)),
@@ -357,6 +389,16 @@ FAULTS: dict[str, Fault] = {
             "weights_shared",
             "every draw has the same weights",
             in_init(lambda init: lambda key: init(jax.random.key(0))),
+        ),
+        Fault(
+            "weights_tied",
+            "a quarter of the neurons of a layer have the same weights",
+            in_init(lambda init: lambda key: changes.tied_neurons(init(key))),
+        ),
+        Fault(
+            "weights_of_random_scale",
+            "all weights of a draw have one random scale",
+            in_init(changes.of_random_scale),
         ),
         Fault(
             "inputs_gaussian",

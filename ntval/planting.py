@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntval.activations import activation
+from ntval.arrays import float64
 from ntval.claims.claim import Claim, Subject, roads_of
 from ntval.kernels import arc_cosine
 from ntval.networks import Mlp
@@ -102,6 +103,19 @@ def in_kernel(change: Callable) -> Plant:
 def in_kernel_gram(change: Callable) -> Plant:
     """Fault of the analytic kernel's result: `change(gram)` is the broken Gram matrix."""
     return in_kernel(lambda kernel: lambda x1, x2=None, get="ntk": change(kernel(x1, x2, get)))
+
+
+def in_grams(change: Callable) -> Plant:
+    """Fault of Gram matrices brought as such: each is `change(gram)`."""
+
+    def planted(subject: Subject) -> Subject:
+        if subject.grams is None:
+            return subject
+        with float64():
+            changed = np.stack([np.asarray(change(jnp.asarray(gram))) for gram in subject.grams])
+        return replace(subject, grams=changed)
+
+    return in_subject(planted)
 
 
 def in_twin(change: Callable[[Mlp], Mlp]) -> Plant:

@@ -55,6 +55,7 @@ def document(run: Run) -> dict:
                 "log_e": finite(outcome.log_e),
                 "repetitions": len(outcome.repetitions),
                 "confirmed": outcome.confirmed,
+                "diagnosis": run.diagnoses.get(name),
                 "replay": replay(run, name),
             }
             for name, outcome in run.finished.items()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import jax
 import numpy as np
@@ -27,7 +28,10 @@ class NotRun:
 
 
 def inputs_from(source: Data, shape: tuple[int, ...]):
-    """Function of (key, n): n random distinct rows of the data, each of `shape`."""
+    """Function of (key, n): n random distinct rows of the data, each of `shape`.
+
+    All of them come in their own order.
+    """
     rows = np.asarray(source.x, dtype=np.float64).reshape(len(source.x), *shape)
 
     def inputs(key, n: int):
@@ -35,6 +39,8 @@ def inputs_from(source: Data, shape: tuple[int, ...]):
             raise InputError(
                 f"data needs at least {n} rows here, got {len(rows)} in {source.name}."
             )
+        if n == len(rows):
+            return jax.numpy.asarray(rows)
         chosen = jax.random.choice(key, len(rows), (n,), replace=False)
         return jax.numpy.asarray(rows)[chosen]
 
@@ -42,10 +48,10 @@ def inputs_from(source: Data, shape: tuple[int, ...]):
 
 
 def network_subject(
-    network: Network, source: Data | None, rungs: Sequence[Network] = ()
+    network: Network, source: Data | None, rungs: Mapping[int, Network] = MappingProxyType({})
 ) -> Subject:
     """Your network at rows of your data, or at uniform inputs on the sphere; `rungs` are the same
-    at growing width.
+    network at growing width.
 
     Raises: `NetworkError` when the data does not fit, `InputError` when no input shape is known.
     """
@@ -70,12 +76,14 @@ def network_subject(
 _MOST_INPUTS = 512
 
 
-def _subject(network: Network, inputs, rungs: Sequence[Network], n: int) -> Subject:
-    at = (replace(rung, input_shape=network.input_shape) for rung in rungs)
+def _subject(network: Network, inputs, rungs: Mapping[int, Network], n: int) -> Subject:
     return Subject(
         network,
         inputs,
-        rungs=tuple(Subject(rung, inputs, own=True) for rung in at),
+        rungs=tuple(
+            Subject(replace(rung, input_shape=network.input_shape), inputs, own=True, width=width)
+            for width, rung in rungs.items()
+        ),
         own=True,
         inputs_there=min(n, _MOST_INPUTS),
     )
@@ -85,7 +93,7 @@ def claims_for(
     network: Network | None = None,
     source: Data | None = None,
     *,
-    rungs: Sequence[Network] = (),
+    rungs: Mapping[int, Network] = MappingProxyType({}),
     claims: Mapping[str, Claim] = CLAIMS,
     profile: str = "quick",
 ) -> list[tuple[Claim, Regime] | NotRun]:
@@ -93,25 +101,45 @@ def claims_for(
 
     With data alone, ntval's networks are examined at rows of the data.
     """
+    if network is not None:
+        return claims_about(network_subject(network, source, rungs), claims=claims, profile=profile)
     found: list[tuple[Claim, Regime] | NotRun] = []
-    shared = None if network is None else network_subject(network, source, rungs)
     for claim in claims.values():
-        if shared is not None:
-            d = math.prod(shared.network.input_shape or ())
-            n = shared.inputs_there if claim.every_input else claim.regimes[profile][0].n
-            cells = [(_about(claim, shared), Regime(n=n, d=d, activation=None))]
-        elif source is not None:
-            d = math.prod(source.input_shape)
-            inputs = inputs_from(source, (d,))
-            about = _at_inputs(claim, inputs)
-            cells = [(about, replace(regime, d=d)) for regime in claim.regimes[profile]]
+        if source is None:
+            found += [(claim, regime) for regime in claim.regimes[profile]]
+            continue
+        d = math.prod(source.input_shape)
+        about = _at_inputs(claim, inputs_from(source, (d,)))
+        cells = [(about, replace(regime, d=d)) for regime in claim.regimes[profile]]
+        subject = about.subject(cells[0][1])
+        if subject.grams is not None:
+            found.append(NotRun(claim.name, "it is about Gram matrices, not about inputs"))
         else:
-            cells = [(claim, regime) for regime in claim.regimes[profile]]
-        reason = None
-        if shared is not None or source is not None:
-            reason = cells[0][0].unmet_need(cells[0][0].subject(cells[0][1]))
-        found.extend([NotRun(claim.name, reason)] if reason else cells)
+            found += _or_reason(claim, subject, cells)
     return found
+
+
+def claims_about(
+    subject: Subject, *, claims: Mapping[str, Claim] = CLAIMS, profile: str = "quick"
+) -> list[tuple[Claim, Regime] | NotRun]:
+    """Every claim with its regimes, about one subject of your own."""
+    d = math.prod(subject.network.input_shape or ())
+    found: list[tuple[Claim, Regime] | NotRun] = []
+    for claim in claims.values():
+        most = subject.inputs_there
+        n = (
+            most
+            if claim.every_input or subject.grams is not None
+            else min(most, claim.regimes[profile][0].n)
+        )
+        cells = [(_about(claim, subject), Regime(n=n, d=d, activation=None))]
+        found += _or_reason(claim, subject, cells)
+    return found
+
+
+def _or_reason(claim: Claim, subject: Subject, cells: list) -> list:
+    reason = claim.unmet_need(subject)
+    return [NotRun(claim.name, reason)] if reason else cells
 
 
 def _about(claim: Claim, subject: Subject) -> Claim:

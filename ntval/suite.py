@@ -25,7 +25,8 @@ from ntval.sweeps import Cell
 class Run:
     """One run of the suite: its settings and what came of it so far.
 
-    `expected` are claims whose refutation is known, each with the reason.
+    `expected` are claims whose refutation is known, each with the reason; `diagnoses` say in words
+    what refuted claims look like.
     """
 
     alpha: float
@@ -39,6 +40,7 @@ class Run:
     results: tuple[Result, ...] = ()
     repetitions: Mapping[str, tuple[tuple[Result, ...], ...]] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
+    diagnoses: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
@@ -191,6 +193,11 @@ def states(
                 again = tuple(r for _, r in results([replace(cell, seed=seed) for cell in cells]))
                 done = run.repetitions.get(name, ())
                 run = replace(run, repetitions={**run.repetitions, name: (*done, again)})
+                yield run
+            cell, claim = cells[0], (claims or {}).get(name) or sweeps.claim_of(cells[0])
+            words = claim.diagnosis(cell.seed, cell.regime)
+            if words:
+                run = replace(run, diagnoses={**run.diagnoses, name: words})
                 yield run
 
 

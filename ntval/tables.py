@@ -188,7 +188,9 @@ def print_summary(run: Run, written: tuple) -> None:
                 verdict_text(outcome.verdict),
                 Text(
                     f"{name} at {result.regime}\n  {result.decision.summary}\n"
-                    f"  {report.evidence_words(outcome)}\n  replay: {report.replay(run, name)}"
+                    f"  {report.evidence_words(outcome)}\n"
+                    + (f"  looks like: {run.diagnoses[name]}\n" if name in run.diagnoses else "")
+                    + f"  replay: {report.replay(run, name)}"
                 ),
                 soft_wrap=True,
             )

@@ -1,6 +1,6 @@
 """Where theory and measurement meet: every claim, written out."""
 
-from ntval.claims import kernel_identities, montanari_zhong
+from ntval.claims import gram_matrices, kernel_identities, montanari_zhong
 from ntval.claims.claim import Claim
 
 CLAIMS: dict[str, Claim] = {
@@ -16,6 +16,11 @@ CLAIMS: dict[str, Claim] = {
         kernel_identities.unbiased_kernel,
         kernel_identities.mean_kernel,
         kernel_identities.width_rate,
+        kernel_identities.width_concentration,
+        kernel_identities.parametrization,
+        kernel_identities.precision,
+        gram_matrices.equals_reference,
+        gram_matrices.mean,
         *(getattr(montanari_zhong, word) for word in montanari_zhong.__all__),
     )
 }

@@ -1,7 +1,7 @@
 """How the claims of `kernel_identities` are measured: a function of that word each.
 
-Comparisons, brackets and replicates are what `decisions` takes; allowances stand here, beside
-the derivation of each.
+Comparisons, brackets and replicates are what `decisions` takes; allowances stand beside them, with
+the derivation of each. What rests on many draws of the weights is in `_width_measurements`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from jax.flatten_util import ravel_pytree
 
 from ntval import spectra
 from ntval.arrays import rounding_allowance
-from ntval.claims.claim import MEASURED, PILOT, Subject, draw_params, replicates, roads_of
+from ntval.claims.claim import Subject, draw_params, replicates, roads_of
 from ntval.decisions import Bracket, Comparison
-from ntval.e_values import allowance
 from ntval.kernels import analytic, arc_cosine
 from ntval.networks import Mlp
 from ntval.regimes import Regime
@@ -51,7 +50,13 @@ def _contraction_allowance(subject: Subject, params, x) -> float:
     P products and sums, and P more for the entries of the Jacobian: each is a chain of inner
     products whose lengths and cancellations, sum of fan_in^(3/2), stay below P.
     """
-    return rounding_allowance(2 * _num_params(params), dtype=_unit(subject, params, x))
+    return _rounding(2 * _num_params(params), _unit(subject, params, x))
+
+
+def _rounding(operations: int, dtype) -> float:
+    """`rounding_allowance`, or 1, all of the quantity, where so many operations leave nothing."""
+    unit = float(np.finfo(dtype).eps)
+    return rounding_allowance(operations, dtype=dtype) if operations * unit < 1 else 1.0
 
 
 def _fixed_draw(key, regime: Regime, subject: Subject):
@@ -62,6 +67,12 @@ def _fixed_draw(key, regime: Regime, subject: Subject):
 
 def _kernels(key, regime: Regime, subject: Subject):
     """Each kernel that structure claims speak of: label, kernel(x1, x2=None), rounding, x1, x2."""
+    if subject.grams is not None:
+        rows = subject.inputs(key, regime.n)
+        for number, gram in enumerate(subject.grams[:_MOST_GRAMS]):
+            name = "given" if len(subject.grams) == 1 else f"given ({number})"
+            yield name, functools.partial(_lookup, gram), subject.rounding, rows, rows
+        return
     params, x1, x2 = _fixed_draw(key, regime, subject)
     rounding = _contraction_allowance(subject, params, x1)
     yield (
@@ -79,6 +90,15 @@ def _kernels(key, regime: Regime, subject: Subject):
             x1,
             x2,
         )
+
+
+_MOST_GRAMS = 16  # of several Gram matrices brought as such, each examined by itself
+
+
+def _lookup(gram: np.ndarray, x1, x2=None) -> np.ndarray:
+    """Entries of a Gram matrix at rows and columns of these numbers."""
+    rows = np.asarray(x1)[:, 0].astype(int)
+    return gram[np.ix_(rows, rows if x2 is None else np.asarray(x2)[:, 0].astype(int))]
 
 
 def roads_agree(key, regime: Regime, subject: Subject) -> list[Comparison]:
@@ -181,16 +201,51 @@ def positive_semidefinite(key, regime: Regime, subject: Subject) -> list[Bracket
             brackets.append(Bracket(name, math.nan, math.nan, bound=0.0, scale=1.0))
             continue
         certificate = 4 * rounding_allowance(len(gram) + 1)
+        floor = (rounding + certificate) * trace
+        smallest = spectra.min_eigenvalue(gram)
+        features = _num_features(key, subject, x) if label == "empirical" else None
         brackets.append(
             Bracket(
                 f"smallest eigenvalue of the {label} kernel",
                 lower=spectra.certified_min_eigenvalue(gram),
-                upper=spectra.min_eigenvalue(gram) + rounding_allowance(4 * len(gram)) * trace,
-                bound=-(rounding + certificate) * trace,
+                upper=smallest + rounding_allowance(4 * len(gram)) * trace,
+                bound=-floor,
                 scale=trace,
+                note=_eigenvalue_words(gram, smallest, floor, features),
             )
         )
     return brackets
+
+
+def _num_features(key, subject: Subject, x) -> int:
+    """Number of parameters times outputs: K is the Gram matrix of vectors no longer than that."""
+    params = draw_params(subject.network, key)
+    outputs = jax.eval_shape(subject.network.apply_fn, params, x).shape[1:]
+    return _num_params(params) * math.prod(outputs)
+
+
+_NEAR = 1e-6  # 1 - |cosine| of rows that are called nearly equal
+
+
+def _eigenvalue_words(gram, smallest: float, floor: float, features: int | None) -> str:
+    """What the smallest eigenvalue looks like: positive, 0 as predicted, rounding, or a bug."""
+    if smallest > floor:
+        return "positive"
+    if smallest < -floor:
+        return "negative beyond rounding: no Gram matrix, a bug"
+    n = len(gram)
+    if features is not None and features < n:
+        return f"rank-deficient as predicted: {n} inputs, {features} parameters times outputs"
+    sizes = _entry_scale(np.diag(gram))
+    cosines = np.abs(np.triu(gram, 1)) / np.maximum(sizes, np.finfo(float).tiny)
+    i, j = np.unravel_index(int(cosines.argmax()), cosines.shape)
+    words = f"0 within rounding ({smallest:.1e}): "
+    if 1 - cosines[i, j] < _NEAR:
+        return words + f"inputs {i} and {j} are nearly the same to the kernel"
+    return (
+        words + "singular, or too small for the precision; look for dead units, a polynomial "
+        "activation, float32"
+    )
 
 
 def batch_independence(key, regime: Regime, subject: Subject) -> list[Comparison]:
@@ -215,6 +270,28 @@ def batch_independence(key, regime: Regime, subject: Subject) -> list[Comparison
     ]
 
 
+def batch_words(key, regime: Regime, subject: Subject) -> str:
+    """How outputs depend on the rest of the batch, in words."""
+    params, x, _ = _fixed_draw(key, regime, subject)
+
+    def outputs(x):
+        return np.asarray(subject.network.apply_fn(params, x)).reshape(len(x), -1)
+
+    together = outputs(x)
+    if not np.array_equal(together, outputs(x)):
+        return "outputs differ from call to call: dropout, or other noise, left on"
+    order = np.roll(np.arange(regime.n), 1)
+    if not np.allclose(outputs(x[order]), together[order], rtol=_LOOSE):
+        return (
+            "outputs depend on the place in the batch: dropout left on with a fixed key, or rows "
+            "mixed up"
+        )
+    return "outputs depend on the other inputs' values: BatchNorm in training mode, or the like"
+
+
+_LOOSE = 1e-4  # words only: float32 rounding is below, what a dropped unit does far above
+
+
 def analytic_oracle(key, regime: Regime, subject: Subject) -> list[Comparison]:
     """The analytic kernel against the layer recursion by quadrature."""
     x = subject.inputs(key, regime.n)
@@ -234,117 +311,31 @@ def analytic_oracle(key, regime: Regime, subject: Subject) -> list[Comparison]:
     ]
 
 
-@functools.lru_cache(maxsize=64)
-def _kernel_gap(subject: Subject):
-    """Statistics of one draw: entries, trace and off-diagonal mass of K_N - K, in units of K."""
+@functools.lru_cache(maxsize=16)
+def _single_precision_room(subject: Subject):
+    """Statistic of one draw: the room that rounding leaves an entry of K in float32, relative."""
     road = subject.road()
 
-    def statistics(key, x, exact):
-        scale = jnp.sqrt(jnp.maximum(jnp.outer(jnp.diag(exact), jnp.diag(exact)), 0.0))
-        off = jnp.where(jnp.eye(len(exact), dtype=bool), 0.0, exact)
-        gap = road(subject.network, draw_params(subject.network, key), x) - exact
-        return jnp.concatenate(
-            [
-                (gap / scale)[np.triu_indices(len(exact))],
-                jnp.stack(
-                    [(gap * exact).sum() / (exact**2).sum(), (gap * off).sum() / (off**2).sum()]
-                ),
-            ]
-        )
+    def room(key, like):
+        key_params, key_x = jax.random.split(key)
+        params = draw_params(subject.network, key_params)
+        x = subject.inputs(key_x, len(like))
+        low_params, low_x = jax.tree.map(_as_float32, (params, x))
+        exact = road(subject.network, params, x)
+        low = road(subject.network, low_params, low_x)
+        scale = jnp.sqrt(jnp.outer(jnp.diag(exact), jnp.diag(exact)))
+        gap = jnp.abs(low - exact) / jnp.maximum(scale, np.finfo(float).tiny)
+        allowed = _rounding(2 * _num_params(params) + math.prod(x.shape[1:]), np.float32)
+        return (allowed - gap.max())[None]
 
-    return statistics
-
-
-def mean_kernel(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
-    """Replicates of K_N - K at one set of inputs, the same in every stream."""
-    key_inputs, key_draws = jax.random.split(key)
-    key_draws = jax.random.fold_in(key_draws, stream)
-    x = subject.inputs(key_inputs, regime.n)
-    exact = jnp.asarray(analytic.ntk(subject.network, x))
-    return replicates(_kernel_gap(subject), key_draws, x, exact)
+    return room
 
 
-def mean_kernel_label(i: int, k: int) -> str:
-    """Name of statistic i of the k of `mean_kernel`."""
-    n = round((math.sqrt(8 * (k - 2) + 1) - 1) / 2)
-    entries = [f"K[{i}, {j}]" for i in range(n) for j in range(i, n)]
-    return [*entries, "scale of K", "scale of K off the diagonal"][i]
+def _as_float32(leaf):
+    floating = jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.floating)
+    return jnp.asarray(leaf, dtype=jnp.float32) if floating else leaf
 
 
-def _resolution(n: int, entry: float, whole: float) -> np.ndarray:
-    return np.array([entry] * (n * (n + 1) // 2) + [whole] * 2)
-
-
-def unbiased_kernel_allowance(key, regime: Regime, subject: Subject, *, entry: float, whole: float):
-    """No remainder: E[K_N] = K exactly."""
-    return allowance(
-        mean_kernel(key, regime, subject, stream=PILOT)(0, 64),
-        resolution=_resolution(regime.n, entry, whole),
-    )
-
-
-def mean_kernel_allowance(key, regime: Regime, subject: Subject, *, entry: float, whole: float):
-    r"""Remainder: the mean over entries of Var(K_N[i, j]) / (K_ii K_jj), the finite-width bias.
-
-    K_N is a smooth function g of averages over neurons. By the delta method its bias is
-    $\tfrac12 g'' s^2$ and its variance $g'^2 s^2$, both of order 1/width with s^2 the variance of
-    those averages; in relative units, products of averages have |g''| <= 2 g'^2.
-    """
-    pilot = mean_kernel(key, regime, subject, stream=PILOT)(0, 64)
-    return allowance(
-        pilot,
-        remainder=_single_draw_variance(pilot, regime.n),
-        resolution=_resolution(regime.n, entry, whole),
-    )
-
-
-def _single_draw_variance(pilot: np.ndarray, n: int) -> float:
-    return float(pilot[:, : n * (n + 1) // 2].var(axis=0, ddof=1).mean())
-
-
-_BLOCK = 32  # draws a slope
-
-
-@functools.lru_cache(maxsize=16)
-def _slope(rungs: tuple[Subject, ...]):
-    """Statistic of one block of draws: the slope of log E|K_N - K|^2 over log width."""
-    log_width = np.log([min(rung.network.mlp.widths) for rung in rungs])
-    centered = jnp.asarray(log_width - log_width.mean())
-
-    def slope(key, x, exact):
-        keys = jax.random.split(key, (len(rungs), _BLOCK))
-        errors = []
-        for rung, rung_keys in zip(rungs, keys, strict=True):
-            road = rung.road()
-
-            def squared(key, rung=rung, road=road):
-                gap = road(rung.network, draw_params(rung.network, key), x) - exact
-                return (gap**2).sum()
-
-            errors.append(jax.vmap(squared)(rung_keys).mean())
-        return (centered @ jnp.log(jnp.stack(errors)) / (centered @ centered))[None]
-
-    return slope
-
-
-def width_rate(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
-    """Slopes of log E|K_N - K|^2 over log width, one from each block of draws."""
-    key_inputs, key_draws = jax.random.split(key)
-    key_draws = jax.random.fold_in(key_draws, stream)
-    x = subject.inputs(key_inputs, regime.n)
-    exact = jnp.asarray(analytic.ntk(subject.network, x))
-    return replicates(_slope(subject.rungs), key_draws, x, exact, chunk=16)
-
-
-def width_rate_allowance(key, regime: Regime, subject: Subject, *, resolution: float):
-    r"""How far the slope may lie from -1: E|K_N - K|^2 = a/m + b/m^2 with |b/a| at most m times
-    the relative variance v of one draw at the smallest width, so the slope is off by
-    v / log(largest / smallest width) at most."""
-    pilot = mean_kernel(key, regime, subject.rungs[0], stream=PILOT)(0, 64)
-    variance = _single_draw_variance(pilot, regime.n)
-    widths = [min(rung.network.mlp.widths) for rung in subject.rungs]
-    return allowance(
-        width_rate(key, regime, subject, stream=PILOT)(0, 16),
-        remainder=variance / math.log(widths[-1] / widths[0]),
-        resolution=resolution,
-    )
+def precision(key, regime: Regime, subject: Subject):
+    """Room that rounding leaves the kernel in float32, negative where it is not enough."""
+    return replicates(_single_precision_room(subject), key, jnp.zeros(regime.n), chunk=16)

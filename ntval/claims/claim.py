@@ -59,7 +59,10 @@ class Subject:
 
     `inputs(key, n)` gives x of shape (n, *input_shape), n up to `inputs_there`. `rungs` are the
     same subject at growing width, for claims about rates. `own` is true for a network or data that
-    a user brought: claims that speak of a theorem's own setting do not apply to it.
+    a user brought: claims that speak of a theorem's own setting do not apply to it. `width` is
+    that of the narrowest hidden layer, where it is known. `grams` (draws, n, n) and `reference`
+    (n, n) are matrices brought in place of a network, inputs then are the numbers of their rows,
+    and `rounding` is the relative rounding of one of their entries.
     """
 
     network: Network
@@ -68,6 +71,10 @@ class Subject:
     rungs: tuple[Subject, ...] = ()
     own: bool = False
     inputs_there: int = 8
+    width: int | None = None
+    grams: Float[np.ndarray, "draws n n"] | None = None
+    reference: Float[np.ndarray, "n n"] | None = None
+    rounding: float = 0.0
 
     def road(self) -> Road:
         """The cheapest road that applies."""
@@ -89,6 +96,19 @@ NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
         "the network is not one of ntval's own fully connected ones",
     ),
     "ladder": (lambda s: bool(s.rungs), "the network has one width only"),
+    "one Gram matrix": (
+        lambda s: s.grams is not None and len(s.grams) == 1,
+        "it is about one Gram matrix, brought as an array (n, n)",
+    ),
+    "Gram matrices": (
+        lambda s: s.grams is not None and len(s.grams) > 1,
+        "it is about Gram matrices at independent weights, brought as an array (draws, n, n)",
+    ),
+    "reference": (lambda s: s.reference is not None, "there is no kernel_fn to hold it against"),
+    "forward pass": (
+        lambda s: s.network.apply_fn is not None,
+        "a Gram matrix has no forward pass",
+    ),
     "theorem's setting": (
         lambda s: not s.own,
         "it speaks of uniform inputs on the sphere and a network of its own",
@@ -110,6 +130,8 @@ class Claim:
     `space` are all the regimes that Hypothesis may draw from, those of the profile standard when
     there are none. `weight` is the claim's part in the split of alpha, when chance decides.
     `every_input` says that a network of the user's is examined at all of its inputs.
+    `diagnose(key, regime, subject)` says in words what a refuted claim looks like.
+    `by_chance` says that chance decides though weights may be fixed.
     `prerequisite`, a rule and a way out, says that a network that breaks it is unusable input.
     """
 
@@ -129,11 +151,13 @@ class Claim:
     weight: float = 1.0
     prerequisite: tuple[str, str] | None = None
     every_input: bool = False
+    diagnose: Callable[[Array, Regime, Subject], str | None] | None = None
+    by_chance: bool = False
 
     @property
     def random(self) -> bool:
         """Whether a refutation can be a false alarm: the others rest on certificates."""
-        return "random weights" in self.needs
+        return self.by_chance or "random weights" in self.needs
 
     def unmet_need(self, subject: Subject) -> str | None:
         """Why the claim does not apply to `subject`, or None when it does."""
@@ -168,6 +192,13 @@ class Claim:
                 effort=effort,
             )
         return Result(self.name, regime, seed, decision, time.perf_counter() - start)
+
+    def diagnosis(self, seed: int, regime: Regime) -> str | None:
+        """In words what a refuted claim looks like; None when it has none."""
+        if self.diagnose is None:
+            return None
+        with float64():
+            return self.diagnose(key_for(self.name, regime, seed), regime, self.subject(regime))
 
 
 @dataclass(frozen=True)
@@ -238,7 +269,9 @@ def mlp_subject(
     network = networks.network_of(networks.mlp_of(regime, parametrization=parametrization))
     if kernel_fn is not None:
         network = replace(network, kernel_fn=kernel_fn(network.mlp))
-    return Subject(network, lambda key, n: data.sphere(key, n, regime.d))
+    return Subject(
+        network, lambda key, n: data.sphere(key, n, regime.d), width=min(network.mlp.widths)
+    )
 
 
 def draw_params(network: Network, key: Array):

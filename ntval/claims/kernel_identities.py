@@ -9,8 +9,9 @@ import functools
 from dataclasses import replace
 
 from ntval.claims import _kernel_measurements as measure
+from ntval.claims import _width_measurements as width
 from ntval.claims.claim import Claim, Subject, mlp_subject
-from ntval.decisions import agreement, bound, identity, rate
+from ntval.decisions import agreement, bound, identity, probable_bound, rate
 from ntval.kernels import analytic
 from ntval.regimes import Regime
 
@@ -58,7 +59,7 @@ roads_agree = Claim(
     source="Definition of the neural tangent kernel, K = J J^T.",
     statement="Closed forms, layer-wise contraction, tiled Jacobian and matrix-free operator "
     "give one empirical kernel.",
-    needs=(),
+    needs=("forward pass",),
     regimes=_STRUCTURE,
     subject=_mlp_with_twin,
     measure=measure.roads_agree,
@@ -91,7 +92,7 @@ jacobian_outer_product = Claim(
     name="kernel_identities.jacobian_outer_product",
     source="Definition of the neural tangent kernel, K = J J^T; E01 of the Montanari & Zhong spec.",
     statement="The kernel is the Gram matrix of the Jacobian that automatic differentiation gives.",
-    needs=(),
+    needs=("forward pass",),
     regimes=_STRUCTURE,
     subject=_mlp_with_twin,
     measure=measure.jacobian_outer_product,
@@ -146,6 +147,7 @@ positive_semidefinite = Claim(
     subject=_mlp_with_twin,
     measure=measure.positive_semidefinite,
     decide=bound,
+    every_input=True,
     faults=("kernel_shifted_down", "road_shifted_down", "kernel_entry_exceeds_diagonal"),
     prerequisite=(
         "a kernel_fn whose Gram matrices are positive semi-definite",
@@ -157,11 +159,12 @@ batch_independence = Claim(
     name="kernel_identities.batch_independence",
     source="The kernel of a network is defined one input at a time.",
     statement="An output does not depend on the other inputs of the batch.",
-    needs=(),
+    needs=("forward pass",),
     regimes=_STRUCTURE,
     subject=_mlp_with_twin,
     measure=measure.batch_independence,
     decide=identity,
+    diagnose=measure.batch_words,
     faults=("apply_centers_batch", "apply_normalizes_batch", "apply_permutes_batch"),
     prerequisite=(
         "outputs that do not depend on the other inputs of the batch",
@@ -229,9 +232,9 @@ unbiased_kernel = Claim(
         for name in ("erf", "relu", "leaky_relu", "gelu", "tanh", "silu", "sin", "softplus")
     ),
     subject=_mlp_with_twin,
-    measure=measure.mean_kernel,
-    allowance=functools.partial(measure.unbiased_kernel_allowance, entry=0.05, whole=0.01),
-    decide=functools.partial(agreement, labels=measure.mean_kernel_label),
+    measure=width.mean_kernel,
+    allowance=functools.partial(width.unbiased_kernel_allowance, entry=0.05, whole=0.01),
+    decide=functools.partial(agreement, labels=width.mean_kernel_label),
     faults=(
         "kernel_scale_3",
         "kernel_off_diagonal_3",
@@ -269,9 +272,10 @@ mean_kernel = Claim(
         ),
     },
     subject=_mlp_with_twin,
-    measure=measure.mean_kernel,
-    allowance=functools.partial(measure.mean_kernel_allowance, entry=0.03, whole=0.02),
-    decide=functools.partial(agreement, labels=measure.mean_kernel_label),
+    measure=width.mean_kernel,
+    allowance=functools.partial(width.mean_kernel_allowance, entry=0.03, whole=0.02),
+    diagnose=width.mean_kernel_words,
+    decide=functools.partial(agreement, labels=width.mean_kernel_label),
     faults=(
         "kernel_scale_3",
         "kernel_scale_10",
@@ -288,9 +292,8 @@ mean_kernel = Claim(
 width_rate = Claim(
     name="kernel_identities.width_rate",
     source="Central limit theorem over neurons; remainder derived here.",
-    statement="For depth >= 2 the empirical kernel tends to the analytic one at the rate "
-    "width^(-1/2).",
-    needs=("mlp", "kernel_fn", "random weights", "ladder"),
+    statement="The empirical kernel tends to the analytic one at the rate width^(-1/2).",
+    needs=("kernel_fn", "random weights", "ladder"),
     regimes={
         "quick": (Regime(n=4, d=8, widths=(32, 32), activation="erf"),),
         "standard": (
@@ -304,13 +307,82 @@ width_rate = Claim(
         ),
     },
     subject=_ladder,
-    measure=measure.width_rate,
+    measure=width.width_rate,
     predict=lambda regime: -1.0,
-    allowance=functools.partial(measure.width_rate_allowance, resolution=0.15),
+    allowance=functools.partial(width.width_rate_allowance, resolution=0.15),
     decide=functools.partial(rate, first=32, most=256),
     faults=(
         "kernel_scale_100",
         "kernel_drops_layer",
         "road_derivative",
     ),
+)
+
+_LADDERS = {
+    "quick": (Regime(n=4, d=8, widths=(32,), activation="erf"),),
+    "standard": (
+        Regime(n=4, d=8, widths=(32,), activation="erf"),
+        Regime(n=4, d=8, widths=(64, 64), activation="erf"),
+        Regime(n=4, d=8, widths=(64,), activation="relu"),
+    ),
+    "thorough": (
+        Regime(n=4, d=8, widths=(128, 128), activation="erf"),
+        Regime(n=4, d=8, widths=(128, 128, 128), activation="tanh"),
+        Regime(n=4, d=8, widths=(128,), activation="relu"),
+    ),
+}
+
+width_concentration = Claim(
+    name="kernel_identities.width_concentration",
+    source="Central limit theorem over neurons; remainder derived here.",
+    statement="The empirical kernel of random weights concentrates: its relative variance falls "
+    "like 1/width.",
+    needs=("random weights", "ladder"),
+    regimes=_LADDERS,
+    subject=_ladder,
+    measure=width.width_concentration,
+    predict=lambda regime: -1.0,
+    allowance=functools.partial(width.concentration_allowance, resolution=0.15),
+    decide=functools.partial(rate, first=16, most=256),
+    faults=("weights_shared", "weights_tied", "weights_of_random_scale"),
+)
+
+parametrization = Claim(
+    name="kernel_identities.parametrization",
+    source="Definition of the NTK parametrization; Jacot et al. (2018), recalled.",
+    statement="The network has the NTK parametrization: the mean of K(x, x) does not depend on "
+    "the width, up to 1/width.",
+    needs=("random weights", "ladder"),
+    regimes=_LADDERS,
+    subject=_ladder,
+    measure=width.parametrization,
+    allowance=functools.partial(
+        width.slope_allowance, measure=width.parametrization, resolution=0.05
+    ),
+    decide=functools.partial(rate, first=16, most=256),
+    diagnose=width.parametrization_words,
+    faults=("apply_over_sqrt_width", "apply_times_sqrt_width", "road_over_sqrt_width"),
+)
+
+precision = Claim(
+    name="kernel_identities.precision",
+    source="Rounding of one kernel entry, a contraction over all parameters; derived here. Kinks "
+    "may flip a derivative, so it is not claimed of every input.",
+    statement="With probability at least 0.99 over the inputs, the kernel in float32 is that of "
+    "float64 up to rounding.",
+    needs=("forward pass",),
+    regimes={
+        "quick": (_ONE_LAYER,),
+        "standard": (_ONE_LAYER, _TWO_LAYERS, _RELU),
+        "thorough": (_ONE_LAYER, _TWO_LAYERS, _THREE_LAYERS, _RELU),
+    },
+    subject=_mlp_with_twin,
+    measure=measure.precision,
+    decide=functools.partial(probable_bound, failure=0.01, resolution=0.1),
+    faults=(
+        "road_rounds_float32_to_bfloat16",
+        "road_cancels_in_float32",
+        "road_constant_in_float32",
+    ),
+    by_chance=True,
 )

@@ -1,0 +1,331 @@
+"""How claims about many draws of the weights are measured: means, and rates in the width."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ntval.claims.claim import MEASURED, PILOT, Subject, draw_params, replicates
+from ntval.e_values import allowance
+from ntval.kernels import analytic
+from ntval.regimes import Regime
+
+
+@functools.lru_cache(maxsize=64)
+def _kernel_gap(subject: Subject):
+    """Statistics of one draw: entries, trace and off-diagonal mass of K_N - K, in units of K."""
+    road = subject.road()
+
+    def statistics(key, x, exact):
+        scale = jnp.sqrt(jnp.maximum(jnp.outer(jnp.diag(exact), jnp.diag(exact)), 0.0))
+        off = jnp.where(jnp.eye(len(exact), dtype=bool), 0.0, exact)
+        gap = road(subject.network, draw_params(subject.network, key), x) - exact
+        return jnp.concatenate(
+            [
+                (gap / scale)[np.triu_indices(len(exact))],
+                jnp.stack(
+                    [(gap * exact).sum() / (exact**2).sum(), (gap * off).sum() / (off**2).sum()]
+                ),
+            ]
+        )
+
+    return statistics
+
+
+def mean_kernel(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
+    """Replicates of K_N - K at one set of inputs, the same in every stream."""
+    key_inputs, key_draws = jax.random.split(key)
+    key_draws = jax.random.fold_in(key_draws, stream)
+    x = subject.inputs(key_inputs, regime.n)
+    exact = jnp.asarray(analytic.ntk(subject.network, x))
+    return replicates(_kernel_gap(subject), key_draws, x, exact)
+
+
+def mean_kernel_label(i: int, k: int) -> str:
+    """Name of statistic i of the k of `mean_kernel`."""
+    n = round((math.sqrt(8 * (k - 2) + 1) - 1) / 2)
+    entries = [f"K[{i}, {j}]" for i in range(n) for j in range(i, n)]
+    return [*entries, "scale of K", "scale of K off the diagonal"][i]
+
+
+def _resolution(n: int, entry: float, whole: float) -> np.ndarray:
+    return np.array([entry] * (n * (n + 1) // 2) + [whole] * 2)
+
+
+def unbiased_kernel_allowance(key, regime: Regime, subject: Subject, *, entry: float, whole: float):
+    """No remainder: E[K_N] = K exactly."""
+    return allowance(
+        mean_kernel(key, regime, subject, stream=PILOT)(0, 64),
+        resolution=_resolution(regime.n, entry, whole),
+    )
+
+
+def mean_kernel_allowance(key, regime: Regime, subject: Subject, *, entry: float, whole: float):
+    r"""Remainder: the mean over entries of Var(K_N[i, j]) / (K_ii K_jj), the finite-width bias.
+
+    K_N is a smooth function g of averages over neurons. By the delta method its bias is
+    $\tfrac12 g'' s^2$ and its variance $g'^2 s^2$, both of order 1/width with s^2 the variance of
+    those averages; in relative units, products of averages have |g''| <= 2 g'^2.
+    """
+    pilot = mean_kernel(key, regime, subject, stream=PILOT)(0, 64)
+    return allowance(
+        pilot,
+        remainder=_single_draw_variance(pilot, regime.n),
+        resolution=_resolution(regime.n, entry, whole),
+    )
+
+
+def _single_draw_variance(pilot: np.ndarray, n: int) -> float:
+    return float(pilot[:, : n * (n + 1) // 2].var(axis=0, ddof=1).mean())
+
+
+_BLOCK, _BATCH = 32, 8  # draws a slope, and how many of them at a time
+
+
+@functools.lru_cache(maxsize=16)
+def _slope(rungs: tuple[Subject, ...]):
+    """Statistic of one block of draws: the slope of log E|K_N - K|^2 over log width."""
+
+    def squared(gram, exact):
+        return ((gram - exact) ** 2).sum()
+
+    def slope(key, x, exact):
+        errors = [
+            jax.lax.map(functools.partial(_of_draw, rung, x), keys, batch_size=_BATCH)
+            for rung, keys in _keys(key, rungs)
+        ]
+        sizes = [jax.vmap(squared, (0, None))(grams, exact).mean() for grams in errors]
+        return _log_slope(rungs, jnp.stack(sizes))
+
+    return slope
+
+
+def _keys(key, rungs: tuple[Subject, ...]):
+    """Each rung with the keys of a block of draws."""
+    return zip(rungs, jax.random.split(key, (len(rungs), _BLOCK)), strict=True)
+
+
+def _of_draw(rung: Subject, x, key):
+    """The empirical kernel at fresh weights."""
+    return rung.road()(rung.network, draw_params(rung.network, key), x)
+
+
+def _widths(rungs: tuple[Subject, ...]) -> list[int]:
+    return [cast(int, rung.width) for rung in rungs]
+
+
+def _log_slope(rungs: tuple[Subject, ...], sizes):
+    """Slope of log `sizes` over log width, as one statistic."""
+    log_width = np.log(_widths(rungs))
+    centered = jnp.asarray(log_width - log_width.mean())
+    return (centered @ jnp.log(sizes) / (centered @ centered))[None]
+
+
+@functools.lru_cache(maxsize=16)
+def _size_slope(rungs: tuple[Subject, ...]):
+    """Statistic of one block of draws: the slope of log mean K_N(x, x) over log width."""
+
+    def slope(key, x):
+        sizes = [
+            jax.lax.map(
+                lambda k, rung=rung: jnp.diag(_of_draw(rung, x, k)).mean(), keys, batch_size=_BATCH
+            ).mean()
+            for rung, keys in _keys(key, rungs)
+        ]
+        return _log_slope(rungs, jnp.stack(sizes))
+
+    return slope
+
+
+@functools.lru_cache(maxsize=16)
+def _spread_slope(rungs: tuple[Subject, ...]):
+    """Statistic of one block of draws: the slope of log Var(K_N) / |E K_N|^2 over log width."""
+
+    def spread(grams):
+        mean = grams.mean(axis=0)
+        variance = ((grams - mean) ** 2).sum() / (len(grams) - 1)
+        return variance / ((mean**2).sum() - variance / len(grams))
+
+    def slope(key, x):
+        sizes = [
+            spread(jax.lax.map(functools.partial(_of_draw, rung, x), keys, batch_size=_BATCH))
+            for rung, keys in _keys(key, rungs)
+        ]
+        return _log_slope(rungs, jnp.stack(sizes))
+
+    return slope
+
+
+def _slopes_at_inputs(statistic, key, regime: Regime, subject: Subject, stream: int):
+    key_inputs, key_draws = jax.random.split(key)
+    x = subject.inputs(key_inputs, regime.n)
+    key_draws = jax.random.fold_in(key_draws, stream)
+    return replicates(statistic(subject.rungs), key_draws, x, chunk=16)
+
+
+def parametrization(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
+    """Slopes of log mean K_N(x, x) over log width, one from each block of draws."""
+    return _slopes_at_inputs(_size_slope, key, regime, subject, stream)
+
+
+def width_concentration(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
+    """Slopes of log Var(K_N) / |E K_N|^2 over log width, one from each block of draws."""
+    return _slopes_at_inputs(_spread_slope, key, regime, subject, stream)
+
+
+def slope_allowance(key, regime: Regime, subject: Subject, *, measure, resolution: float):
+    r"""How far a slope may lie from that of infinite width: a mean is a + b/m, with |b/a| at most
+    m times the relative variance v of one draw at the smallest width (delta method, as
+    `mean_kernel_allowance`), so the slope is off by v / log(largest / smallest width) at most."""
+    return allowance(
+        measure(key, regime, subject, stream=PILOT)(0, 16),
+        remainder=_relative_variance(key, regime, subject) / _log_range(subject.rungs),
+        resolution=resolution,
+    )
+
+
+def concentration_allowance(key, regime: Regime, subject: Subject, *, resolution: float):
+    r"""That of `slope_allowance`, and a mixture of parametrizations.
+
+    Layers of which K grows like the width (standard parametrization) and of which it does not,
+    with shares u and 1 - u of the mean and w and 1 - w of the variance, give the slope
+    $-1 + 2(w - u)$. The size's own slope is u; the larger part has no smaller share of the
+    variance, so $|w - u| \le \min(u, 1 - u)$.
+    """
+    sizes = parametrization(key, regime, subject, stream=PILOT)(0, 16)
+    share = float(np.clip(sizes.mean(), 0.0, 1.0))
+    variance = _relative_variance(key, regime, subject) / _log_range(subject.rungs)
+    return allowance(
+        width_concentration(key, regime, subject, stream=PILOT)(0, 16),
+        remainder=variance + 2 * min(share, 1 - share),
+        resolution=resolution,
+    )
+
+
+def _log_range(rungs: tuple[Subject, ...]) -> float:
+    widths = _widths(rungs)
+    return math.log(widths[-1] / widths[0])
+
+
+def _relative_variance(key, regime: Regime, subject: Subject) -> float:
+    """Variance of an entry at the smallest width, in units of the diagonal; the mean entry's."""
+    key_inputs, key_draws = jax.random.split(key)
+    x = subject.inputs(key_inputs, regime.n)
+    keys = jax.random.split(jax.random.fold_in(key_draws, PILOT), 64)
+    of_draw = functools.partial(_of_draw, subject.rungs[0], x)
+    grams = np.asarray(jax.lax.map(of_draw, keys, batch_size=_BATCH))
+    diagonal = np.diag(grams.mean(axis=0))
+    return float((grams.var(axis=0, ddof=1) / np.outer(diagonal, diagonal)).mean())
+
+
+def parametrization_words(key, regime: Regime, subject: Subject) -> str:
+    """Which parametrization a slope looks like."""
+    slope = float(parametrization(key, regime, subject, stream=PILOT)(0, 16).mean())
+    if abs(slope - 1) < 0.25:
+        return (
+            f"K grows like the width (slope {slope:.2f}): the standard parametrization; in the NTK "
+            "parametrization a layer is divided by the root of its fan-in, its weights are N(0, 1)"
+        )
+    return f"K(x, x) goes like width^({slope:.2f}): a layer is scaled by a wrong power of its width"
+
+
+def width_rate(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
+    """Slopes of log E|K_N - K|^2 over log width, one from each block of draws."""
+    key_inputs, key_draws = jax.random.split(key)
+    key_draws = jax.random.fold_in(key_draws, stream)
+    x = subject.inputs(key_inputs, regime.n)
+    exact = jnp.asarray(analytic.ntk(subject.network, x))
+    return replicates(_slope(subject.rungs), key_draws, x, exact, chunk=16)
+
+
+def width_rate_allowance(key, regime: Regime, subject: Subject, *, resolution: float):
+    r"""How far the slope may lie from -1: E|K_N - K|^2 = a/m + b/m^2 with |b/a| at most m times
+    the relative variance v of one draw at the smallest width, so the slope is off by
+    v / log(largest / smallest width) at most."""
+    pilot = mean_kernel(key, regime, subject.rungs[0], stream=PILOT)(0, 64)
+    variance = _single_draw_variance(pilot, regime.n)
+    widths = _widths(subject.rungs)
+    return allowance(
+        width_rate(key, regime, subject, stream=PILOT)(0, 16),
+        remainder=variance / math.log(widths[-1] / widths[0]),
+        resolution=resolution,
+    )
+
+
+_DIAGNOSED = 256  # draws
+
+
+def mean_kernel_words(key, regime: Regime, subject: Subject) -> str:
+    """What the gap between mean and analytic kernel looks like: the likeliest of written causes."""
+    key_inputs, key_draws = jax.random.split(key)
+    x = subject.inputs(key_inputs, regime.n)
+    exact = np.asarray(analytic.ntk(subject.network, x))
+    keys = jax.random.split(jax.random.fold_in(key_draws, PILOT), _DIAGNOSED)
+    grams = jax.lax.map(lambda k: _of_draw(subject, x, k), keys, batch_size=_BATCH)
+    gap = exact - np.asarray(grams).mean(axis=0)
+    return gap_words("the analytic kernel", gap, exact, _of_biases(subject, x, keys))
+
+
+def gap_words(name: str, gap, exact, biases=None) -> str:
+    """The likeliest of written causes of a gap, in units of `exact`; `name` is what is off."""
+    size = float(np.linalg.norm(gap))
+    if not np.isfinite(size):
+        return f"{name} is not finite"
+    identity, off = np.eye(len(exact)), 1 - np.eye(len(exact))
+    i, j = (int(k) for k in np.unravel_index(int(np.abs(gap).argmax()), gap.shape))
+    entry = np.zeros_like(exact)
+    entry[[i, j], [j, i]] = exact[[i, j], [j, i]]
+    causes = {
+        f"{name} is {{:+.1%}} off throughout: a wrong scale": exact,
+        f"{name} is {{:+.1%}} off away from the diagonal": exact * off,
+        f"{name} is {{:+.1%}} off on the diagonal: jitter, or a wrong norm": exact * identity,
+        f"entry [{i}, {j}] of {name} is {{:+.1%}} off, and no other": entry,
+        f"{name} is off by a constant, {{:+.3g}}: a missing bias": off + identity,
+    }
+    if biases is not None:
+        words = f"{name} is off by {{:+.2f}} times what the biases bring: a missing bias"
+        causes[words] = biases
+    fits = {}
+    for words, cause in causes.items():
+        share = float((gap * cause).sum() / max((cause**2).sum(), np.finfo(float).tiny))
+        fits[words] = (float(np.linalg.norm(gap - share * cause)) / size, share)
+    words = min(fits, key=lambda name: fits[name][0])
+    rest, share = fits[words]
+    if rest > 0.5:
+        return "no single scale, entry, diagonal or bias explains it: another architecture"
+    return words.format(share)
+
+
+def _of_biases(subject: Subject, x, keys) -> np.ndarray | None:
+    """Mean kernel of the biases' gradients alone; None when there are none."""
+    apply_fn = subject.network.apply_fn
+
+    def is_bias(leaf) -> bool:
+        return leaf.size == leaf.shape[-1] if jnp.ndim(leaf) else False
+
+    def of_draw(key):
+        params = draw_params(subject.network, key)
+        leaves, structure = jax.tree.flatten(params)
+        biases = [leaf for leaf in leaves if is_bias(leaf)]
+
+        def outputs(biases):
+            left = iter(biases)
+            joined = [next(left) if is_bias(leaf) else leaf for leaf in leaves]
+            return apply_fn(jax.tree.unflatten(structure, joined), x).reshape(len(x), -1)
+
+        rows = [
+            j.reshape(len(x), -1, leaf.size)
+            for j, leaf in zip(jax.jacobian(outputs)(biases), biases, strict=True)
+        ]
+        outputs_there = rows[0].shape[1]
+        return sum(jnp.einsum("iop,jop->ij", row, row) for row in rows) / outputs_there
+
+    shapes = jax.tree.leaves(jax.eval_shape(lambda k: draw_params(subject.network, k), keys[0]))
+    if not any(leaf.ndim and math.prod(leaf.shape) == leaf.shape[-1] for leaf in shapes):
+        return None
+    return np.asarray(jax.lax.map(of_draw, keys[:32])).mean(axis=0)
