@@ -1,4 +1,4 @@
-"""The command line: check, power, calibrate, run, list, where, doctor.
+"""The command line: check, baseline, power, calibrate, run, list, where, doctor.
 
 Exit status 0 nothing refuted, 1 something refuted, 2 unusable arguments or input,
 3 something inconclusive under --strict.
@@ -6,8 +6,6 @@ Exit status 0 nothing refuted, 1 something refuted, 2 unusable arguments or inpu
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +14,22 @@ from typing import Annotated
 
 import typer
 
-from ntval.errors import InputError, NetworkError, NtvalError
+from ntval import baseline_cli
+from ntval.errors import NetworkError, NtvalError
+from ntval.options import (
+    Alpha,
+    Claims,
+    DataName,
+    Json,
+    NetworkPath,
+    Profile,
+    Seed,
+    Workers,
+    prepare,
+    require_alpha,
+    require_directories,
+    seed_of,
+)
 
 _SECONDS_BETWEEN_WRITES = 10
 
@@ -27,20 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Validate neural tangent kernels: verdicts with stated error rates.",
 )
-
-
-_Claims = Annotated[
-    list[str] | None, typer.Argument(help="Names, last words or papers; all without any.")
-]
-_Seed = Annotated[
-    str, typer.Option(help="Seed of all randomness: a number, or 'commit' for that of HEAD.")
-]
-_Json = Annotated[
-    Path | None, typer.Option("--json", help="Write results as JSON.", metavar="FILE")
-]
-_Workers = Annotated[int, typer.Option(help="Processes to run checks in.", min=1)]
-_Profile = Annotated[str, typer.Option(help="quick, standard or thorough.")]
-_Alpha = Annotated[float, typer.Option(help="Probability of refuting correct code.")]
+app.add_typer(baseline_cli.app, name="baseline")
 
 
 def main() -> None:
@@ -55,45 +55,35 @@ def main() -> None:
         raise SystemExit(130) from None
 
 
-def _prepare() -> None:
-    """Settings of this process, before NumPy and JAX load."""
-    from ntval import sweeps
-
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    sweeps.use_one_thread()
-    sweeps.use_compilation_cache()
-
-
 @app.command()
 def check(
-    claims: _Claims = None,
-    profile: _Profile = "quick",
-    network: Annotated[
-        str | None, typer.Option(help="Your network, MODULE:ATTR.", metavar="MODULE:ATTR")
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="'digits' or an .npz file with x.", metavar="NAME|FILE.npz")
-    ] = None,
-    alpha: _Alpha = 1e-6,
-    seed: _Seed = "0",
+    claims: Claims = None,
+    profile: Profile = "quick",
+    network: NetworkPath = None,
+    data: DataName = None,
+    alpha: Alpha = 1e-6,
+    seed: Seed = "0",
     strict: Annotated[bool, typer.Option("--strict", help="Fail on INCONCLUSIVE.")] = False,
-    json_path: _Json = None,
+    json_path: Json = None,
+    junit_path: Annotated[
+        Path | None, typer.Option("--junit", help="Write JUnit XML.", metavar="FILE.xml")
+    ] = None,
     report_path: Annotated[
         Path | None, typer.Option("--report", help="Write an HTML page.", metavar="FILE.html")
     ] = None,
-    workers: _Workers = 1,
+    workers: Workers = 1,
 ) -> None:
     """Check claims, about ntval's own networks or about your network and data."""
-    _require_alpha(alpha)
-    _prepare()
+    require_alpha(alpha)
+    prepare()
 
     from ntval import report, suite, tables
     from ntval.claims import CLAIMS
     from ntval.decisions import Verdict
 
-    _require_directories(json_path, report_path)
+    require_directories(json_path, junit_path, report_path)
     run = suite.planned(
-        claims, profile=profile, network=network, data=data, alpha=alpha, seed=_seed(seed)
+        claims, profile=profile, network=network, data=data, alpha=alpha, seed=seed_of(seed)
     )
     with tables.LiveRun(run) as table:
         for run in suite.states(run, workers=workers):  # noqa: B020
@@ -102,9 +92,12 @@ def check(
             table.update(run)
     if json_path is not None:
         report.write_json(report.document(run), json_path)
+    if junit_path is not None:
+        report.write_junit(run, junit_path)
     if report_path is not None:
         report.write_html(run, report_path)
-    tables.print_summary(run, tuple(path for path in (json_path, report_path) if path is not None))
+    written = tuple(path for path in (json_path, junit_path, report_path) if path is not None)
+    tables.print_summary(run, written)
     if broken := run.broken_prerequisite:
         rule, way_out = CLAIMS[broken.claim].prerequisite or ("", "")
         summary = report.weakest(broken.results).decision.summary
@@ -114,38 +107,6 @@ def check(
         raise typer.Exit(1)
     if strict and Verdict.INCONCLUSIVE in verdicts:
         raise typer.Exit(3)
-
-
-def _require_directories(*paths: Path | None) -> None:
-    for path in paths:
-        if path is not None and not path.parent.is_dir():
-            _fail(f"output needs an existing directory, got {str(path)!r}; create it first.")
-
-
-def _require_alpha(alpha: float) -> None:
-    if not 0 < alpha < 1:
-        _fail(f"--alpha needs a probability between 0 and 1, got {alpha}; the default is 1e-6.")
-
-
-def _fail(message: str) -> None:
-    raise InputError(message)
-
-
-def _seed(text: str) -> int:
-    """A seed as a number, or that of the commit checked out here."""
-    if text == "commit":
-        try:
-            found = subprocess.run(
-                ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-            )
-        except (OSError, subprocess.CalledProcessError):
-            raise InputError(
-                "--seed commit needs a git checkout here, got none; pass a number."
-            ) from None
-        return int(found.stdout[:8], 16)
-    if not text.isdecimal() or int(text) >= 2**63:
-        _fail(f"--seed needs a whole number from 0 to 2^63 - 1 or 'commit', got {text!r}.")
-    return int(text)
 
 
 def _kept(path: Path | None) -> Callable[..., None]:
@@ -165,27 +126,27 @@ def _kept(path: Path | None) -> Callable[..., None]:
 
 @app.command()
 def power(
-    claims: _Claims = None,
-    profile: _Profile = "quick",
+    claims: Claims = None,
+    profile: Profile = "quick",
     fault: Annotated[
         list[str] | None, typer.Option(help="A planted fault; all without any.")
     ] = None,
     sizes: Annotated[bool, typer.Option(help="Bisect the smallest refuted sizes.")] = True,
-    alpha: _Alpha = 1e-6,
-    seed: _Seed = "0",
-    json_path: _Json = None,
-    workers: _Workers = 1,
+    alpha: Alpha = 1e-6,
+    seed: Seed = "0",
+    json_path: Json = None,
+    workers: Workers = 1,
 ) -> None:
     """Plant every fault and print which claims catch it, how small a one, and how soon."""
-    _require_alpha(alpha)
-    _require_directories(json_path)
-    _prepare()
+    require_alpha(alpha)
+    require_directories(json_path)
+    prepare()
     from ntval import faults, suite, tables
     from ntval import power as measured
 
     chosen = list(suite.chosen_claims(claims).values())
     wanted = None if fault is None else [faults.find(name).name for name in fault]
-    settings = {"profile": profile, "alpha": alpha, "seed": _seed(seed)}
+    settings = {"profile": profile, "alpha": alpha, "seed": seed_of(seed)}
     cells = measured.cells(chosen, wanted, **settings)
     listed = {str(cell.fault): None for cell in cells}
     families = measured.family_cells(chosen, **settings) if sizes and fault is None else []
@@ -233,20 +194,20 @@ def power(
 
 @app.command()
 def calibrate(
-    claims: _Claims = None,
+    claims: Claims = None,
     runs: Annotated[int, typer.Option(help="Runs a claim, each on a fresh seed.", min=1)] = 400,
     alpha: Annotated[float, typer.Option(help="The loosened level that is tested.")] = 0.05,
-    seed: _Seed = "0",
-    json_path: _Json = None,
-    workers: _Workers = 1,
+    seed: Seed = "0",
+    json_path: Json = None,
+    workers: Workers = 1,
 ) -> None:
     """Test on correct code that the stated level is kept: refutations and mean e-values."""
-    _require_alpha(alpha)
-    _require_directories(json_path)
-    _prepare()
+    require_alpha(alpha)
+    require_directories(json_path)
+    prepare()
     from ntval import calibration, suite, tables
 
-    settings = {"alpha": alpha, "seed": _seed(seed)}
+    settings = {"alpha": alpha, "seed": seed_of(seed)}
     chosen = list(suite.chosen_claims(claims).values())
     cells = calibration.cells(chosen, runs=runs, **settings)
     found, keep = {}, _kept(json_path)
@@ -276,11 +237,11 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Write figures into this directory.", metavar="DIR")
     ] = None,
-    workers: _Workers = 1,
-    seed: _Seed = "0",
+    workers: Workers = 1,
+    seed: Seed = "0",
 ) -> None:
     """Run an experiment: measure what its store lacks, print a summary, draw its figures."""
-    _prepare()
+    prepare()
     from ntval import experiments, figures, store, tables
 
     on = tables.console()
@@ -288,7 +249,7 @@ def run(
         on.print(tables.experiments_table([experiments.find(n) for n in experiments.names()]))
         return
     found = experiments.find(experiment)
-    cells = experiments.cells(found, grid=grid, seed=_seed(seed))
+    cells = experiments.cells(found, grid=grid, seed=seed_of(seed))
     with store.Store(store_path or store.DEFAULT) as kept:
         absent = kept.missing(cell.identity for cell in cells)
         todo = [cell for cell in cells if cell.identity in absent]

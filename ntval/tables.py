@@ -85,6 +85,7 @@ def header(run: Run) -> str:
     return (
         f"Budget of false alarms {run.alpha:g} a run{split if random else ''}. "
         f"Seed {run.seed}, profile {run.profile}."
+        + (f"\n{run.network}: {run.note}" if run.note else "")
     )
 
 

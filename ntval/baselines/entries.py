@@ -1,0 +1,319 @@
+"""What is measured for a baseline: an entry for each claim in each regime, and for each network.
+
+| word | meaning |
+|---|---|
+| unseen | what a claim would let pass, at each of some keys: its rounding, its remainder, ... |
+| `Entry` | a claim in a regime, or a network: verdict, statistics, what goes unseen |
+| `Order` | what to measure, and how much of it |
+
+A sample is one of keys: each draws inputs and weights anew and gives the mean of some draws, which
+may share inputs. So a sample taken anew has the law of the old one, whatever JAX makes of a key.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ntval import sweeps
+from ntval.arrays import float64
+from ntval.baselines.statistics import (
+    Statistic,
+    counted,
+    frames_of,
+    relative,
+    sized,
+    smallest_gap,
+)
+from ntval.claims import Claim
+from ntval.claims.claim import NEEDS, Subject, draw_params, key_for, replicates
+from ntval.decisions import Bracket, Comparison, Decision, Verdict
+from ntval.e_values import Allowance
+from ntval.errors import NetworkError, NtvalError
+from ntval.regimes import Regime
+from ntval.sweeps import Cell
+from ntval.two_samples import Frame
+
+# Keys in a sample, by profile, and the most draws that one gives. Of a mean over a key's draws a
+# drift of 1.7 standard deviations is seen at 64 keys, of 0.8 at 256.
+BLOCKS: dict[str, int] = {"quick": 64, "standard": 128, "thorough": 256}
+_DRAWS = 16
+_PILOT = 16
+
+# Keys besides the check's own at which is looked what goes unseen. Six values that are above six
+# others happen once in 924 by chance.
+KEYS = 5
+
+# The sample of a network is made large enough to see a change of its kernel by `DRIFT`, up to so
+# many draws, each of so many inputs.
+_MOST: dict[str, int] = {"quick": 2**13, "standard": 2**15, "thorough": 2**17}
+_INPUTS = 4
+_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What was measured of a claim in a regime, or of a network, which `name` then names.
+
+    `unseen` has, by name, the values at some keys.
+    """
+
+    name: str
+    regime: Regime
+    decision: Decision
+    statistics: tuple[Statistic, ...] = ()
+    unseen: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Order:
+    """A measurement to make: a cell, what the entry is called, and how much of it.
+
+    `frames` are those of the sample to compare with; None finds them by a pilot, for a baseline.
+    `size` is that of the sample, of values that are means of `draws` draws each; None for as many
+    as see what has to be seen. `keys` is the number of keys besides the check's at which to look
+    what goes unseen.
+    """
+
+    name: str
+    cell: Cell
+    size: int | None = None
+    draws: int | None = None
+    keys: int = 0
+    frames: tuple[Frame, ...] | None = None
+
+    @property
+    def of_network(self) -> bool:
+        """Whether a network is measured, without a claim about it."""
+        return self.name != self.cell.claim
+
+    @property
+    def regime(self) -> Regime:
+        """The regime that the entry is about."""
+        whole = self.cell.regime
+        return replace(whole, n=_INPUTS, ridge=0.0, noise_std=0.0) if self.of_network else whole
+
+
+def orders(cells: Sequence[Cell], instead: Mapping[str, Claim] | None = None) -> list[Order]:
+    """An order for each cell, and one for each network: a user's, and those of ours that claims
+    about any network examine. Others of ours are compared with theory by claims of their own."""
+    networks: dict[str, Order] = {}
+    has_forward_pass, _ = NEEDS["forward pass"]
+    for cell in cells:
+        claim = _claim(cell, instead)
+        with float64():
+            subject = claim.subject(cell.regime)
+        of_any = cell.network is not None or set(claim.needs) <= {"forward pass"}
+        if of_any and has_forward_pass(subject):
+            name = f"kernel of {subject.network.name}"
+            networks.setdefault(name, Order(name, cell))
+    claims = (Order(c.claim, c, size=BLOCKS[c.profile], keys=KEYS) for c in cells)
+    return [*claims, *networks.values()]
+
+
+def _claim(cell: Cell, instead: Mapping[str, Claim] | None) -> Claim:
+    return sweeps.claim_of(cell) if instead is None else instead[cell.claim]
+
+
+def measured(order: Order, instead: Mapping[str, Claim] | None = None) -> Entry:
+    """The entry that is ordered; `instead` are claims to take for those of their names.
+
+    Raises: `NetworkError` when a network of the user's cannot be traced.
+    """
+    cell = order.cell
+    try:
+        with float64():
+            claim = _claim(cell, instead)
+            subject = claim.subject(cell.regime)
+            return (
+                _network_entry(order, subject)
+                if order.of_network
+                else _claim_entry(order, claim, subject)
+            )
+    except NtvalError:
+        raise
+    except Exception as error:
+        if cell.network is None:
+            raise
+        lines = str(error).strip().splitlines() or [""]
+        raise NetworkError(
+            f"network {cell.network!r} needs functions that JAX can trace and differentiate, but "
+            f"{order.name} met {type(error).__name__}: {lines[0][:200]}"
+        ) from error
+
+
+def _key(order: Order, purpose: str) -> Array:
+    """A key for a purpose of its own, away from those of the claim's check."""
+    return key_for(f"{purpose} of {order.name}", order.cell.regime, order.cell.seed)
+
+
+def _claim_entry(order: Order, claim: Claim, subject: Subject) -> Entry:
+    """The claim's check, as `Claim.check` does it, its sample, and what goes unseen."""
+    cell, regime, statistics = order.cell, order.cell.regime, ()
+
+    def examined(key: Array) -> tuple[Any, Allowance | None, Callable[[], Decision]]:
+        measurement = claim.measure(key, regime, subject)
+        granted = claim.allowance(key, regime, subject)
+        settings = {"predicted": claim.predict(regime), "allowance": granted}
+        settings |= {"alpha": cell.alpha, "effort": cell.effort}
+        return measurement, granted, functools.partial(claim.decide, measurement, **settings)
+
+    measurement, granted, decide = examined(key_for(claim.name, regime, cell.seed))
+    decision = decide()
+    if _draws_of(measurement) is not None:
+        in_unit = granted is not None and decision.kind != "limit"  # whose unit is the remainder
+        seen = granted.remainder + granted.resolution if in_unit else None
+        statistics = _statistics(order, claim, subject, seen)
+    if granted is not None:
+        k = len(statistics)
+        remainders = np.broadcast_to(granted.remainder, k)
+        resolutions = np.broadcast_to(granted.resolution, k)
+        statistics = tuple(
+            replace(s, remainder=float(remainders[i]), resolution=float(resolutions[i]))
+            for i, s in enumerate(statistics)
+        )
+    unseen = [dict(_unseen(measurement, granted, lambda: decision))]
+    for i in range(order.keys):
+        key = jax.random.fold_in(_key(order, "unseen"), i)
+        unseen.append(dict(_unseen(*examined(key))))
+    names = {name: tuple(at[name] for at in unseen if name in at) for name in unseen[0]}
+    return Entry(order.name, regime, decision, statistics, names)
+
+
+def _draws_of(measurement: Any) -> Callable | None:
+    """The function that draws, of a measurement that is one, or one with a ladder's remainders."""
+    first = measurement[0] if isinstance(measurement, tuple) else measurement
+    return first if callable(first) else None
+
+
+def _statistics(
+    order: Order, claim: Claim, subject: Subject, seen: Float[np.ndarray, "k"] | float | None
+) -> tuple[Statistic, ...]:
+    """The sample of each of a claim's statistics; none where there are others than before.
+
+    A drift by `seen` has to be seen, which the claim could see, or by `DRIFT` of the statistic's
+    size: a value is the mean of so many draws that this is likely, `_DRAWS` at most.
+    """
+    cell, frames, draws, size = order.cell, order.frames, order.draws, order.size or 0
+    means = functools.partial(_means, claim, regime=cell.regime, subject=subject)
+    if frames is None or draws is None:
+        pilot = means(_key(order, "pilot"), count=_PILOT, draws=1)
+        wanted = np.broadcast_to(relative(pilot) if seen is None else seen, pilot.shape[1])
+        gaps = [
+            smallest_gap(frame.counts(x), frame, size, len(wanted), cell.alpha)
+            for frame, x in zip(frames_of(pilot), pilot.T, strict=True)
+        ]
+        needed = max((np.array(gaps) / np.maximum(wanted, 1e-300)) ** 2)
+        draws = int(np.clip(math.ceil(min(needed, _DRAWS)), 1, _DRAWS))
+        center = pilot.mean(axis=0)
+        frames = frames_of(center + (pilot - center) / math.sqrt(draws), wanted)
+    x = means(_key(order, "draws"), count=size, draws=draws)
+    if x.shape[1:] != (len(frames),):
+        return ()
+    name = getattr(claim.decide, "keywords", {}).get("labels", lambda i, k: f"statistic {i}")
+    found = counted([name(i, len(frames)) for i in range(len(frames))], frames, x, draws)
+    return sized(found, cell.alpha) if order.frames is None else found
+
+
+def _means(
+    claim: Claim, key: Array, regime: Regime, subject: Subject, *, count: int, draws: int
+) -> Float[np.ndarray, "count k"]:
+    """Means of so many draws, each from a key of its own: independent, though the draws of a key
+    may have the same inputs."""
+
+    def mean(i: int) -> Float[np.ndarray, "k"]:
+        draw = _draws_of(claim.measure(jax.random.fold_in(key, i), regime, subject))
+        assert draw is not None  # or there would be no sample of it
+        with np.errstate(invalid="ignore"):
+            return np.asarray(draw(0, draws), dtype=float).reshape(draws, -1).mean(axis=0)
+
+    return np.array([mean(i) for i in range(count)])
+
+
+def _unseen(
+    measurement: Any, granted: Allowance | None, decide: Callable[[], Decision]
+) -> Iterator[tuple[str, float]]:
+    """What a check lets pass, by name: of a comparison its allowance, of a bracket its width and
+    its bound's slack, of a mean remainder and resolution, of others what their decision says."""
+    if _draws_of(measurement) is None:
+        for item in measurement:
+            yield from _unseen_by(item)
+    elif granted is None:
+        decision = decide()
+        yield "allowed", decision.allowed
+        yield "smallest gap", decision.smallest_gap
+    else:
+        whole = np.ravel(np.asarray(granted.remainder) + np.asarray(granted.resolution))
+        yield from ((f"allowance of statistic {i}", float(a)) for i, a in enumerate(whole))
+    if isinstance(measurement, tuple):
+        yield from ((f"remainder {i}", float(a)) for i, a in enumerate(np.ravel(measurement[1])))
+
+
+def _unseen_by(item: Comparison | Bracket) -> Iterator[tuple[str, float]]:
+    """In units of the quantity's own size."""
+    if isinstance(item, Comparison):
+        allowed = np.asarray(item.allowance) / np.maximum(np.asarray(item.scale), 1e-300)
+        yield f"allowance of {item.label}", float(np.max(allowed, initial=0.0))
+        return
+    scale = max(item.scale, 1e-300)
+    yield f"width of {item.label}", float(item.upper - item.lower) / scale
+    # Below 0 a bound grants what rounding may do; above, it is a theorem's, loose by its room.
+    slack = -item.bound if item.bound <= 0 else item.upper - item.bound
+    yield f"slack of {item.label}", float(slack) / scale
+
+
+@functools.lru_cache(maxsize=64)
+def _kernel_size(subject: Subject):
+    road = subject.road()
+
+    def size(key):
+        key_params, key_x = jax.random.split(key)
+        x = subject.inputs(key_x, _INPUTS)
+        gram = road(subject.network, draw_params(subject.network, key_params), x)
+        smallest = jnp.linalg.eigvalsh((gram + gram.T) / 2)[0]
+        return jnp.stack([jnp.diag(gram).mean(), smallest])
+
+    return size
+
+
+def _network_entry(order: Order, subject: Subject) -> Entry:
+    """Mean of K_N(x, x) and smallest eigenvalue of K_N at fresh inputs and, if the network has an
+    init_fn, fresh weights: what no claim fixes where it has no infinite-width twin."""
+    cell, frames, n = order.cell, order.frames, order.size
+    labels = ("mean of K_N(x, x)", "smallest eigenvalue of K_N")
+
+    def draws(purpose: str, count: int) -> Float[np.ndarray, "count 2"]:
+        return replicates(_kernel_size(subject), _key(order, purpose), chunk=_CHUNK)(0, count)
+
+    if frames is None or n is None:
+        pilot = draws("pilot", 2 * _CHUNK)
+        wanted = relative(pilot)
+        frames = frames_of(pilot, wanted)
+        counts = frames[0].counts(pilot[:, 0])
+        for n in _sizes(_MOST[cell.profile]):
+            if smallest_gap(counts, frames[0], n, len(frames), cell.alpha) <= wanted[0]:
+                break
+    statistics = counted(labels, frames, draws("draws", n or 0))
+    if order.frames is None:
+        statistics = sized(statistics, cell.alpha)
+    size = statistics[0]
+    words = f"{size.label} {size.estimate:.5g} ± {size.standard_error:.2g}"
+    decision = Decision(Verdict.SUPPORTED, "measurement", words, 0.0, 0.0, 0.0, draws=size.n)
+    return Entry(order.name, order.regime, decision, statistics)
+
+
+def _sizes(most: int) -> Iterator[int]:
+    """Sizes of a sample, whole chunks, each about a quarter above the last."""
+    n = _CHUNK
+    while n < most:
+        yield n
+        n += _CHUNK * max(1, n // (4 * _CHUNK))
+    yield most

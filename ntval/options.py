@@ -1,0 +1,75 @@
+"""Options that several commands of the command line share, and what their values must be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ntval.errors import InputError
+
+Claims = Annotated[
+    list[str] | None, typer.Argument(help="Names, last words or papers; all without any.")
+]
+Seed = Annotated[
+    str, typer.Option(help="Seed of all randomness: a number, or 'commit' for that of HEAD.")
+]
+Json = Annotated[Path | None, typer.Option("--json", help="Write results as JSON.", metavar="FILE")]
+Workers = Annotated[int, typer.Option(help="Processes to run checks in.", min=1)]
+Profile = Annotated[str, typer.Option(help="quick, standard or thorough.")]
+Alpha = Annotated[float, typer.Option(help="Probability of refuting correct code.")]
+NetworkPath = Annotated[
+    str | None, typer.Option("--network", help="Your network, MODULE:ATTR.", metavar="MODULE:ATTR")
+]
+DataName = Annotated[
+    str | None,
+    typer.Option("--data", help="'digits' or an .npz file with x.", metavar="NAME|FILE.npz"),
+]
+
+
+def prepare() -> None:
+    """Settings of this process, before NumPy and JAX load."""
+    from ntval import sweeps
+
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    sweeps.use_one_thread()
+    sweeps.use_compilation_cache()
+
+
+def require_directories(*paths: Path | None) -> None:
+    """Refuse a path to write to whose directory does not exist."""
+    for path in paths:
+        if path is not None and not path.parent.is_dir():
+            raise InputError(
+                f"output needs an existing directory, got {str(path)!r}; create it first."
+            )
+
+
+def require_alpha(alpha: float) -> None:
+    """Refuse what is no probability."""
+    if not 0 < alpha < 1:
+        raise InputError(
+            f"--alpha needs a probability between 0 and 1, got {alpha}; the default is 1e-6."
+        )
+
+
+def seed_of(text: str) -> int:
+    """A seed as a number, or that of the commit checked out here."""
+    if text == "commit":
+        try:
+            found = subprocess.run(
+                ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+            )
+        except (OSError, subprocess.CalledProcessError):
+            raise InputError(
+                "--seed commit needs a git checkout here, got none; pass a number."
+            ) from None
+        return int(found.stdout[:8], 16)
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise InputError(
+            f"--seed needs a whole number from 0 to 2^63 - 1 or 'commit', got {text!r}."
+        )
+    return int(text)
