@@ -174,15 +174,18 @@ def _adapted(model: Any) -> Network:
 
 
 def _as_float64(tree: Any) -> Any:
+    def in_float64(leaf: Any) -> Any:
+        try:
+            floating = jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.floating)
+        except (TypeError, ValueError):
+            raise NetworkError(
+                f"params needs arrays of numbers, got a leaf of type {type(leaf).__name__}, "
+                f"{str(leaf)[:40]!r}; keep settings outside of the weights."
+            ) from None
+        return jnp.asarray(leaf, dtype=jnp.float64) if floating else leaf
+
     with float64():
-        return jax.tree.map(
-            lambda leaf: (
-                jnp.asarray(leaf, dtype=jnp.float64)
-                if jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.floating)
-                else leaf
-            ),
-            tree,
-        )
+        return jax.tree.map(in_float64, tree)
 
 
 def _float64_init(init_fn: Callable) -> Callable:
@@ -283,6 +286,15 @@ def params_shape(network: Network, input_shape: tuple[int, ...]) -> Any:
     return jax.eval_shape(
         lambda key: network.init_fn(key, (-1, *input_shape))[1],  # type: ignore[misc]
         jax.random.key(0),
+    )
+
+
+def num_params(params: Any) -> int:
+    """Number of floating-point parameters, given them or their shapes."""
+    return sum(
+        math.prod(jnp.shape(leaf))
+        for leaf in jax.tree.leaves(params)
+        if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata, resources
 from pathlib import Path
+from xml.etree import ElementTree
 
 from ntval import e_values
 from ntval.claims import CLAIMS
@@ -45,6 +46,7 @@ def document(run: Run) -> dict:
         "seed": run.seed,
         "profile": run.profile,
         "network": run.network,
+        "note": run.note,
         "data": run.data,
         "spent": run.spent,
         "claims": [
@@ -99,6 +101,41 @@ def evidence_words(outcome: Outcome) -> str:
 def write_json(document: dict, path: Path) -> None:
     """Write a JSON document, whole or not at all."""
     _write_whole(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def write_junit(run: Run, path: Path) -> None:
+    """Write the run as JUnit XML: a test case a claim, its evidence in properties."""
+    suite = ElementTree.Element("testsuite", name="ntval")
+    for name, outcome in run.finished.items():
+        module, _, word = name.partition(".")
+        seconds = sum(result.seconds for result in outcome.results)
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=f"ntval.{module}", name=word, time=f"{seconds:.3f}"
+        )
+        properties = ElementTree.SubElement(case, "properties")
+        for key, value in {
+            "verdict": outcome.verdict.value,
+            "log_e": finite(outcome.log_e),
+            "alpha": outcome.share,
+            "seed": run.seed,
+            "replay": replay(run, name),
+        }.items():
+            ElementTree.SubElement(properties, "property", name=key, value=str(value))
+        summary = weakest(outcome.results).decision.summary
+        if outcome.verdict is Verdict.REFUTED:
+            failure = ElementTree.SubElement(case, "failure", message=summary, type="REFUTED")
+            failure.text = f"{evidence_words(outcome)}\nreplay: {replay(run, name)}"
+        elif outcome.verdict is Verdict.INCONCLUSIVE:
+            ElementTree.SubElement(case, "skipped", message=f"INCONCLUSIVE: {summary}")
+    for item in run.not_run:
+        module, _, word = item.claim.partition(".")
+        case = ElementTree.SubElement(suite, "testcase", classname=f"ntval.{module}", name=word)
+        ElementTree.SubElement(case, "skipped", message=f"not run, because {item.reason}")
+    suite.set("tests", str(len(suite)))
+    suite.set("failures", str(len(suite.findall("*/failure"))))
+    suite.set("skipped", str(len(suite.findall("*/skipped"))))
+    ElementTree.indent(suite)
+    _write_whole(path, ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n")
 
 
 def write_html(run: Run, path: Path) -> None:

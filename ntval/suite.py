@@ -17,7 +17,7 @@ from ntval.claims.claim import PROFILES, Claim, Result, find
 from ntval.decisions import Verdict
 from ntval.errors import unknown_name
 from ntval.regimes import Regime
-from ntval.subjects import NotRun
+from ntval.subjects import NotRun, memory_words
 from ntval.sweeps import Cell
 
 
@@ -26,7 +26,7 @@ class Run:
     """One run of the suite: its settings and what came of it so far.
 
     `expected` are claims whose refutation is known, each with the reason; `diagnoses` say in words
-    what refuted claims look like.
+    what refuted claims look like; `note` what a network of yours will take.
     """
 
     alpha: float
@@ -41,6 +41,7 @@ class Run:
     repetitions: Mapping[str, tuple[tuple[Result, ...], ...]] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
     diagnoses: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
@@ -163,7 +164,11 @@ def run_of(
         for regime in group
     ]
     not_run = tuple(item for item in found if isinstance(item, NotRun))
-    return Run(alpha, seed, profile, network, data, tuple(cells), part, not_run)
+    run = Run(alpha, seed, profile, network, data, tuple(cells), part, not_run)
+    examined = next((item for item in found if not isinstance(item, NotRun)), None)
+    if network is None or examined is None:
+        return run
+    return replace(run, note=memory_words(examined[0].subject(examined[1])))
 
 
 def states(
@@ -194,8 +199,7 @@ def states(
                 done = run.repetitions.get(name, ())
                 run = replace(run, repetitions={**run.repetitions, name: (*done, again)})
                 yield run
-            cell, claim = cells[0], (claims or {}).get(name) or sweeps.claim_of(cells[0])
-            words = claim.diagnosis(cell.seed, cell.regime)
+            words = sweeps.diagnosis(cells[0], claims)
             if words:
                 run = replace(run, diagnoses={**run.diagnoses, name: words})
                 yield run

@@ -64,6 +64,12 @@ def run_cell(cell: Cell, claims: Mapping[str, Claim] | None = None) -> Result:
         ) from error
 
 
+def diagnosis(cell: Cell, claims: Mapping[str, Claim] | None = None) -> str | None:
+    """In words what the refuted claim of a cell looks like."""
+    claim = claim_of(cell) if claims is None else claims[cell.claim]
+    return claim.diagnosis(cell.seed, cell.regime)
+
+
 def claim_of(cell: Cell):
     """The claim that a cell is about: with a planted fault, or the user's network and data."""
     from ntval.claims import CLAIMS

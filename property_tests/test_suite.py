@@ -37,6 +37,7 @@ def checked(monkeypatch):
             return Result(cell.claim, cell.regime, cell.seed, decision, 0.0)
 
         monkeypatch.setattr(sweeps, "run_cell", run_cell)
+        monkeypatch.setattr(sweeps, "diagnosis", lambda cell, claims: f"a word on {cell.claim}")
         plan = suite.planned(names)
         if network:
             cells = tuple(
@@ -132,3 +133,9 @@ def wait_for(condition, seconds=120):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.2)
+
+
+def test_a_refuted_claim_is_diagnosed_once(checked):
+    run = checked({"symmetry": math.inf})
+    run = run[0] if isinstance(run, tuple) else run
+    assert run.diagnoses == {"kernel_identities.symmetry": "a word on kernel_identities.symmetry"}

@@ -15,21 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from ntval import spectra
+from ntval import adapters, spectra
 from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Subject, draw_params, replicates, roads_of
 from ntval.decisions import Bracket, Comparison
 from ntval.kernels import analytic, arc_cosine
 from ntval.networks import Mlp
 from ntval.regimes import Regime
-
-
-def _num_params(params) -> int:
-    return sum(
-        leaf.size
-        for leaf in jax.tree.leaves(params)
-        if jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.floating)
-    )
 
 
 def _entry_scale(diagonal1, diagonal2=None):
@@ -50,7 +42,7 @@ def _contraction_allowance(subject: Subject, params, x) -> float:
     P products and sums, and P more for the entries of the Jacobian: each is a chain of inner
     products whose lengths and cancellations, sum of fan_in^(3/2), stay below P.
     """
-    return _rounding(2 * _num_params(params), _unit(subject, params, x))
+    return _rounding(2 * adapters.num_params(params), _unit(subject, params, x))
 
 
 def _rounding(operations: int, dtype) -> float:
@@ -221,7 +213,7 @@ def _num_features(key, subject: Subject, x) -> int:
     """Number of parameters times outputs: K is the Gram matrix of vectors no longer than that."""
     params = draw_params(subject.network, key)
     outputs = jax.eval_shape(subject.network.apply_fn, params, x).shape[1:]
-    return _num_params(params) * math.prod(outputs)
+    return adapters.num_params(params) * math.prod(outputs)
 
 
 _NEAR = 1e-6  # 1 - |cosine| of rows that are called nearly equal
@@ -325,7 +317,7 @@ def _single_precision_room(subject: Subject):
         low = road(subject.network, low_params, low_x)
         scale = jnp.sqrt(jnp.outer(jnp.diag(exact), jnp.diag(exact)))
         gap = jnp.abs(low - exact) / jnp.maximum(scale, np.finfo(float).tiny)
-        allowed = _rounding(2 * _num_params(params) + math.prod(x.shape[1:]), np.float32)
+        allowed = _rounding(2 * adapters.num_params(params) + math.prod(x.shape[1:]), np.float32)
         return (allowed - gap.max())[None]
 
     return room

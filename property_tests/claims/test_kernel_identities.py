@@ -69,3 +69,18 @@ def test_mean_kernel_of_deep_networks(supported, regime):
 @pytest.mark.parametrize("regime", claims.width_rate.regimes["quick"], ids=str)
 def test_width_rate_is_minus_one(supported, regime):
     supported(claims.width_rate, regime)
+
+
+@pytest.mark.parametrize("regime", claims.width_concentration.regimes["quick"], ids=str)
+def test_width_concentration_is_like_one_over_width(supported, regime):
+    supported(claims.width_concentration, regime)
+
+
+@pytest.mark.parametrize("regime", claims.parametrization.regimes["quick"], ids=str)
+def test_parametrization_leaves_the_size_alone(supported, regime):
+    supported(claims.parametrization, regime)
+
+
+@pytest.mark.parametrize("regime", claims.precision.regimes["quick"], ids=str)
+def test_precision_of_float32_is_that_of_rounding(supported, regime):
+    supported(claims.precision, regime)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -73,9 +74,15 @@ def test_check_prints_a_table_and_writes_json_and_a_page(tmp_path):
         tmp_path / "a.json",
         "--report",
         tmp_path / "a.html",
+        "--junit",
+        tmp_path / "a.xml",
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "SUPPORTED" in result.stdout
+    suite = ElementTree.parse(tmp_path / "a.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "0")
+    properties = {p.get("name"): p.get("value") for p in suite.iter("property")}
+    assert properties["verdict"] == "SUPPORTED"
     document = json.loads((tmp_path / "a.json").read_text())
     assert document["schema"] == "ntval.check/2"
     assert {"versions", "alpha", "seed", "results"} <= set(document)

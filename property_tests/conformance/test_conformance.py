@@ -11,9 +11,11 @@ import pytest
 from flax import nnx
 
 import ntval
-from ntval import conformance, stax
+from ntval import Network, conformance, stax, subjects
 from ntval.arrays import float64
+from ntval.claims.claim import ROADS
 from ntval.conformance import RefutedWarning, check_network, parametrize_with_claims
+from ntval.data import Data
 from ntval.decisions import Verdict
 from ntval.errors import InputError, NetworkError, RefutedError, UnknownNameError
 
@@ -354,3 +356,13 @@ def test_nothing_is_warned_of_where_nothing_is_wrong():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_network(gram(), claims=["symmetry"])
+
+
+def test_memory_is_predicted_and_the_road_chosen_by_it():
+    run = check_network(tanh_mlp, weights(16), X, claims=["symmetry"])
+    assert run.note.startswith("112 parameters; at 40 inputs K takes 12.8 kB, its Jacobian 35.8 kB")
+    assert "road: jacobian" in run.note
+    wide = Network(lambda key, shape: (None, drawn(key, 4_000_000)), tanh_mlp)
+    subject = subjects.network_subject(wide, Data("x", X))
+    assert "road: operator" in subjects.memory_words(subject)
+    assert subject.road() is ROADS["operator"]

@@ -1,0 +1,15 @@
+"""Claims about Gram matrices brought as arrays hold of those of our own network."""
+
+import pytest
+
+from ntval.claims import gram_matrices as claims
+
+
+@pytest.mark.parametrize("regime", claims.equals_reference.regimes["quick"], ids=str)
+def test_equals_reference_up_to_rounding(supported, regime):
+    supported(claims.equals_reference, regime)
+
+
+@pytest.mark.parametrize("regime", claims.mean.regimes["quick"], ids=str)
+def test_mean_of_draws_is_the_analytic_kernel(supported, regime):
+    supported(claims.mean, regime)
