@@ -173,7 +173,8 @@ def _print_compared(found: Compared, file: Path) -> None:
             on.print(f"{statistic.label}: a drift of {100 * share:.2g} % is seen")
     count = sum(len(pair.frozen.statistics) for pair in found.pairs)
     on.print(
-        f"{len(findings) or 'No'} findings in {len(baseline.entries)} entries, {count} statistics. "
+        f"{len(findings) or 'No'} finding{'s' * (len(findings) != 1)} in {len(baseline.entries)} "
+        f"entries, {count} statistics. "
         f"False alarms: at most {baseline.alpha:g}. Replay: "
         f"ntval baseline compare {file} --seed {found.seed}",
         soft_wrap=True,
