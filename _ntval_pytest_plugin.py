@@ -20,21 +20,18 @@ import math
 import os
 import re
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from ntval.conformance import Check
     from ntval.suite import Run
 
-SCHEMA = "ntval.pytest/1"
 PROFILES = ("quick", "standard", "thorough")
-VERDICTS = ("REFUTED", "INCONCLUSIVE", "SUPPORTED", "NOT RUN")
 
 
 # Options and settings.
@@ -346,7 +343,9 @@ class Session:
         if not found:
             return (yield)
         del item.stash[FOUND]
-        item.user_properties += _properties(found)
+        from ntval import session_report
+
+        item.user_properties += session_report.properties(found)
         report = yield
         report.ntval = found
         if isinstance(item, NetworkCheck) and report.skipped and not hasattr(report, "wasxfail"):
@@ -392,6 +391,7 @@ class Session:
             )
         from dataclasses import replace
 
+        from ntval import session_report
         from ntval.errors import NtvalError
 
         call = item.stash[CALLS] = item.stash.get(CALLS, 0) + 1
@@ -401,7 +401,9 @@ class Session:
             run = check.run(alpha=alpha, seed=self.seed(item))
         except NtvalError as error:
             raise error.with_traceback(None) from error.__cause__  # its message says all
-        item.stash.setdefault(FOUND, []).append(self._record(item, check, run))
+        kind = Path(self.settings["report"] or "").suffix
+        found = session_report.record(run, check.claim, check.network, _id(item), kind)
+        item.stash.setdefault(FOUND, []).append(found)
         self._settle(item, check, run)
         return run
 
@@ -504,43 +506,6 @@ class Session:
                 pytrace=False,
             )
 
-    def _record(self, item: pytest.Item, check: Check, run: Run) -> dict[str, Any]:
-        """What a check found, as values that travel from a worker."""
-        from ntval import report
-        from ntval.claims.claim import finite
-
-        record: dict[str, Any] = {
-            "test": _id(item),
-            "claim": check.claim,
-            "network": check.network,
-            "verdict": "NOT RUN",
-            "log_e": 0.0,
-            "alpha": run.alpha,
-            "seed": run.seed,
-            "spent": run.spent,
-        }
-        outcome = run.outcomes.get(check.claim)
-        if outcome is not None:
-            decision = report.weakest(outcome.results).decision
-            record |= {
-                "verdict": outcome.verdict.value,
-                "log_e": finite(outcome.log_e),
-                "share": outcome.share,
-                "evidence": report.evidence_words(outcome),
-                "gap": finite(decision.gap),
-                "allowed": finite(decision.allowed),
-                "summary": decision.summary,
-            }
-        path = self.settings["report"] or ""
-        if path:
-            record["versions"] = report.versions()
-        if path.endswith(".json"):
-            record["run"] = report.document(run)
-            del record["run"]["versions"]
-        if path.endswith(".html"):
-            record["row"] = _row(run, check.claim, _id(item))
-        return record
-
     # The end.
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -588,6 +553,27 @@ class Session:
         if self.settings["report"]:
             self._write()
 
+    @property
+    def alpha(self) -> float:
+        """The session's alpha and those of marked tests."""
+        return (self.settings["alpha"] if self.tests else 0.0) + sum(self.marked.values())
+
+    def _write(self) -> None:
+        from ntval import session_report
+        from ntval.errors import InputError
+
+        path = Path(self.settings["report"])
+        settings = {
+            "alpha": self.alpha,
+            "seed": self.settings["seed"],
+            "profile": self.settings["profile"] or "quick",
+        }
+        try:
+            session_report.write(self.records, path, stale=self.stale, settings=settings)
+            self.written = f"wrote {path}"
+        except InputError as error:
+            self.written = f"FAILED to write: {error}"
+
     def _stale(self, session: pytest.Session) -> Iterator[str]:
         """A message for each line of `--ntval-expected` that no check answers to.
 
@@ -612,114 +598,24 @@ class Session:
                 f"called {key!r} ({reason}); {hint}"
             )
 
-    def _write(self) -> None:
-        """Write the report, whole or not at all; JAX need not be loaded for it."""
-        import json
-
-        path = Path(self.settings["report"])
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        versions = self.records[0]["versions"] if self.records else {}
-        if path.suffix == ".json":
-            text = json.dumps(self._document(versions), indent=2, allow_nan=False) + "\n"
-        else:
-            text = self._page(versions)
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, path)
-            self.written = f"wrote {path}"
-        except OSError as error:
-            self.written = f"could not write {path}: {error.strerror}"
-
-    @property
-    def alpha(self) -> float:
-        """The session's alpha and those of marked tests."""
-        return (self.settings["alpha"] if self.tests else 0.0) + sum(self.marked.values())
-
-    @property
-    def spent(self) -> float:
-        """The part of it that checks may have spent."""
-        return sum(record["spent"] for record in self.records)
-
-    def _document(self, versions: dict[str, str]) -> dict[str, Any]:
-        """The session as JSON-ready values, schema `SCHEMA`."""
-        return {
-            "schema": SCHEMA,
-            "versions": versions,
-            "alpha": self.alpha,
-            "spent": self.spent,
-            "seed": self.settings["seed"],
-            "checks": [
-                {
-                    **{k: v for k, v in record.items() if k not in ("run", "versions")},
-                    **record["run"],
-                }
-                for record in self.records
-            ],
-            "stale": self.stale,
-        }
-
-    def _page(self, versions: dict[str, str]) -> str:
-        """The session as one HTML page, that of `ntval check --report`."""
-        from datetime import UTC, datetime
-        from importlib import resources
-
-        import jinja2
-        import markupsafe
-
-        environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        template = resources.files("ntval").joinpath("templates/check.html")
-        rows = [record["row"] for record in self.records]
-        for row in rows:
-            row["results"] = [(it, markupsafe.Markup(svg)) for it, svg in row.get("results", ())]
-        counts = Counter(row["verdict"] for row in rows)
-        return environment.from_string(template.read_text(encoding="utf-8")).render(
-            run={
-                "alpha": self.alpha,
-                "seed": self.settings["seed"],
-                "profile": self.settings["profile"] or "quick",
-                "not_run": [row for row in rows if row["verdict"] == "NOT RUN"],
-            },
-            rows=[row for row in rows if row["verdict"] != "NOT RUN"],
-            counts={name: counts[name] for name in ("SUPPORTED", "REFUTED", "INCONCLUSIVE")},
-            versions=versions,
-            written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            seconds=sum(row.get("seconds", 0.0) for row in rows),
-        )
-
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not (self.records or self.stale):
             return
         terminalreporter.write_sep("=", "ntval")
-        for line in self._summary():
-            terminalreporter.write_line(line)
+        if self.records:
+            from ntval import session_report
+
+            tests = self.tests + len(self.marked)
+            for line in session_report.summary(self.records, alpha=self.alpha, tests=tests):
+                terminalreporter.write_line(line)
+        if self.records and self.tests:
+            part = self.settings["alpha"] / self.tests
+            again = self._again(None, self.settings["seed"], part)
+            terminalreporter.write_line(f"repeat a test: {again}")
         for line in self.stale:
             terminalreporter.write_line(f"FAILED {line}", red=True)
         if self.written:
             terminalreporter.write_line(self.written)
-
-    def _summary(self) -> Iterator[str]:
-        if not self.records:
-            return
-        ordered = sorted(self.records, key=lambda r: (VERDICTS.index(r["verdict"]), r["expected"]))
-        counts = Counter(
-            record["verdict"] + " as expected" * record["expected"] for record in ordered
-        )
-        yield ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-        standing = [r for r in self.records if r["verdict"] in ("SUPPORTED", "INCONCLUSIVE")]
-        if any(record["share"] for record in standing):
-            close = min((r for r in standing if r["share"]), key=_margin)
-            words = f"{close['evidence']}, where {1 / close['share']:.1e} refutes"
-            yield f"closest to a refutation: {close['test']}, {words}"
-        elif standing:
-            close = max(standing, key=lambda record: record["gap"] / (record["allowed"] or 1.0))
-            yield f"closest to a refutation: {close['test']}, {close['summary']}"
-        yield (
-            f"at most {self.spent:.2g} of alpha = {self.alpha:g} was spent "
-            f"({_count(self.tests + len(self.marked), 'test')})"
-        )
-        if self.tests:
-            part = self.settings["alpha"] / self.tests
-            yield f"repeat a test: {self._again(None, self.settings['seed'], part)}"
 
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
@@ -754,68 +650,3 @@ def _marked(item: pytest.Item, name: str) -> Any:
 
 def _is_probability(value: object) -> bool:
     return isinstance(value, float) and 0 < value < 1
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
-def _margin(record: dict[str, Any]) -> float:
-    """How far evidence is from a refutation, in nats."""
-    return -math.log(record["share"]) - float(record["log_e"])
-
-
-def _properties(found: Iterable[dict[str, Any]]) -> list[tuple[str, object]]:
-    """Properties of a test's report, JUnit XML's too: of each claim, the check nearest to red."""
-    nearest: dict[tuple, dict[str, Any]] = {}
-    for record in sorted(found, key=lambda r: (VERDICTS.index(r["verdict"]), -float(r["log_e"]))):
-        nearest.setdefault((record["claim"], record["network"]), record)
-    return [
-        (f"ntval.{name}", record[name])
-        for record in nearest.values()
-        for name in ("claim", "verdict", "log_e", "alpha", "seed")
-    ]
-
-
-def _row(run: Run, name: str, test: str) -> dict[str, Any]:
-    """What the page shows of one check, as values that travel from a worker."""
-    from ntval import report
-    from ntval.claims import CLAIMS
-
-    outcome = run.outcomes.get(name)
-    if outcome is None:
-        reason = next(item.reason for item in run.not_run if item.claim == name)
-        return {"verdict": "NOT RUN", "claim": f"{test}: {name}", "reason": reason}
-    claim = CLAIMS[name]
-
-    def shown(result: Any) -> dict[str, Any]:
-        decision = result.decision
-        return {
-            "regime": str(result.regime),
-            "decision": {
-                "verdict": {"value": decision.verdict.value},
-                "summary": decision.summary,
-                "draws": decision.draws,
-            },
-        }
-
-    every = (*outcome.results, *sum(outcome.repetitions, ()))
-    return {
-        "claim": {
-            "name": f"{test}: {name}",
-            "statement": claim.statement,
-            "source": claim.source,
-            "random": claim.random,
-        },
-        "verdict": outcome.verdict.value,
-        "seconds": sum(result.seconds for result in outcome.results),
-        "weakest": shown(report.weakest(outcome.results)),
-        "outcome": {
-            "results": [str(result.regime) for result in outcome.results],
-            "repetitions": len(outcome.repetitions),
-            "share": outcome.share,
-        },
-        "results": [(shown(result), report.interval(result)) for result in every],
-        "evidence": report.evidence_words(outcome),
-        "replay": report.replay(run, name),
-    }

@@ -8,10 +8,11 @@ import os
 import platform
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata, resources
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 from ntval import e_values
@@ -140,39 +141,79 @@ def write_junit(run: Run, path: Path) -> None:
 
 def write_html(run: Run, path: Path) -> None:
     """Write the run as one self-contained HTML page."""
+    names = [*run.finished, *(item.claim for item in run.not_run)]
+    write_page(
+        [row(run, name) for name in names],
+        path,
+        alpha=run.alpha,
+        seed=run.seed,
+        profile=run.profile,
+        network=run.network,
+        data=run.data,
+    )
+
+
+def row(run: Run, name: str) -> dict[str, Any]:
+    """What the page shows of one claim, as values that travel between processes."""
+    outcome, claim = run.outcomes.get(name), CLAIMS[name]
+    if outcome is None:
+        reason = next(item.reason for item in run.not_run if item.claim == name)
+        return {"name": name, "verdict": "NOT RUN", "reason": reason}
+    return {
+        "name": name,
+        "statement": claim.statement,
+        "source": claim.source,
+        "verdict": outcome.verdict.value,
+        "summary": weakest(outcome.results).decision.summary,
+        "evidence": evidence_words(outcome),
+        "regimes": len(outcome.results),
+        "repeated": len(outcome.repetitions),
+        "share": outcome.share if claim.random else 0.0,
+        "seconds": sum(result.seconds for result in outcome.results),
+        "replay": replay(run, name),
+        "results": [
+            {
+                "regime": str(result.regime),
+                "verdict": result.decision.verdict.value,
+                "summary": result.decision.summary,
+                "draws": result.decision.draws,
+                "figure": interval(result),
+            }
+            for result in (*outcome.results, *sum(outcome.repetitions, ()))
+        ],
+    }
+
+
+def write_page(
+    rows: Sequence[Mapping[str, Any]],
+    path: Path,
+    *,
+    alpha: float,
+    seed: int,
+    profile: str,
+    network: str | None = None,
+    data: str | None = None,
+) -> None:
+    """Write rows as one self-contained HTML page; `alpha` is that of all of them together."""
     import jinja2
-    import markupsafe
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(
         resources.files("ntval").joinpath("templates/check.html").read_text(encoding="utf-8")
     )
-    rows = [
-        {
-            "claim": CLAIMS[name],
-            "outcome": outcome,
-            "verdict": outcome.verdict.value,
-            "seconds": sum(result.seconds for result in outcome.results),
-            "weakest": weakest(outcome.results),
-            "results": [
-                (result, markupsafe.Markup(interval(result)))
-                for result in (*outcome.results, *sum(outcome.repetitions, ()))
-            ],
-            "evidence": evidence_words(outcome),
-            "replay": replay(run, name),
-        }
-        for name, outcome in run.finished.items()
-    ]
-    counts = {
-        verdict.value: sum(row["verdict"] == verdict.value for row in rows) for verdict in Verdict
-    }
+    decided = [row for row in rows if row["verdict"] != "NOT RUN"]
     page = template.render(
-        run=run,
-        rows=rows,
-        counts=counts,
+        rows=decided,
+        not_run=[row for row in rows if row["verdict"] == "NOT RUN"],
+        counts={v.value: sum(row["verdict"] == v.value for row in decided) for v in Verdict},
+        alpha=alpha,
+        seed=seed,
+        profile=profile,
+        network=network,
+        data=data,
         versions=versions(),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        seconds=sum(result.seconds for result in run.results),
+        seconds=sum(row["seconds"] for row in decided),
     )
     _write_whole(path, page)
 

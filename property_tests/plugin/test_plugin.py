@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 import _ntval_pytest_plugin as plugin
+from ntval import session_report
 from ntval.suite import PROFILES
 
 pytest_plugins = ["pytester"]
@@ -319,7 +320,7 @@ def test_the_sum_of_what_was_spent_stays_below_alpha(document):
 
 
 def test_the_json_report_has_every_check(document):
-    assert document["schema"] == plugin.SCHEMA
+    assert document["schema"] == session_report.SCHEMA
     assert document["versions"]["ntval"]
     verdicts = [c["verdict"] for c in document["checks"]]
     assert verdicts.count("REFUTED") == 3
