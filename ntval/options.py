@@ -36,7 +36,7 @@ def prepare() -> None:
 
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     # Older XLA warns of every entry of its compilation cache that it reads.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sweeps.use_one_thread()
     sweeps.use_compilation_cache()
 

@@ -83,6 +83,15 @@ def test_a_baseline_says_what_was_measured_how_surely_and_what_it_sees(frozen):
     assert frozen.versions == {**report.versions(), **frozen.versions}
 
 
+def test_frames_hold_their_samples():
+    # A center that is as uncertain as the sample is wide would leave some column on one end.
+    wide = baselines.freeze(["normalization"], seed=SEED, instead=claims(measure=drawn(columns=24)))
+    for statistic in wide.entries[0].statistics:
+        assert statistic.draws > 1
+        assert max(statistic.counts[0], statistic.counts[-1]) < 0.1 * statistic.n
+        assert statistic.smallest_gap < math.inf
+
+
 def test_nothing_drifts_by_itself(frozen):
     for seed in (None, 1, 2, 3):
         compared = baselines.compare(frozen, seed=seed, instead=claims())

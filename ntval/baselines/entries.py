@@ -213,8 +213,9 @@ def _statistics(
         ]
         needed = max((np.array(gaps) / np.maximum(wanted, 1e-300)) ** 2)
         draws = int(np.clip(math.ceil(min(needed, _DRAWS)), 1, _DRAWS))
-        center = pilot.mean(axis=0)
-        frames = frames_of(center + (pilot - center) / math.sqrt(draws), wanted)
+        # The center of single draws would be as uncertain as a mean of some is spread out.
+        pilot = means(_key(order, "frame"), count=_PILOT, draws=draws) if draws > 1 else pilot
+        frames = frames_of(pilot, wanted)
     x = means(_key(order, "draws"), count=size, draws=draws)
     if x.shape[1:] != (len(frames),):
         return ()
