@@ -49,9 +49,17 @@ class Cell:
 
 def run_cell(cell: Cell, claims: Mapping[str, Claim] | None = None) -> Result:
     """The `Result` of one cell; `claims` stand for those that its names mean."""
-    claim = claim_of(cell) if claims is None else claims[cell.claim]
+    with blamed_on_network(cell, cell.claim):
+        return claim_of(cell, claims).check(
+            cell.seed, cell.regime, alpha=cell.alpha, effort=cell.effort
+        )
+
+
+@contextmanager
+def blamed_on_network(cell: Cell, name: str) -> Iterator[None]:
+    """What goes wrong while `name` is measured as a `NetworkError`, if the network is a user's."""
     try:
-        return claim.check(cell.seed, cell.regime, alpha=cell.alpha, effort=cell.effort)
+        yield
     except NtvalError:
         raise
     except Exception as error:
@@ -60,18 +68,19 @@ def run_cell(cell: Cell, claims: Mapping[str, Claim] | None = None) -> Result:
         lines = str(error).strip().splitlines() or [""]
         raise NetworkError(
             f"network {cell.network!r} needs functions that JAX can trace and differentiate, but "
-            f"{cell.claim} met {type(error).__name__}: {lines[0][:200]}"
+            f"{name} met {type(error).__name__}: {lines[0][:200]}"
         ) from error
 
 
 def diagnosis(cell: Cell, claims: Mapping[str, Claim] | None = None) -> str | None:
     """In words what the refuted claim of a cell looks like."""
-    claim = claim_of(cell) if claims is None else claims[cell.claim]
-    return claim.diagnosis(cell.seed, cell.regime)
+    return claim_of(cell, claims).diagnosis(cell.seed, cell.regime)
 
 
-def claim_of(cell: Cell):
+def claim_of(cell: Cell, claims: Mapping[str, Claim] | None = None) -> Claim:
     """The claim that a cell is about: with a planted fault, or the user's network and data."""
+    if claims is not None:
+        return claims[cell.claim]
     from ntval.claims import CLAIMS
 
     if cell.fault is not None:

@@ -37,7 +37,6 @@ from ntval.claims import Claim
 from ntval.claims.claim import NEEDS, Subject, draw_params, key_for, replicates
 from ntval.decisions import Bracket, Comparison, Decision, Verdict
 from ntval.e_values import Allowance
-from ntval.errors import NetworkError, NtvalError
 from ntval.regimes import Regime
 from ntval.sweeps import Cell
 from ntval.two_samples import Frame
@@ -108,7 +107,7 @@ def orders(cells: Sequence[Cell], instead: Mapping[str, Claim] | None = None) ->
     networks: dict[str, Order] = {}
     has_forward_pass, _ = NEEDS["forward pass"]
     for cell in cells:
-        claim = _claim(cell, instead)
+        claim = sweeps.claim_of(cell, instead)
         with float64():
             subject = claim.subject(cell.regime)
         of_any = cell.network is not None or set(claim.needs) <= {"forward pass"}
@@ -119,35 +118,18 @@ def orders(cells: Sequence[Cell], instead: Mapping[str, Claim] | None = None) ->
     return [*claims, *networks.values()]
 
 
-def _claim(cell: Cell, instead: Mapping[str, Claim] | None) -> Claim:
-    return sweeps.claim_of(cell) if instead is None else instead[cell.claim]
-
-
 def measured(order: Order, instead: Mapping[str, Claim] | None = None) -> Entry:
     """The entry that is ordered; `instead` are claims to take for those of their names.
 
     Raises: `NetworkError` when a network of the user's cannot be traced.
     """
     cell = order.cell
-    try:
-        with float64():
-            claim = _claim(cell, instead)
-            subject = claim.subject(cell.regime)
-            return (
-                _network_entry(order, subject)
-                if order.of_network
-                else _claim_entry(order, claim, subject)
-            )
-    except NtvalError:
-        raise
-    except Exception as error:
-        if cell.network is None:
-            raise
-        lines = str(error).strip().splitlines() or [""]
-        raise NetworkError(
-            f"network {cell.network!r} needs functions that JAX can trace and differentiate, but "
-            f"{order.name} met {type(error).__name__}: {lines[0][:200]}"
-        ) from error
+    with sweeps.blamed_on_network(cell, order.name), float64():
+        claim = sweeps.claim_of(cell, instead)
+        subject = claim.subject(cell.regime)
+        if order.of_network:
+            return _network_entry(order, subject)
+        return _claim_entry(order, claim, subject)
 
 
 def _key(order: Order, purpose: str) -> Array:
