@@ -150,6 +150,7 @@ def write_html(run: Run, path: Path) -> None:
         profile=run.profile,
         network=run.network,
         data=run.data,
+        note=run.note,
     )
 
 
@@ -166,6 +167,7 @@ def row(run: Run, name: str) -> dict[str, Any]:
         "verdict": outcome.verdict.value,
         "summary": weakest(outcome.results).decision.summary,
         "evidence": evidence_words(outcome),
+        "diagnosis": run.diagnoses.get(name),
         "regimes": len(outcome.results),
         "repeated": len(outcome.repetitions),
         "share": outcome.share if claim.random else 0.0,
@@ -193,6 +195,7 @@ def write_page(
     profile: str,
     network: str | None = None,
     data: str | None = None,
+    note: str = "",
 ) -> None:
     """Write rows as one self-contained HTML page; `alpha` is that of all of them together."""
     import jinja2
@@ -211,6 +214,7 @@ def write_page(
         profile=profile,
         network=network,
         data=data,
+        note=note,
         versions=versions(),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         seconds=sum(row["seconds"] for row in decided),

@@ -81,7 +81,8 @@ def header(run: Run) -> str:
     """One line before a run: what it may cost in false alarms."""
     random = sum(share > 0 for share in run.shares.values())
     each = max(run.shares.values(), default=0.0)
-    split = f", split over {random} claims in which chance has a part, {each:.1e} each or less"
+    claims = f"{random} claim{'s' * (random != 1)}"
+    split = f", split over {claims} in which chance has a part, {each:.1e} each or less"
     return (
         f"Budget of false alarms {run.alpha:g} a run{split if random else ''}. "
         f"Seed {run.seed}, profile {run.profile}."

@@ -136,12 +136,18 @@ def test_network_is_checked_at_the_data_given(here):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("network", ["stax_kernel_3_percent", "stax_no_bias"])
-def test_broken_network_is_refuted_by_name_and_confirmed(here, network):
-    result = here("check", "--network", f"user_networks:{network}")
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [("stax_kernel_3_percent", "a wrong scale"), ("stax_no_bias", "a missing bias")],
+)
+def test_broken_network_is_refuted_by_name_and_confirmed(here, network, words, tmp_path):
+    page = tmp_path / "a.html"
+    result = here("check", "mean_kernel", "--network", f"user_networks:{network}", "--report", page)
     assert result.returncode == 1, result.stdout + result.stderr
     assert "REFUTED kernel_identities.mean_kernel" in result.stdout
-    assert "confirmed 3/3 on fresh keys" in result.stdout
+    for said in (result.stdout, page.read_text()):
+        assert "confirmed 3/3 on fresh keys" in said
+        assert words in said
 
 
 @pytest.mark.parametrize(
@@ -161,7 +167,7 @@ def test_unusable_network_is_refuted_by_name_and_ends_in_status_2(here, network,
 
 def test_header_and_summary_say_what_the_budget_is_and_what_was_spent(here):
     result = here("check", "montanari_zhong.normalization", "--alpha", "1e-4", "--seed", "7")
-    assert "Budget of false alarms 0.0001 a run, split over 1 claims" in result.stdout
+    assert "Budget of false alarms 0.0001 a run, split over 1 claim in" in result.stdout
     assert "at most 0.0001 of the budget 0.0001 spent. Seed 7" in result.stdout
 
 
