@@ -20,14 +20,14 @@ layers:
 	$(UV) run lint-imports
 
 test:
-	$(UV) run pytest -n 2 --durations=15
+	$(UV) run pytest -n 2 --dist loadgroup --durations=15
 
 theorems:
 	$(UV) run ntval list --markdown > THEOREMS.md
 
 # What is too long for a commit: many examples, measured levels, measured power.
 nightly:
-	HYPOTHESIS_PROFILE=nightly $(UV) run pytest -n 2
+	HYPOTHESIS_PROFILE=nightly $(UV) run pytest -n 2 --dist loadgroup
 	$(UV) run ntval check --profile standard --seed commit --workers 2
 	$(UV) run ntval calibrate --runs 400 --seed commit --workers 2
 	$(UV) run ntval power --workers 2

@@ -8,6 +8,9 @@ import pytest
 
 from ntval import sweeps
 
+# One worker, so that what the module sets up is set up once.
+pytestmark = pytest.mark.xdist_group("baseline_cli")
+
 SCALED = """
 import jax
 import jax.numpy as jnp

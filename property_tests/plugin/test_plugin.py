@@ -16,6 +16,9 @@ from ntval.suite import PROFILES
 
 pytest_plugins = ["pytester"]
 
+# One worker, so that what the module sets up is set up once.
+pytestmark = pytest.mark.xdist_group("plugin")
+
 CACHE = Path(__file__).parents[2] / ".cache" / "jax"
 # jaxtyping's own plugin loads NumPy, and no host of these tests needs it.
 ALONE = ("-p", "no:cacheprovider", "-p", "no:jaxtyping")
