@@ -115,6 +115,16 @@ def _of_draw(rung: Subject, x, key):
     return rung.road()(rung.network, draw_params(rung.network, key), x)
 
 
+@functools.lru_cache(maxsize=64)
+def _grams(subject: Subject):
+    """Function of (x, keys): K_N of each draw; compiled once, whatever the keys."""
+    return jax.jit(
+        lambda x, keys: jax.lax.map(
+            functools.partial(_of_draw, subject, x), keys, batch_size=_BATCH
+        )
+    )
+
+
 def _widths(rungs: tuple[Subject, ...]) -> list[int]:
     return [cast(int, rung.width) for rung in rungs]
 
@@ -217,8 +227,7 @@ def _relative_variance(key, regime: Regime, subject: Subject) -> float:
     key_inputs, key_draws = jax.random.split(key)
     x = subject.inputs(key_inputs, regime.n)
     keys = jax.random.split(jax.random.fold_in(key_draws, PILOT), 64)
-    of_draw = functools.partial(_of_draw, subject.rungs[0], x)
-    grams = np.asarray(jax.lax.map(of_draw, keys, batch_size=_BATCH))
+    grams = np.asarray(_grams(subject.rungs[0])(x, keys))
     diagonal = np.diag(grams.mean(axis=0))
     return float((grams.var(axis=0, ddof=1) / np.outer(diagonal, diagonal)).mean())
 
@@ -266,8 +275,7 @@ def mean_kernel_words(key, regime: Regime, subject: Subject) -> str:
     x = subject.inputs(key_inputs, regime.n)
     exact = np.asarray(analytic.ntk(subject.network, x))
     keys = jax.random.split(jax.random.fold_in(key_draws, PILOT), _DIAGNOSED)
-    grams = jax.lax.map(lambda k: _of_draw(subject, x, k), keys, batch_size=_BATCH)
-    gap = exact - np.asarray(grams).mean(axis=0)
+    gap = exact - np.asarray(_grams(subject)(x, keys)).mean(axis=0)
     return gap_words("the analytic kernel", gap, exact, _of_biases(subject, x, keys))
 
 

@@ -1,5 +1,6 @@
 """Kernel identities hold on ntval's own networks, at regimes that Hypothesis draws."""
 
+import jax
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -79,6 +80,15 @@ def test_width_concentration_is_like_one_over_width(supported, regime):
 @pytest.mark.parametrize("regime", claims.parametrization.regimes["quick"], ids=str)
 def test_parametrization_leaves_the_size_alone(supported, regime):
     supported(claims.parametrization, regime)
+
+
+def test_parametrization_compiles_nothing_anew_for_another_seed(caplog):
+    # Hundreds of runs, as of a calibration, would exhaust the memory mappings of a process.
+    regime = claims.parametrization.regimes["quick"][0]
+    claims.parametrization.check(0, regime)
+    with jax.log_compiles():
+        claims.parametrization.check(1, regime)
+    assert "Finished XLA compilation" not in caplog.text
 
 
 @pytest.mark.parametrize("regime", claims.precision.regimes["quick"], ids=str)
