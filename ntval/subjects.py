@@ -22,7 +22,7 @@ from ntval.errors import InputError, NetworkError
 from ntval.networks import Network
 from ntval.regimes import Regime
 
-WIDTHS = (64, 128, 256, 512)
+WIDTHS = (32, 64, 128, 256)
 
 
 @dataclass(frozen=True)

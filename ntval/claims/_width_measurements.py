@@ -84,7 +84,8 @@ def _single_draw_variance(pilot: np.ndarray, n: int) -> float:
     return float(pilot[:, : n * (n + 1) // 2].var(axis=0, ddof=1).mean())
 
 
-_BLOCK, _BATCH = 32, 8  # draws a slope, and how many of them at a time
+_BLOCK = 32  # draws a slope
+_MEANS = 8  # where only means are compared
 
 
 @functools.lru_cache(maxsize=16)
@@ -96,7 +97,7 @@ def _slope(rungs: tuple[Subject, ...]):
 
     def slope(key, x, exact):
         errors = [
-            jax.lax.map(functools.partial(_of_draw, rung, x), keys, batch_size=_BATCH)
+            jax.lax.map(functools.partial(_of_draw, rung, x), keys)
             for rung, keys in _keys(key, rungs)
         ]
         sizes = [jax.vmap(squared, (0, None))(grams, exact).mean() for grams in errors]
@@ -105,9 +106,9 @@ def _slope(rungs: tuple[Subject, ...]):
     return slope
 
 
-def _keys(key, rungs: tuple[Subject, ...]):
+def _keys(key, rungs: tuple[Subject, ...], draws: int = _BLOCK):
     """Each rung with the keys of a block of draws."""
-    return zip(rungs, jax.random.split(key, (len(rungs), _BLOCK)), strict=True)
+    return zip(rungs, jax.random.split(key, (len(rungs), draws)), strict=True)
 
 
 def _of_draw(rung: Subject, x, key):
@@ -118,11 +119,7 @@ def _of_draw(rung: Subject, x, key):
 @functools.lru_cache(maxsize=64)
 def _grams(subject: Subject):
     """Function of (x, keys): K_N of each draw; compiled once, whatever the keys."""
-    return jax.jit(
-        lambda x, keys: jax.lax.map(
-            functools.partial(_of_draw, subject, x), keys, batch_size=_BATCH
-        )
-    )
+    return jax.jit(lambda x, keys: jax.lax.map(functools.partial(_of_draw, subject, x), keys))
 
 
 def _widths(rungs: tuple[Subject, ...]) -> list[int]:
@@ -142,10 +139,8 @@ def _size_slope(rungs: tuple[Subject, ...]):
 
     def slope(key, x):
         sizes = [
-            jax.lax.map(
-                lambda k, rung=rung: jnp.diag(_of_draw(rung, x, k)).mean(), keys, batch_size=_BATCH
-            ).mean()
-            for rung, keys in _keys(key, rungs)
+            jax.lax.map(lambda k, rung=rung: jnp.diag(_of_draw(rung, x, k)).mean(), keys).mean()
+            for rung, keys in _keys(key, rungs, _MEANS)
         ]
         return _log_slope(rungs, jnp.stack(sizes))
 
@@ -163,7 +158,7 @@ def _spread_slope(rungs: tuple[Subject, ...]):
 
     def slope(key, x):
         sizes = [
-            spread(jax.lax.map(functools.partial(_of_draw, rung, x), keys, batch_size=_BATCH))
+            spread(jax.lax.map(functools.partial(_of_draw, rung, x), keys))
             for rung, keys in _keys(key, rungs)
         ]
         return _log_slope(rungs, jnp.stack(sizes))
@@ -191,10 +186,12 @@ def width_concentration(key, regime: Regime, subject: Subject, *, stream: int = 
 def slope_allowance(key, regime: Regime, subject: Subject, *, measure, resolution: float):
     r"""How far a slope may lie from that of infinite width: a mean is a + b/m, with |b/a| at most
     m times the relative variance v of one draw at the smallest width (delta method, as
-    `mean_kernel_allowance`), so the slope is off by v / log(largest / smallest width) at most."""
+    `mean_kernel_allowance`), so the slope is off by v / log(largest / smallest width) at most; and
+    the logarithm of a mean over k draws is low by v / 2k."""
+    variance = _relative_variance(key, regime, subject) * (1 + 1 / (2 * _MEANS))
     return allowance(
         measure(key, regime, subject, stream=PILOT)(0, 16),
-        remainder=_relative_variance(key, regime, subject) / _log_range(subject.rungs),
+        remainder=variance / _log_range(subject.rungs),
         resolution=resolution,
     )
 

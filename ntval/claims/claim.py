@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import jax
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ntval import data, networks
@@ -275,11 +276,32 @@ def mlp_subject(
 
 
 def draw_params(network: Network, key: Array):
-    """Parameters of `network`: drawn by its init_fn, or the one set that it has."""
+    """Parameters of `network`: drawn by its init_fn, or the one set that it has.
+
+    In a compiled program they are drawn once. XLA fuses a draw into the products that it enters,
+    so that a Jacobian's three passes would each draw them anew.
+    """
     if network.init_fn is None:
         return network.params
     shape = (-1, *network.input_shape) if network.input_shape else (-1,)
-    return network.init_fn(key, shape)[1]
+    params = network.init_fn(key, shape)[1]
+    return _kept(params, key) if isinstance(key, Tracer) else params
+
+
+def _kept(params, key: Array):
+    """The same parameters, which XLA has to keep in memory.
+
+    They are operands of a branch, and that it is always taken XLA cannot tell from a key's bits.
+    On CPU it drops `jax.lax.optimization_barrier` before it fuses.
+    """
+    leaves, structure = jax.tree.flatten(params)
+    drawn = [leaf for leaf in leaves if isinstance(leaf, Tracer)]
+    always = (jax.random.key_data(key).ravel()[0] | 1) != 0
+    zeros = functools.partial(jax.tree.map, jax.numpy.zeros_like)
+    kept = iter(jax.lax.cond(always, lambda leaves: leaves, zeros, drawn))
+    return structure.unflatten(
+        [next(kept) if isinstance(leaf, Tracer) else leaf for leaf in leaves]
+    )
 
 
 def replicates(

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from ntval.claims import CLAIMS, kernel_identities
-from ntval.claims.claim import find, key_for, replicates
+from ntval.claims.claim import draw_params, find, key_for, replicates
 from ntval.decisions import Verdict
 from ntval.errors import RefutedError, UnknownNameError
 from ntval.faults import FAULTS
+from ntval.networks import Network
 from ntval.regimes import Regime
 
 REGIME = Regime(n=4, d=3, widths=(16,), activation="erf")
@@ -57,3 +58,31 @@ def test_claims_are_found_by_name_last_word_and_paper():
     assert len(find("montanari_zhong", CLAIMS)) == 31
     with pytest.raises(UnknownNameError, match=r"did you mean 'kernel_identities\.symmetry'"):
         find("symetry", CLAIMS)
+
+
+def test_a_compiled_program_draws_parameters_once():
+    network = (
+        CLAIMS["kernel_identities.mean_kernel"]
+        .subject(Regime(n=2, d=3, widths=(8, 8), activation="erf"))
+        .network
+    )
+    x = np.ones((2, 3))
+    output = jax.jit(lambda key: network.apply_fn(draw_params(network, key), x))
+    key = jax.random.key(0)
+    # XLA has not found out that the branch is always taken.
+    assert "conditional(" in output.lower(key).compile().as_text()
+    np.testing.assert_allclose(output(key), network.apply_fn(draw_params(network, key), x))
+
+
+@pytest.mark.parametrize("key", [jax.random.key(1), jax.random.PRNGKey(1)], ids=["key", "raw"])
+def test_parameters_that_were_not_drawn_stay_as_they_are(key):
+    def init_fn(key, shape):
+        return shape, {"w": jax.random.normal(key, (2,)), "power": 3, "fixed": np.ones(2)}
+
+    def apply_fn(params, x):
+        assert params["power"] == 3
+        return x @ (params["w"] ** params["power"] * params["fixed"])
+
+    network = Network(init_fn, apply_fn)
+    output = jax.jit(lambda key: network.apply_fn(draw_params(network, key), np.eye(2)))
+    np.testing.assert_allclose(output(key), jax.random.normal(key, (2,)) ** 3)

@@ -11,8 +11,8 @@ PLANTED = [(claim, fault) for claim in CLAIMS.values() for fault in claim.faults
 
 @pytest.mark.parametrize(("claim", "fault"), PLANTED, ids=[f"{c.name}-{f}" for c, f in PLANTED])
 def test_planted_fault_is_refuted(claim, fault):
-    verdicts = {
-        FAULTS[fault].plant(claim).check(0, regime, alpha=1e-8).decision.verdict
+    planted = FAULTS[fault].plant(claim)
+    assert any(
+        planted.check(0, regime, alpha=1e-8).decision.verdict is Verdict.REFUTED
         for regime in claim.regimes["quick"]
-    }
-    assert Verdict.REFUTED in verdicts
+    )
