@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ntval import report, suite
+from ntval import report, suite, tables
 from ntval.claims import CLAIMS, Claim
 from ntval.claims.claim import Subject, find
 from ntval.errors import InputError, RefutedError, unknown_name
@@ -76,7 +77,8 @@ def check_network(
     claims: names, last words or papers; all without any.
     expected_refutations: {claim: reason}; such a claim must be refuted.
     on_fail: raise `RefutedError`, warn, or leave it to you to read the `Run`.
-    callback: is called with the run after every check.
+    callback: is called with the run after every check, instead of a live table on a terminal's or
+        notebook's standard error.
     alpha: probability that a network of which all is true is refuted anywhere in this run.
 
     Returns: the `Run`: `run.outcomes`, `run.refuted`, `run.not_run`.
@@ -123,6 +125,7 @@ class Check:
             self.found,
             self.network,
             on_fail="return",
+            callback=_quiet,
             profile=self.profile,
             alpha=alpha * self.share,
             seed=seed,
@@ -266,6 +269,10 @@ def _expected(given: Mapping[str, str] | None) -> dict[str, str]:
     }
 
 
+def _quiet(run: Run) -> None:
+    pass
+
+
 def _decided(found, network, *, expected=None, on_fail, callback=None, profile, alpha, seed) -> Run:
     """The run of what was found, in this process."""
     if not 0 < alpha < 1:
@@ -273,9 +280,9 @@ def _decided(found, network, *, expected=None, on_fail, callback=None, profile, 
     run = suite.run_of(found, profile=profile, network=network, alpha=alpha, seed=seed)
     run = replace(run, expected=expected or {})
     claims = {item[0].name: item[0] for item in found if not isinstance(item, NotRun)}
-    for run in suite.states(run, claims=claims):  # noqa: B020
-        if callback is not None:
-            callback(run)
+    with tables.watched(run) if callback is None else nullcontext(callback) as update:
+        for run in suite.states(run, claims=claims):  # noqa: B020
+            update(run)
     if run.refuted or run.stale:
         if on_fail == "raise":
             raise RefutedError(failure_message(run))

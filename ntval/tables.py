@@ -93,8 +93,8 @@ def header(run: Run) -> str:
 class LiveRun:
     """A live table, a row a claim, over a progress bar with the time left."""
 
-    def __init__(self, run: Run):
-        self._console = console()
+    def __init__(self, run: Run, on: Console | None = None):
+        self._console = on or console()
         self._run = run
         self._progress = progress("checking", self._console)
         self._task = self._progress.add_task("check", total=len(run.cells))
@@ -123,6 +123,17 @@ class LiveRun:
         done = self._progress.tasks[0].finished
         table = run_table(self._run)
         return table if done else Group(table, self._progress)
+
+
+@contextmanager
+def watched(run: Run) -> Iterator[Callable[[Run], None]]:
+    """A live table on standard error, where that is a terminal or a notebook; nothing elsewhere."""
+    on = Console(stderr=True, highlight=False)
+    if not (on.file.isatty() or on.is_jupyter):
+        yield lambda run: None
+        return
+    with LiveRun(run, on) as table:
+        yield table.update
 
 
 def run_table(run: Run) -> Table:

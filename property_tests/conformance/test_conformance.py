@@ -1,6 +1,7 @@
 """check_network: right networks are supported, planted ones are refuted and diagnosed by name."""
 
 import functools
+import io
 import warnings
 
 import flax.linen
@@ -276,6 +277,18 @@ def test_an_expected_refutation_passes_and_an_unexpected_support_does_not():
     assert "SUPPORTED: take it out" in message
     with pytest.raises(UnknownNameError, match="symmetry"):
         check_network(gram(), expected_refutations={"symetry": "a slip"})
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_live_table_is_shown_on_a_terminal_only(monkeypatch, terminal):
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    run = check_network(gram())
+    assert not run.refuted
+    shown = stream.getvalue()
+    assert ("symmetry" in shown and "SUPPORTED" in shown) if terminal else shown == ""
 
 
 def test_the_callback_sees_every_state():
