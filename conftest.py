@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
+from ntval.sweeps import THREADS
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.update({**THREADS, **os.environ})  # one BLAS and XLA thread a worker
 
 import hypothesis
 import jax
