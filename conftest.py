@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from ntval.sweeps import THREADS
+from ntval.sweeps import use_one_thread
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.update({**THREADS, **os.environ})  # one BLAS and XLA thread a worker
+use_one_thread()
 
 import hypothesis
 import jax

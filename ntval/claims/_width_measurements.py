@@ -96,11 +96,10 @@ def _slope(rungs: tuple[Subject, ...]):
         return ((gram - exact) ** 2).sum()
 
     def slope(key, x, exact):
-        errors = [
-            jax.lax.map(functools.partial(_of_draw, rung, x), keys)
+        sizes = [
+            jax.vmap(squared, (0, None))(_grams(rung)(x, keys), exact).mean()
             for rung, keys in _keys(key, rungs)
         ]
-        sizes = [jax.vmap(squared, (0, None))(grams, exact).mean() for grams in errors]
         return _log_slope(rungs, jnp.stack(sizes))
 
     return slope
@@ -139,7 +138,7 @@ def _size_slope(rungs: tuple[Subject, ...]):
 
     def slope(key, x):
         sizes = [
-            jax.lax.map(lambda k, rung=rung: jnp.diag(_of_draw(rung, x, k)).mean(), keys).mean()
+            _grams(rung)(x, keys).diagonal(axis1=1, axis2=2).mean()
             for rung, keys in _keys(key, rungs, _MEANS)
         ]
         return _log_slope(rungs, jnp.stack(sizes))
@@ -157,10 +156,7 @@ def _spread_slope(rungs: tuple[Subject, ...]):
         return variance / ((mean**2).sum() - variance / len(grams))
 
     def slope(key, x):
-        sizes = [
-            spread(jax.lax.map(functools.partial(_of_draw, rung, x), keys))
-            for rung, keys in _keys(key, rungs)
-        ]
+        sizes = [spread(_grams(rung)(x, keys)) for rung, keys in _keys(key, rungs)]
         return _log_slope(rungs, jnp.stack(sizes))
 
     return slope
@@ -183,21 +179,21 @@ def width_concentration(key, regime: Regime, subject: Subject, *, stream: int = 
     return _slopes_at_inputs(_spread_slope, key, regime, subject, stream)
 
 
-def slope_allowance(key, regime: Regime, subject: Subject, *, measure, resolution: float):
+def parametrization_allowance(key, regime: Regime, subject: Subject, *, resolution: float):
     r"""How far a slope may lie from that of infinite width: a mean is a + b/m, with |b/a| at most
     m times the relative variance v of one draw at the smallest width (delta method, as
     `mean_kernel_allowance`), so the slope is off by v / log(largest / smallest width) at most; and
     the logarithm of a mean over k draws is low by v / 2k."""
     variance = _relative_variance(key, regime, subject) * (1 + 1 / (2 * _MEANS))
     return allowance(
-        measure(key, regime, subject, stream=PILOT)(0, 16),
+        parametrization(key, regime, subject, stream=PILOT)(0, 16),
         remainder=variance / _log_range(subject.rungs),
         resolution=resolution,
     )
 
 
 def concentration_allowance(key, regime: Regime, subject: Subject, *, resolution: float):
-    r"""That of `slope_allowance`, and a mixture of parametrizations.
+    r"""That of `parametrization_allowance`, and a mixture of parametrizations.
 
     Layers of which K grows like the width (standard parametrization) and of which it does not,
     with shares u and 1 - u of the mean and w and 1 - w of the variance, give the slope

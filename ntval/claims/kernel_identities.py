@@ -356,9 +356,7 @@ parametrization = Claim(
     regimes=_LADDERS,
     subject=_ladder,
     measure=width.parametrization,
-    allowance=functools.partial(
-        width.slope_allowance, measure=width.parametrization, resolution=0.05
-    ),
+    allowance=functools.partial(width.parametrization_allowance, resolution=0.05),
     decide=functools.partial(rate, first=16, most=256),
     diagnose=width.parametrization_words,
     faults=("apply_over_sqrt_width", "apply_times_sqrt_width", "road_over_sqrt_width"),
