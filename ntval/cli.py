@@ -171,9 +171,9 @@ def power(
             advance()
             keep(document)
     keep(document, last=True)
-    on, names = tables.console(), [claim.name for claim in chosen]
-    on.print(tables.power_table(found, allclose, names))
-    on.print("\n".join(f"{i:>3}  {name}" for i, name in enumerate(names, 1)), soft_wrap=True)
+    on = tables.console()
+    for table in tables.power_tables(found, allclose, on.width):
+        on.print(table)
     if smallest:
         on.print(tables.smallest_table(smallest))
     missed = [d for d in found if not d.caught]

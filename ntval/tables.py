@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import (
@@ -22,7 +23,8 @@ from rich.text import Text
 
 from ntval import report
 from ntval.calibration import Calibration
-from ntval.claims.budget import CONFIRMATIONS
+from ntval.claims import CLAIMS
+from ntval.claims.budget import CONFIRMATIONS, Outcome
 from ntval.decisions import Verdict
 from ntval.experiments import GRIDS, Experiment
 from ntval.faults import FAULTS
@@ -120,9 +122,9 @@ class LiveRun:
         )
 
     def _view(self):
-        done = self._progress.tasks[0].finished
-        table = run_table(self._run)
-        return table if done else Group(table, self._progress)
+        if self._progress.tasks[0].finished:
+            return run_table(self._run)
+        return Group(run_table(self._run, self._console.height - 4), self._progress)
 
 
 @contextmanager
@@ -136,16 +138,17 @@ def watched(run: Run) -> Iterator[Callable[[Run], None]]:
         yield table.update
 
 
-def run_table(run: Run) -> Table:
-    """Claims and verdicts of a run, as far as it is."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
+def run_table(run: Run, most: int | None = None) -> Table:
+    """Claims and verdicts of a run, as far as it is, in at most that many lines."""
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     table.add_column("claim", no_wrap=True, min_width=26)
     table.add_column("verdict", no_wrap=True, min_width=12)
     table.add_column("regimes", justify="right", no_wrap=True, min_width=7)
     table.add_column("seconds", justify="right", no_wrap=True, min_width=7)
-    table.add_column("evidence", no_wrap=True, overflow="ellipsis")
+    table.add_column("evidence", no_wrap=True, overflow="ellipsis", ratio=1)
     paper = ""
-    for name, outcome in run.outcomes.items():
+    shown = run.outcomes if most is None else _in_sight(run, most)
+    for name, outcome in shown.items():
         module, _, word = name.partition(".")
         if module != paper:
             table.add_row(Text(module, style="bold"))
@@ -162,6 +165,21 @@ def run_table(run: Run) -> Table:
             Text(report.weakest(outcome.results).decision.summary),
         )
     return table
+
+
+def _in_sight(run: Run, most: int) -> dict[str, Outcome]:
+    """The outcomes for which `most` lines have room: departures, then those about to be checked."""
+    outcomes, finished = run.outcomes, run.finished
+    papers = {name.partition(".")[0] for name in outcomes}
+    at = next((i for i, name in enumerate(outcomes) if name not in finished), len(outcomes))
+
+    def far(place: tuple[int, str]) -> tuple[bool, int]:
+        i, name = place
+        good = name not in finished or finished[name].verdict is Verdict.SUPPORTED
+        return good, abs(i - at)
+
+    near = sorted(enumerate(outcomes), key=far)[: max(1, most - len(papers))]
+    return {name: outcomes[name] for _, name in sorted(near)}
 
 
 def _grouped(names: Sequence[str]) -> list[str]:
@@ -211,26 +229,48 @@ def print_summary(run: Run, written: tuple) -> None:
         on.print(f"wrote {path}", soft_wrap=True)
 
 
-def power_table(
-    found: Sequence[Detection], allclose: Mapping[str, bool | None], claims: Sequence[str]
-) -> Table:
-    """The detection matrix, a row a fault and a numbered column a claim."""
+def power_tables(
+    found: Sequence[Detection], allclose: Mapping[str, bool | None], width: int
+) -> Iterator[Group]:
+    """The detection matrix: a row a fault, a numbered column a claim, a table or more a paper.
+
+    A table has as many columns as fit into `width`; above it stand the claims it is about.
+    """
+    columns = max(1, (width - max(len(d.fault) for d in found) - len(" caught, s  allclose")) // 4)
+    papers: dict[str, dict[str, list[Detection]]] = {}
+    for detection in found:
+        paper = detection.claim.partition(".")[0]
+        papers.setdefault(paper, {}).setdefault(detection.claim, []).append(detection)
+    for paper, of_claim in papers.items():
+        claims = [name for name in CLAIMS if name in of_claim]
+        for first in range(0, len(claims), columns):
+            part = {name: of_claim[name] for name in claims[first : first + columns]}
+            numbered = [f"{n} {name.partition('.')[2]}" for n, name in enumerate(part, 1)]
+            yield Group(
+                Text(f"\n{paper}", style="bold"),
+                Columns(numbered, padding=(0, 3)),
+                _power_table(part, allclose),
+            )
+
+
+def _power_table(of_claim: Mapping[str, list[Detection]], allclose: Mapping) -> Table:
     table = plain_table("planted fault")
-    for number in range(1, len(claims) + 1):
+    for number in range(1, len(of_claim) + 1):
         table.add_column(str(number), justify="center", no_wrap=True)
-    table.add_column("first caught, s", justify="right")
-    table.add_column("allclose", justify="left")
+    table.add_column("caught, s", justify="right", no_wrap=True)
+    table.add_column("allclose", justify="left", no_wrap=True)
     marks = {True: Text("●", style="green"), False: Text("○", style="bold red")}
     rows: dict[str, dict[str, Detection]] = {}
-    for detection in found:
-        rows.setdefault(detection.fault, {})[detection.claim] = detection
+    for name, detections in of_claim.items():
+        for detection in detections:
+            rows.setdefault(detection.fault, {})[name] = detection
     for fault in (name for name in FAULTS if name in rows):
         row = rows[fault]
         seconds = [detection.seconds for detection in row.values() if detection.caught]
         passed = allclose.get(fault)
         table.add_row(
             fault,
-            *(marks[row[name].caught] if name in row else "" for name in claims),
+            *(marks[row[name].caught] if name in row else "" for name in of_claim),
             f"{min(seconds):.1f}" if seconds else "never",
             "" if passed is None else Text("passes" if passed else "caught", style="dim"),
         )
