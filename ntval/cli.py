@@ -280,10 +280,7 @@ def list_claims(
     from ntval import tables
     from ntval.claims import CLAIMS
 
-    table = tables.plain_table("claim", "statement", "source", "planted faults")
-    for claim in CLAIMS.values():
-        table.add_row(claim.name, claim.statement, claim.source, ", ".join(claim.faults))
-    tables.console().print(table)
+    tables.print_claims(CLAIMS.values())
 
 
 @app.command()

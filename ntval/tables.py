@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,7 +24,7 @@ from rich.text import Text
 
 from ntval import report
 from ntval.calibration import Calibration
-from ntval.claims import CLAIMS
+from ntval.claims import CLAIMS, Claim
 from ntval.claims.budget import CONFIRMATIONS, Outcome
 from ntval.decisions import Verdict
 from ntval.experiments import GRIDS, Experiment
@@ -43,13 +44,29 @@ def console() -> Console:
 
 
 def plain_table(*columns: str) -> Table:
-    """A table without lines, one column a name; a name that ends in ">" is set to the right."""
+    """A table without lines, one column a name; a name that ends in ">" is set to the right.
+
+    The first column, of names, is never wrapped.
+    """
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
+    for index, column in enumerate(columns):
         table.add_column(
-            column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold"
+            column.rstrip(">"),
+            justify="right" if column.endswith(">") else "left",
+            overflow="fold",
+            no_wrap=index == 0,
         )
     return table
+
+
+def print_claims(claims: Iterable[Claim]) -> None:
+    """Every claim in a paragraph: its statement, where it is from, the faults that it catches."""
+    on = console()
+    for claim in claims:
+        on.print(Text(claim.name, style="bold"))
+        on.print(Padding(claim.statement, (0, 0, 0, 2)))
+        for words in (f"source: {claim.source}", f"catches: {', '.join(claim.faults)}"):
+            on.print(Padding(Text(words, style="dim"), (0, 0, 0, 2)))
 
 
 def verdict_text(verdict: Verdict | str) -> Text:
@@ -146,24 +163,33 @@ def run_table(run: Run, most: int | None = None) -> Table:
     table.add_column("regimes", justify="right", no_wrap=True, min_width=7)
     table.add_column("seconds", justify="right", no_wrap=True, min_width=7)
     table.add_column("evidence", no_wrap=True, overflow="ellipsis", ratio=1)
-    paper = ""
-    shown = run.outcomes if most is None else _in_sight(run, most)
-    for name, outcome in shown.items():
-        module, _, word = name.partition(".")
-        if module != paper:
-            table.add_row(Text(module, style="bold"))
-            paper = module
+    rows = []
+    for name, outcome in (run.outcomes if most is None else _in_sight(run, most)).items():
         count = f"{len(outcome.results)}/{outcome.planned}"
         if not outcome.results:
-            table.add_row(f"  {word}", Text("…", style="dim"), count)
+            rows.append((name, Text("…", style="dim"), count))
             continue
-        table.add_row(
-            f"  {word}",
-            verdict_text(outcome.verdict),
-            count,
-            f"{sum(r.seconds for r in outcome.results):.1f}",
-            Text(report.weakest(outcome.results).decision.summary),
+        rows.append(
+            (
+                name,
+                verdict_text(outcome.verdict),
+                count,
+                f"{sum(r.seconds for r in outcome.results):.1f}",
+                Text(report.weakest(outcome.results).decision.summary),
+            )
         )
+    return _by_paper(table, rows)
+
+
+def _by_paper(table: Table, rows: Iterable[tuple]) -> Table:
+    """The table with these rows, whose first cells are claims, under headings of their papers."""
+    last = ""
+    for name, *cells in rows:
+        paper, _, word = name.partition(".")
+        if paper != last:
+            table.add_row(Text(paper, style="bold"))
+            last = paper
+        table.add_row(f"  {word}", *cells)
     return table
 
 
@@ -279,30 +305,32 @@ def _power_table(of_claim: Mapping[str, list[Detection]], allclose: Mapping) -> 
 
 def smallest_table(sizes: Sequence[Smallest]) -> Table:
     """The smallest refuted size of each family, a row a claim."""
-    table = plain_table("claim", "family of faults", "smallest refuted>", "seconds of bisection>")
+    table = plain_table("claim", "family of faults", "smallest refuted>", "seconds>")
+    rows = []
     for found in sorted(sizes, key=lambda s: (s.claim, s.family)):
         size = "none" if math.isinf(found.size) else f"{100 * found.size:.2g} %"
-        table.add_row(found.claim, found.family, size, f"{found.seconds:.1f}")
-    return table
+        rows.append((found.claim, found.family, size, f"{found.seconds:.1f}"))
+    return _by_paper(table, rows)
 
 
 def calibration_table(found: Mapping[str, Calibration]) -> Table:
     """How often true claims were refuted, against what their level explains."""
-    table = plain_table(
-        "claim", "runs>", "refuted>", "at most>", "inconclusive>", "mean e>", "seconds>", "level"
-    )
+    table = plain_table("claim", "refuted>", "most>", "inconclusive>", "mean e>", "s>", "level")
+    rows = []
     for name, calibration in found.items():
-        table.add_row(
-            name,
-            str(len(calibration.results)),
-            str(calibration.refuted),
-            str(calibration.most),
-            str(calibration.inconclusive),
-            f"{calibration.mean_e:.3f}",
-            f"{sum(r.seconds for r in calibration.results):.0f}",
-            Text("holds", style="green") if calibration.holds else Text("BROKEN", style="bold red"),
+        holds = calibration.holds
+        rows.append(
+            (
+                name,
+                f"{calibration.refuted} of {len(calibration.results)}",
+                str(calibration.most),
+                str(calibration.inconclusive),
+                f"{calibration.mean_e:.3f}",
+                f"{sum(r.seconds for r in calibration.results):.0f}",
+                Text("holds", style="green") if holds else Text("BROKEN", style="bold red"),
+            )
         )
-    return table
+    return _by_paper(table, rows)
 
 
 def experiments_table(found: Sequence[Experiment]) -> Table:
