@@ -132,21 +132,18 @@ def _print_baseline(baseline: Baseline) -> None:
     """What a baseline holds, an entry a row: of several statistics the least certain one."""
     from ntval import tables
 
-    table = tables.plain_table("entry", "verdict", "statistic", "estimate>", "keys>", "sees>")
+    table = tables.plain_table("verdict", "entry")
     for entry in baseline.entries:
-        row = [f"{entry.name} at {entry.regime}", tables.verdict_text(entry.decision.verdict)]
-        if not entry.statistics:
-            table.add_row(*row, entry.decision.summary)
-            continue
-        worst = max(entry.statistics, key=lambda s: s.smallest_gap)
-        more = len(entry.statistics) - 1
-        table.add_row(
-            *row,
-            worst.label + (f", and {more} more" if more else ""),
-            f"{worst.estimate:.5g} ± {worst.standard_error:.2g}",
-            str(worst.n),
-            f"{worst.smallest_gap:.2g}",
-        )
+        what = entry.decision.summary
+        if entry.statistics:
+            worst = max(entry.statistics, key=lambda s: s.smallest_gap)
+            more = len(entry.statistics) - 1
+            what = (
+                f"{worst.label}: {worst.estimate:.5g} ± {worst.standard_error:.2g} on {worst.n} "
+                f"keys, sees {worst.smallest_gap:.2g}" + (f"; and {more} more" if more else "")
+            )
+        verdict = tables.verdict_text(entry.decision.verdict)
+        table.add_row(verdict, f"{entry.name} at {entry.regime}\n{what}")
     tables.console().print(table)
 
 
@@ -157,9 +154,10 @@ def _print_compared(found: Compared, file: Path) -> None:
     on, baseline = tables.console(), found.baseline
     findings = found.findings
     if findings:
-        table = tables.plain_table("", "entry", "what", "baseline>", "now>", "evidence")
+        table = tables.plain_table("finding", "entry")
         for f in findings:
-            table.add_row(f.kind, f"{f.name} at {f.regime}", f.what, f.before, f.now, f.evidence)
+            change = f"{f.what}: {f.before} -> {f.now}"
+            table.add_row(f.kind, f"{f.name} at {f.regime}\n{change}; {f.evidence}")
         on.print(table)
     on.print(f"\nSince the baseline: {', '.join(found.changes) or 'the same versions'}.")
     if found.unconfirmed:
