@@ -107,8 +107,8 @@ def fitted(network: Network, shape: tuple[int, ...]) -> Network:
                 reasons[candidate] = reason
     tried = "; ".join(f"{candidate}: {reason}" for candidate, reason in reasons.items())
     raise NetworkError(
-        f"network {network.name!r} needs to take inputs of a shape that the data has, {shape}, but "
-        f"tried {tried}."
+        f"network {network.name!r} needs to take inputs of a shape that the data has, {shape}, in "
+        f"functions that JAX can trace; tried {tried}."
     )
 
 
@@ -340,8 +340,10 @@ def _only_flat_shape(network: Network) -> tuple[int, ...] | None:
 
 
 def _name_of(model: Any) -> str:
+    if isinstance(model, tuple | list) and model:
+        return _name_of(model[1] if len(model) == 3 else model[0])
     return getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:200]
+    return (str(error).strip().splitlines() or [""])[0][:200].rstrip(".")

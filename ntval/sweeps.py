@@ -10,6 +10,7 @@ import functools
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -68,8 +69,19 @@ def blamed_on_network(cell: Cell, name: str) -> Iterator[None]:
         lines = str(error).strip().splitlines() or [""]
         raise NetworkError(
             f"network {cell.network!r} needs functions that JAX can trace and differentiate, but "
-            f"{name} met {type(error).__name__}: {lines[0][:200]}"
+            f"{name} met {type(error).__name__} in {_place(error)}: {lines[0][:200]}"
         ) from error
+
+
+def _place(error: BaseException) -> str:
+    """Where an error comes from, `file:line`: the innermost frame that is not JAX's or NumPy's.
+
+    It tells a fault of the user's functions from one of ours.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    foreign = [f for f in frames if not set(Path(f.filename).parts) & {"jax", "jaxlib", "numpy"}]
+    innermost = (foreign or frames)[-1]
+    return f"{'/'.join(Path(innermost.filename).parts[-2:])}:{innermost.lineno}"
 
 
 def diagnosis(cell: Cell, claims: Mapping[str, Claim] | None = None) -> str | None:

@@ -3,6 +3,7 @@
 import functools
 import io
 import warnings
+from dataclasses import replace
 
 import flax.linen
 import jax
@@ -19,6 +20,7 @@ from ntval.conformance import RefutedWarning, check_network, parametrize_with_cl
 from ntval.data import Data
 from ntval.decisions import Verdict
 from ntval.errors import InputError, NetworkError, RefutedError, UnknownNameError
+from ntval.sweeps import Cell, run_cell
 
 D = 6
 X = np.random.default_rng(0).standard_normal((40, D))
@@ -328,6 +330,22 @@ def test_bad_input_ends_in_one_line_that_says_what_is_wrong(given, message):
     with pytest.raises(ntval.errors.NtvalError, match=message) as caught:
         check_network(**given)
     assert "\n" not in str(caught.value)
+
+
+def callback(params, x):
+    shape = jax.ShapeDtypeStruct((len(x), 1), x.dtype)
+    return jax.pure_callback(lambda a: np.tanh(a).sum(axis=1, keepdims=True), shape, x * params)
+
+
+def test_an_error_names_the_network_and_the_place_it_comes_from():
+    with pytest.raises(NetworkError, match=r"'callback' .* in conformance/test_conformance.py:\d"):
+        check_network(callback, 1.0, X, claims=["symmetry"])
+
+    claim = ntval.claims.CLAIMS["kernel_identities.symmetry"]
+    broken = {claim.name: replace(claim, measure=functools.partial(len, ()))}
+    cell = Cell(claim.name, claim.regimes["quick"][0], 0, 1e-6, 1.0, "quick", network="mine")
+    with pytest.raises(NetworkError, match=r"'mine' .* TypeError in claims/claim.py:\d"):
+        run_cell(cell, broken)
 
 
 def test_checks_have_readable_names_and_share_a_budget():
