@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ntval import calibration
+from ntval import calibration, faults
 from ntval.calibration import Calibration
 from ntval.claims import montanari_zhong
 from ntval.claims.claim import Result
@@ -19,6 +19,15 @@ def test_true_claims_are_refuted_no_more_often_than_stated(claim):
     *_, found = calibration.calibrations(calibration.cells([claim], runs=60, alpha=0.05))
     assert found[claim.name].holds, found[claim.name].record()
     assert len({result.seed for result in found[claim.name].results}) == 60
+
+
+def test_an_error_too_small_for_one_run_breaks_the_level():
+    small = faults.sized("road_scale", 0.003)
+    claim = small.plant(CHEAP[0])
+    assert claim.check(0, claim.regimes["quick"][0]).decision.verdict is not Verdict.REFUTED
+    planned = calibration.cells([claim], runs=30, alpha=0.05)
+    results = tuple(claim.check(c.seed, c.regime, alpha=c.alpha, effort=c.effort) for c in planned)
+    assert not Calibration(claim.name, 0.05, results).holds
 
 
 def calibrated(log_e, alpha=0.05):
