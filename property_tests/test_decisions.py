@@ -163,6 +163,14 @@ def test_the_smallest_gap_that_is_stated_is_refuted_when_it_is_there(size):
     assert missed <= 1  # stated: 1 in 1,000
 
 
+def test_the_interval_that_is_stated_is_that_of_a_statistic_among_several():
+    values = np.random.default_rng(0).standard_normal((4096, 8))
+    several = agreement(lambda i, k: values[i : i + k], resolution=0.5, alpha=0.05)
+    column = values[: several.draws, int(several.details["where"].split()[1])]
+    low, high = e_values.interval(column, low=-8.0, high=8.0, alpha=0.05 / 8)
+    assert several.details["interval"] == pytest.approx([low, high])
+
+
 def test_agreement_refutes_true_means_no_more_often_than_alpha():
     # 400 runs at 0.05: above 44 refutations the level is wrong, at one chance in a million.
     refuted = sum(

@@ -168,6 +168,17 @@ def test_clipping_moves_a_mean_by_no_more_than_the_allowance_says():
     assert 0 < beyond < allowed.remainder
 
 
+def test_the_allowance_for_clipping_is_that_of_the_worst_distribution():
+    # A rare value at 4/3 of the room above the mean makes E(x - room)+ as large as E x^4 lets it.
+    remainder, room, rare = 0.3, 0.6, 1e-4  # span 0.9: three times the remainder
+    pilot = np.zeros((10_000, 1))
+    pilot[:1] = 4 / 3 * room
+    allowed = e_values.allowance(pilot, remainder=remainder)
+    assert allowed.span == pytest.approx(3 * remainder)
+    beyond = rare * room / 3
+    assert allowed.remainder - remainder == pytest.approx(2 * beyond, rel=2e-3)
+
+
 def test_the_span_of_an_allowance_does_not_grow_with_a_fault_that_the_pilot_has():
     g = np.random.default_rng(0)
     right, wrong = (e_values.allowance(g.normal(mean, 0.1, (64, 1))) for mean in (0.0, 5.0))
