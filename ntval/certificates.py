@@ -32,7 +32,8 @@ class Comparison:
 def identity(comparisons: Sequence[Comparison], **_) -> Decision:
     """Two expressions are equal up to rounding: refuted when any entry departs by more.
 
-    An allowance that reaches the quantity's own size is vacuous, and INCONCLUSIVE.
+    An allowance that reaches the quantity's own size, or is not a number, is vacuous, and so are
+    comparisons without an entry: INCONCLUSIVE.
     """
     worst_ratio, worst_gap, worst_allowance, place, blind = -1.0, 0.0, 0.0, "", 0.0
     for comparison in comparisons:
@@ -44,11 +45,13 @@ def identity(comparisons: Sequence[Comparison], **_) -> Decision:
             np.broadcast_to(np.asarray(a, dtype=float), left.shape)
             for a in (comparison.allowance, comparison.scale)
         )
+        allowance = np.where(np.isnan(allowance), np.inf, allowance)
         gap = np.abs(left - right)
         with np.errstate(over="ignore"):  # a gap where nothing is allowed
-            ratio = gap / np.maximum(allowance, _TINY)
+            ratio = np.asarray(gap / np.maximum(allowance, _TINY))
         ratio[~np.isfinite(gap)] = np.inf
-        blind = max(blind, float((allowance / np.maximum(scale, _TINY)).max(initial=0.0)))
+        size = np.maximum(np.where(np.isnan(scale), 0.0, scale), _TINY)
+        blind = max(blind, float((allowance / size).max(initial=0.0)))
         index = np.unravel_index(int(ratio.argmax()), ratio.shape) if ratio.size else ()
         if ratio.size and float(ratio[index]) > worst_ratio:
             worst_ratio, worst_gap = float(ratio[index]), float(gap[index])
@@ -56,11 +59,13 @@ def identity(comparisons: Sequence[Comparison], **_) -> Decision:
             place = f"{comparison.label} at {[int(i) for i in index]}"
     if worst_ratio > 1:
         verdict = Verdict.REFUTED
-    elif blind >= 1:
+    elif blind >= 1 or not place:
         verdict = Verdict.INCONCLUSIVE
     else:
         verdict = Verdict.SUPPORTED
     vacuous = "VACUOUS: the allowance is as large as the quantity; " if blind >= 1 else ""
+    if not place:
+        vacuous = "VACUOUS: nothing was compared; "
     return Decision(
         verdict,
         "identity",

@@ -60,6 +60,26 @@ def test_identity_with_an_allowance_of_the_quantity_s_size_is_vacuous():
     assert "VACUOUS" in decision.summary
 
 
+@pytest.mark.parametrize("allowance", [np.nan, [1e-12, np.nan], [np.nan, 1e-12]])
+def test_identity_with_an_allowance_that_is_no_number_is_never_supported(allowance):
+    wrong, right = (
+        decisions.identity([comparison([1.0, x], [1.0, 2.0], allowance)]) for x in (9, 2)
+    )
+    assert wrong.verdict is not Verdict.SUPPORTED
+    assert right.verdict is Verdict.INCONCLUSIVE
+    assert decisions.identity([comparison([1.0], [1.0], 0.0, np.nan)]).verdict is Verdict.SUPPORTED
+    assert (
+        decisions.identity([comparison([1.0], [1.0], 1.0, np.nan)]).verdict is not Verdict.SUPPORTED
+    )
+
+
+@pytest.mark.parametrize("comparisons", [[], [comparison([], [], 1.0)]])
+def test_identity_of_nothing_is_inconclusive(comparisons):
+    decision = decisions.identity(comparisons)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "nothing was compared" in decision.summary
+
+
 @pytest.mark.parametrize(
     ("lower", "upper", "verdict"),
     [
@@ -131,10 +151,11 @@ def test_agreement_counts_draws_beyond_the_span_as_if_they_lay_there():
     assert decision.verdict is not Verdict.REFUTED
 
 
-def test_agreement_refutes_draws_that_are_not_finite():
-    decision = agreement(lambda start, count: np.full((count, 1), np.nan))
+def test_agreement_refutes_draws_that_are_not_finite_and_names_the_statistic():
+    decision = agreement(lambda start, count: np.array([[0.0, 0.0, np.nan]] * count))
     assert decision.verdict is Verdict.REFUTED
     assert decision.log_e == math.inf
+    assert "statistic 2" in decision.summary
 
 
 def test_agreement_of_a_constant_statistic_allows_its_rounding():
@@ -146,7 +167,7 @@ def test_agreement_of_a_constant_statistic_allows_its_rounding():
         alpha=0.05,
         effort=1.0,
     )
-    assert decision.verdict is not Verdict.REFUTED
+    assert decision.verdict is Verdict.SUPPORTED
 
 
 @pytest.mark.parametrize("size", [0.05, 0.2])
