@@ -185,6 +185,13 @@ def test_the_span_of_an_allowance_does_not_grow_with_a_fault_that_the_pilot_has(
     assert wrong.span < 2 * right.span
 
 
+def test_allowance_of_a_constant_is_its_rounding_alone():
+    allowed = e_values.allowance(np.full((10, 1), 3.0))
+    assert 0 < allowed.remainder <= 64 * 3 * np.finfo(float).eps
+    assert allowed.span == 3 * allowed.remainder
+    assert allowed.resolution == 0
+
+
 def test_allowance_leaves_room_to_see_its_resolution():
     allowed = e_values.allowance(np.zeros((10, 2)), remainder=0.1, resolution=np.array([0.2, 0.5]))
     assert np.all(allowed.span >= 3 * (0.1 + np.array([0.2, 0.5])))
