@@ -150,9 +150,10 @@ def test_agreement_allows_the_remainder():
 
 
 def test_agreement_with_an_allowance_wider_than_its_draws_is_vacuous():
-    decision = agreement(normal_stream([0.0], 1.0), remainder=9.0)
-    assert decision.verdict is Verdict.INCONCLUSIVE
-    assert "VACUOUS" in decision.summary
+    for wide in ({"remainder": 9.0}, {"remainder": 5.0, "resolution": 3.5}):
+        decision = agreement(normal_stream([0.0], 1.0), **wide)
+        assert decision.verdict is Verdict.INCONCLUSIVE
+        assert "VACUOUS" in decision.summary
 
 
 def test_agreement_counts_draws_beyond_the_span_as_if_they_lay_there():
@@ -284,6 +285,18 @@ def test_probable_bound_is_supported_where_it_holds():
     decision = probable_bound(room(0.0))
     assert decision.verdict is Verdict.SUPPORTED
     assert decision.details["tightness"] == 1.0
+
+
+def test_probable_bound_is_supported_by_as_few_draws_as_evidence_needs():
+    # None broken: the best stake gains log 1/(1 - 0.9 p) a draw, and a mixture of 13 costs log 13.
+    least = math.log(13_000) / -math.log(1 - 0.9 * 0.11)
+    assert least <= probable_bound(room(0.0), first=1).draws <= 1.25 * least + 1
+
+
+def test_effort_multiplies_the_budget():
+    undecided = {"most": 100, "effort": 2.5, "resolution": 1e-3}
+    assert probable_bound(room(0.01), **undecided).draws == 250
+    assert agreement(normal_stream([0.0], 1.0), **undecided).draws == 250
 
 
 def test_probable_bound_is_refuted_where_it_is_broken_too_often():
