@@ -47,6 +47,13 @@ def test_a_suite_without_chance_spends_nothing():
     assert sum(shares(certain, 1e-6).values()) == 0
 
 
+def test_a_claim_without_a_share_is_suspected_by_certificates_alone():
+    assert outcome(math.inf, share=0.0).verdict is Verdict.REFUTED
+    assert outcome(math.inf, share=0.0).suspected
+    assert not outcome(0.0, share=0.0).suspected
+    assert not outcome(-1.0, share=0.0).suspected
+
+
 @given(share=st.floats(1e-9, 0.1), planned=st.integers(1, 20))
 def test_one_regime_that_refutes_alone_refutes_its_claim(share, planned):
     alone = -math.log(regime_alpha(share, planned))

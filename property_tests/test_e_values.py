@@ -92,6 +92,36 @@ def test_evidence_keeps_its_level_anywhere_in_an_interval_null(offset):
     assert (evidence >= math.log(1 / alpha)).sum() <= scipy.stats.binom.isf(1e-6, runs, alpha)
 
 
+@given(mean=st.floats(0.1, 0.9), length=st.integers(1, 9), low=st.floats(-2, 2))
+def test_two_sided_evidence_has_mean_exactly_one_at_its_target_by_enumeration(mean, length, low):
+    outcomes = np.array(list(itertools.product([low, low + 1], repeat=length)))
+    probability = np.where(outcomes == low, 1 - mean, mean).prod(axis=1)
+    span = max(mean, 1 - mean)
+    log_e = e_values.log_evidence(outcomes.T, target=low + mean, margin=0.0, span=span)
+    assert probability @ np.exp(log_e) == pytest.approx(1.0, rel=1e-10)
+
+
+@pytest.mark.parametrize("method", [e_values.log_evidence, e_values.log_support])
+@given(seed=st.integers(0, 99), target=st.floats(-3, 3), off=st.floats(-0.3, 0.3))
+def test_evidence_and_support_know_neither_sign_nor_origin(method, seed, target, off):
+    x = np.random.default_rng(seed).uniform(-0.5, 0.5, (40, 1)) + off
+    at = {"margin": 0.1, "span": 1.0}
+    centered = method(x, target=0.0, **at)
+    assert method(x + target, target=target, **at) == pytest.approx(centered, abs=1e-9)
+    assert method(-x, target=0.0, **at) == pytest.approx(centered, abs=1e-9)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_departure_on_either_side_is_evidence_and_prevents_support(side):
+    x = np.random.default_rng(0).uniform(-0.1, 0.1, (200, 1)) + 2
+    at = {"margin": 0.1, "span": 1.0}
+    (evidence,), (nothing,) = (e_values.log_evidence(x, target=t, **at) for t in (2 - side / 3, 2))
+    assert evidence > 20
+    assert nothing < 0
+    assert e_values.log_support(x, target=2.0, **at) > 10
+    assert e_values.log_support(x, target=2 - side / 3, **at) < 0
+
+
 def test_evidence_against_a_mean_outside_grows_at_the_rate_that_theory_gives():
     # The best constant stake of a fair bet at p against q earns KL(p, q) a draw.
     p, q, length = 0.5, 0.3, 4000
@@ -200,3 +230,4 @@ def test_allowance_leaves_room_to_see_its_resolution():
 def test_an_e_value_reads_as_a_number():
     assert e_values.text(math.log(3.1e9)) == "e = 3.1e+09"
     assert e_values.text(math.inf) == "e = infinite"
+    assert e_values.text(-math.inf) == "e = 0"
