@@ -47,6 +47,11 @@ def test_a_suite_without_chance_spends_nothing():
     assert sum(shares(certain, 1e-6).values()) == 0
 
 
+def test_a_repetition_confirms_with_evidence_above_20():
+    again = outcome(30.0, repetitions=(math.log(21), math.log(19), -1.0))
+    assert again.confirmed == 1
+
+
 def test_a_claim_without_a_share_is_suspected_by_certificates_alone():
     assert outcome(math.inf, share=0.0).verdict is Verdict.REFUTED
     assert outcome(math.inf, share=0.0).suspected

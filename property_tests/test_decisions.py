@@ -96,6 +96,23 @@ def test_bound_follows_its_certificates(lower, upper, verdict):
     assert decisions.bound([Bracket("x", lower, upper, 0.0, 1.0)]).verdict is verdict
 
 
+def test_bound_reports_the_tightest_of_its_brackets():
+    loose, tight = Bracket("a", 1.2, 1.3, 1.0, 1.0), Bracket("b", 0.5, 0.6, 1.0, 2.0, note="flat")
+    decision = decisions.bound([loose, tight])
+    assert decision.verdict is Verdict.REFUTED
+    assert decision.details["where"] == "b"
+    assert decision.details["tightness"] == pytest.approx(-0.2)
+    assert decision.gap == pytest.approx(0.4)
+    assert decision.smallest_gap == pytest.approx(0.1)
+    assert decision.summary.endswith("; flat")
+    assert decisions.bound([loose]).gap == 0
+    assert decisions.bound([loose]).summary.endswith("claimed >= 1")
+
+
+def test_identity_says_how_large_a_gap_it_sees_in_the_quantity_s_own_scale():
+    assert decisions.identity([comparison([1.0], [1.0], 0.1, 2.0)]).smallest_gap == 0.05
+
+
 def test_bound_that_is_known_without_the_theorem_is_vacuous():
     decision = decisions.bound([Bracket("x", 0.1, 0.2, -1.0, 1.0, trivial=0.0)])
     assert decision.verdict is Verdict.INCONCLUSIVE
@@ -297,6 +314,7 @@ def test_probable_bound_is_supported_where_it_holds():
     assert decision.verdict is Verdict.SUPPORTED
     assert decision.details["tightness"] == 1.0
     kept = np.zeros(decision.draws)
+    assert decision.gap == 0
     assert decision.log_e == pytest.approx(float(e_values.log_capital(kept, 0.01, 0.0)))
     interval = e_values.interval(kept, low=0.0, high=1.0, alpha=1e-6)
     assert decision.details["interval"] == pytest.approx(interval)
@@ -316,7 +334,10 @@ def test_effort_multiplies_the_budget():
 
 
 def test_probable_bound_is_refuted_where_it_is_broken_too_often():
-    assert probable_bound(room(0.3)).verdict is Verdict.REFUTED
+    decision = probable_bound(room(0.3))
+    assert decision.verdict is Verdict.REFUTED
+    assert 0.2 < decision.gap < 0.4
+    assert "broken in 64 of 64" in probable_bound(room(1.0)).summary
 
 
 def test_probable_bound_never_passes_a_vacuous_bound():

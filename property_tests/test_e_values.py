@@ -144,6 +144,14 @@ def test_interval_holds_the_mean_and_shrinks(name):
     assert late < early / 1.8
 
 
+def test_interval_ends_where_either_capital_reaches_two_over_alpha():
+    x = np.random.default_rng(0).beta(1, 3, 300)
+    low, high = e_values.interval(x, low=0.0, high=1.0, alpha=0.01)
+    assert low < x.mean() < high
+    assert e_values.log_capital(x, low, 0.0) == pytest.approx(math.log(200), abs=1e-6)
+    assert e_values.log_capital(-x, -high, -1.0) == pytest.approx(math.log(200), abs=1e-6)
+
+
 def test_interval_is_a_small_multiple_of_the_standard_error():
     x = np.random.default_rng(0).normal(0.5, 0.05, 4096)
     low, high = e_values.interval(x, low=0.0, high=1.0, alpha=1e-7)
@@ -213,6 +221,8 @@ def test_the_span_of_an_allowance_does_not_grow_with_a_fault_that_the_pilot_has(
     g = np.random.default_rng(0)
     right, wrong = (e_values.allowance(g.normal(mean, 0.1, (64, 1))) for mean in (0.0, 5.0))
     assert wrong.span < 2 * right.span
+    pilot = g.normal(0.0, 0.1, (64, 1))
+    assert e_values.allowance(pilot).span == pytest.approx(6 * pilot.std())
 
 
 def test_allowance_of_a_constant_is_its_rounding_alone():
