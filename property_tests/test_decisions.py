@@ -321,10 +321,13 @@ def test_probable_bound_is_supported_where_it_holds():
     assert decision.smallest_gap == interval[1]
 
 
-def test_probable_bound_is_supported_by_as_few_draws_as_evidence_needs():
-    # None broken: the best stake gains log 1/(1 - 0.9 p) a draw, and a mixture of 13 costs log 13.
-    least = math.log(13_000) / -math.log(1 - 0.9 * 0.11)
-    assert least <= probable_bound(room(0.0), first=1).draws <= 1.25 * least + 1
+@pytest.mark.parametrize("failure", [0.01, 0.1])
+def test_probable_bound_is_supported_by_as_few_draws_as_evidence_needs(failure):
+    # None broken: no stake gains more than 1/(1 - p) a draw; of 13 stakes the largest is 0.9.
+    p = failure + 0.1
+    least = math.log(1000) / -math.log(1 - p)
+    most = math.log(13_000) / math.log(1 + 0.9 * p / (1 - p))
+    assert least <= probable_bound(room(0.0), failure=failure, first=1).draws <= 1.25 * most + 1
 
 
 def test_effort_multiplies_the_budget():
