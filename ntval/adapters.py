@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntval.arrays import float64
-from ntval.errors import NetworkError
+from ntval.errors import NetworkError, first_line
 from ntval.networks import Network
 
 # The shape of one input for a network that takes any.
@@ -74,7 +74,7 @@ def load(path: str, *, input_shape: tuple[int, ...] | None = None) -> Network:
     except Exception as error:
         raise NetworkError(
             f"network needs a module that imports, got {module_name!r} "
-            f"({type(error).__name__}: {_first_line(error)}); check the name and the directory."
+            f"({type(error).__name__}: {first_line(error)}); check the name and the directory."
         ) from None
     target: Any = module
     for part in attribute.split("."):
@@ -268,7 +268,7 @@ def _from_factory(factory: Callable) -> Network:
     except Exception as error:
         raise NetworkError(
             f"network {_name_of(factory)!r} needs to be a function of a key that returns a "
-            f"network, but raised {type(error).__name__}: {_first_line(error)}."
+            f"network, but raised {type(error).__name__}: {first_line(error)}."
         ) from None
     if first.params is None:
         return first
@@ -325,7 +325,7 @@ def _reason(error: Exception) -> str:
             "dropout left on, or other noise, it asks for randomness while it is applied; use "
             "deterministic=True, or model.eval()"
         )
-    return f"{type(error).__name__}: {_first_line(error)}"
+    return f"{type(error).__name__}: {first_line(error)}"
 
 
 def _only_flat_shape(network: Network) -> tuple[int, ...] | None:
@@ -343,7 +343,3 @@ def _name_of(model: Any) -> str:
     if isinstance(model, tuple | list) and model:
         return _name_of(model[1] if len(model) == 3 else model[0])
     return getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:200].rstrip(".")

@@ -63,9 +63,11 @@ def identity(comparisons: Sequence[Comparison], **_) -> Decision:
         verdict = Verdict.INCONCLUSIVE
     else:
         verdict = Verdict.SUPPORTED
-    vacuous = "VACUOUS: the allowance is as large as the quantity; " if blind >= 1 else ""
+    vacuous = ""
     if not place:
         vacuous = "VACUOUS: nothing was compared; "
+    elif blind >= 1:
+        vacuous = "VACUOUS: the allowance is as large as the quantity; "
     return Decision(
         verdict,
         "identity",

@@ -33,6 +33,11 @@ class RefutedError(NtvalError, AssertionError):
     """A claim was refuted; raised by `Result.raise_if_refuted` alone."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says in its first line, at most 200 characters, without the full stop."""
+    return (str(error).strip().splitlines() or [""])[0][:200].rstrip(".")
+
+
 def unknown_name(kind: str, name: str, known) -> UnknownNameError:
     """Error for `name`, which is none of `known`, with the nearest that is."""
     from difflib import get_close_matches

@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ntval.errors import NetworkError, NtvalError
+from ntval.errors import NetworkError, NtvalError, first_line
 
 if TYPE_CHECKING:  # importing NumPy starts its threads, before `use_one_thread` can say how many
     from ntval.claims.claim import Claim, Result
@@ -66,10 +66,9 @@ def blamed_on_network(cell: Cell, name: str) -> Iterator[None]:
     except Exception as error:
         if cell.network is None:
             raise
-        lines = str(error).strip().splitlines() or [""]
         raise NetworkError(
             f"network {cell.network!r} needs functions that JAX can trace and differentiate, but "
-            f"{name} met {type(error).__name__} in {_place(error)}: {lines[0][:200]}"
+            f"{name} met {type(error).__name__} in {_place(error)}: {first_line(error)}."
         ) from error
 
 

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 
 from rich.columns import Columns
 from rich.console import Console, Group
@@ -156,7 +157,7 @@ def watched(run: Run) -> Iterator[Callable[[Run], None]]:
 
 
 def run_table(run: Run, most: int | None = None) -> Table:
-    """Claims and verdicts of a run, as far as it is, in at most that many lines."""
+    """Claims and verdicts of a run, as far as it is, in at most `most` lines below its head."""
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     table.add_column("claim", no_wrap=True, min_width=26)
     table.add_column("verdict", no_wrap=True, min_width=12)
@@ -262,41 +263,42 @@ def power_tables(
 
     A table has as many columns as fit into `width`; above it stand the claims it is about.
     """
-    columns = max(1, (width - max(len(d.fault) for d in found) - len(" caught, s  allclose")) // 4)
-    papers: dict[str, dict[str, list[Detection]]] = {}
-    for detection in found:
-        paper = detection.claim.partition(".")[0]
-        papers.setdefault(paper, {}).setdefault(detection.claim, []).append(detection)
-    for paper, of_claim in papers.items():
-        claims = [name for name in CLAIMS if name in of_claim]
+    label = max((len(detection.fault) for detection in found), default=0)
+    columns = max(1, (width - label - len(" caught, s  allclose")) // 4)
+    caught = {(detection.fault, detection.claim): detection for detection in found}
+    shown = [name for name in CLAIMS if any(name == claim for _, claim in caught)]
+    for paper, names in groupby(shown, lambda name: name.partition(".")[0]):
+        claims = list(names)
         for first in range(0, len(claims), columns):
-            part = {name: of_claim[name] for name in claims[first : first + columns]}
+            part = claims[first : first + columns]
             numbered = [f"{n} {name.partition('.')[2]}" for n, name in enumerate(part, 1)]
             yield Group(
                 Text(f"\n{paper}", style="bold"),
                 Columns(numbered, padding=(0, 3)),
-                _power_table(part, allclose),
+                _power_table(part, caught, allclose),
             )
 
 
-def _power_table(of_claim: Mapping[str, list[Detection]], allclose: Mapping) -> Table:
+def _power_table(
+    claims: Sequence[str],
+    caught: Mapping[tuple[str, str], Detection],
+    allclose: Mapping[str, bool | None],
+) -> Table:
     table = plain_table("planted fault")
-    for number in range(1, len(of_claim) + 1):
+    for number in range(1, len(claims) + 1):
         table.add_column(str(number), justify="center", no_wrap=True)
     table.add_column("caught, s", justify="right", no_wrap=True)
     table.add_column("allclose", justify="left", no_wrap=True)
     marks = {True: Text("●", style="green"), False: Text("○", style="bold red")}
-    rows: dict[str, dict[str, Detection]] = {}
-    for name, detections in of_claim.items():
-        for detection in detections:
-            rows.setdefault(detection.fault, {})[name] = detection
-    for fault in (name for name in FAULTS if name in rows):
-        row = rows[fault]
-        seconds = [detection.seconds for detection in row.values() if detection.caught]
+    for fault in FAULTS:
+        row = [caught.get((fault, name)) for name in claims]
+        if not any(row):
+            continue
+        seconds = [detection.seconds for detection in row if detection and detection.caught]
         passed = allclose.get(fault)
         table.add_row(
             fault,
-            *(marks[row[name].caught] if name in row else "" for name in of_claim),
+            *(marks[detection.caught] if detection else "" for detection in row),
             f"{min(seconds):.1f}" if seconds else "never",
             "" if passed is None else Text("passes" if passed else "caught", style="dim"),
         )
