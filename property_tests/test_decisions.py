@@ -101,9 +101,9 @@ def test_bound_reports_the_tightest_of_its_brackets():
     decision = decisions.bound([loose, tight])
     assert decision.verdict is Verdict.REFUTED
     assert decision.details["where"] == "b"
-    assert decision.details["tightness"] == pytest.approx(-0.2)
-    assert decision.gap == pytest.approx(0.4)
-    assert decision.smallest_gap == pytest.approx(0.1)
+    assert decision.details["tightness"] == (0.6 - 1.0) / 2.0
+    assert decision.gap == 1.0 - 0.6
+    assert decision.smallest_gap == max(1.3 - 1.2, 0.6 - 0.5)
     assert decision.summary.endswith("; flat")
     assert decisions.bound([loose]).gap == 0
     assert decisions.bound([loose]).summary.endswith("claimed >= 1")
@@ -222,7 +222,8 @@ def test_the_smallest_gap_that_is_stated_is_refuted_when_it_is_there_and_half_of
     )
     assert allowed == pytest.approx(exact + 0.5)
     assert missed(seen.smallest_gap, 40) <= 1  # stated: 1 in 1,000
-    assert missed(seen.smallest_gap / 2, 8) >= 4  # and no smaller one than is stated
+    # Half of it is nearer than the end of the interval, which a mean passes half of the times.
+    assert missed(seen.smallest_gap / 2, 8) >= 4
 
 
 def test_the_interval_that_is_stated_is_that_of_a_statistic_among_several():
@@ -315,9 +316,9 @@ def test_probable_bound_is_supported_where_it_holds():
     assert decision.details["tightness"] == 1.0
     kept = np.zeros(decision.draws)
     assert decision.gap == 0
-    assert decision.log_e == pytest.approx(float(e_values.log_capital(kept, 0.01, 0.0)))
+    assert decision.log_e == float(e_values.log_capital(kept, 0.01, 0.0))
     interval = e_values.interval(kept, low=0.0, high=1.0, alpha=1e-6)
-    assert decision.details["interval"] == pytest.approx(interval)
+    assert tuple(decision.details["interval"]) == interval
     assert decision.smallest_gap == interval[1]
 
 
@@ -339,7 +340,7 @@ def test_effort_multiplies_the_budget():
 def test_probable_bound_is_refuted_where_it_is_broken_too_often():
     decision = probable_bound(room(0.3))
     assert decision.verdict is Verdict.REFUTED
-    assert 0.2 < decision.gap < 0.4
+    assert decision.gap == (room(0.3)(0, 64) < 0).mean()  # decided at its first look
     assert "broken in 64 of 64" in probable_bound(room(1.0)).summary
 
 
