@@ -1,21 +1,30 @@
 """The command line: check, baseline, power, calibrate, run, list, where, doctor.
 
-Exit status 0 nothing refuted, 1 something refuted, 2 unusable arguments or input,
-3 something inconclusive under --strict.
+| exit status | |
+|---|---|
+| 0 | nothing refuted |
+| 1 | something refuted (`check`), missed (`power`), not calibrated, or drifted: never a crash |
+| 2 | unusable arguments or input, told in one line |
+| 3 | something inconclusive, under --strict |
+| 70 | a crash, with its traceback: a fault of ntval's or of the network's (EX_SOFTWARE) |
+| 130 | interrupted |
+| 141 | the reader of the output closed it |
 """
 
 from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from ntval import baseline_cli
-from ntval.errors import NetworkError, NtvalError
+from ntval.errors import NtvalError, first_line
 from ntval.options import (
     Alpha,
     Claims,
@@ -33,7 +42,23 @@ from ntval.options import (
 
 _SECONDS_BETWEEN_WRITES = 10
 
+
+class Commands(TyperGroup):
+    """The commands; what would end them with a status of somebody else's is a crash."""
+
+    def invoke(self, ctx):
+        """What a command gives. Typer makes status 1 of an EOFError and of a closed pipe."""
+        try:
+            return super().invoke(ctx)
+        except (SystemExit, EOFError, BrokenPipeError) as error:
+            # Rich raises SystemExit(1) where it meets a closed pipe.
+            if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+                raise typer.Exit(141) from None
+            raise RuntimeError(f"{type(error).__name__}({error}) inside of a command") from error
+
+
 app = typer.Typer(
+    cls=Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -44,15 +69,26 @@ app.add_typer(baseline_cli.app, name="baseline")
 
 
 def main() -> None:
-    """Run the command line; a known error is one line and exit status 2."""
+    """Run the command line and end with a status of the table above."""
     try:
         app()
+    except SystemExit:
+        raise
     except NtvalError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
+    except BaseException as error:  # Python's own status of a traceback is 1, that of a refutation
+        traceback.print_exc()
+        words = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+        print(
+            f"crash: {words}; no verdict, but a fault of ntval's or of the network's: the "
+            "traceback above says where.",
+            file=sys.stderr,
+        )
+        raise SystemExit(70) from None
 
 
 @app.command()
@@ -101,7 +137,8 @@ def check(
     if broken := run.broken_prerequisite:
         rule, way_out = CLAIMS[broken.claim].prerequisite or ("", "")
         summary = report.weakest(broken.results).decision.summary
-        raise NetworkError(f"network {network!r} needs {rule}, got {summary}; {way_out}.")
+        words = f"network {network!r} needs {rule}, got {summary}; {way_out}."
+        tables.console().print(words, soft_wrap=True, markup=False, highlight=False)
     verdicts = {outcome.verdict for outcome in run.outcomes.values()}
     if Verdict.REFUTED in verdicts:
         raise typer.Exit(1)

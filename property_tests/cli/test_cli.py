@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -158,11 +159,62 @@ def test_broken_network_is_refuted_by_name_and_confirmed(here, network, words, t
         ("flax_batch_norm", "batch_independence", "inference mode"),
     ],
 )
-def test_unusable_network_is_refuted_by_name_and_ends_in_status_2(here, network, claim, words):
+def test_broken_prerequisite_ends_in_status_1_with_the_rule_and_way_out(
+    here, network, claim, words
+):
     result = here("check", "--network", f"user_networks:{network}")
+    assert result.returncode == 1, result.stderr
     assert f"REFUTED kernel_identities.{claim}" in result.stdout
     assert f"because kernel_identities.{claim} is refuted" in result.stdout
-    assert refused(result, f"network 'user_networks:{network}' needs", words)
+    last = result.stdout.strip().splitlines()[-1]
+    assert last.startswith(f"network 'user_networks:{network}' needs")
+    assert words in last
+    assert last.endswith(".")
+
+
+class Stopped(BaseException):
+    """Neither an Exception nor an exit, as what pytest.skip raises."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "said"),
+    [
+        (ValueError("made up"), 70, "crash: ValueError: made up; no verdict"),
+        (BrokenProcessPool("a worker died"), 70, "crash: BrokenProcessPool: a worker died"),
+        (AssertionError(), 70, "crash: AssertionError; no verdict"),
+        (MemoryError(), 70, "crash: MemoryError"),
+        (Stopped("made up"), 70, "crash: Stopped: made up"),
+        (SystemExit(1), 70, "SystemExit(1) inside of a command"),
+        (SystemExit(), 70, "inside of a command"),
+        (EOFError("no input"), 70, "EOFError(no input) inside of a command"),
+        (OSError("disk full"), 70, "crash: OSError: disk full"),
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(), 141, ""),
+    ],
+    ids=lambda it: type(it).__name__ if isinstance(it, BaseException) else "",
+)
+def test_a_crash_never_ends_in_the_status_of_a_refutation(here, monkeypatch, raised, status, said):
+    from ntval import sweeps
+
+    def run_cell(cell):
+        raise raised
+
+    monkeypatch.setattr(sweeps, "run_cell", run_cell)
+    result = here("check", FAST)
+    assert result.returncode == status
+    assert said in (result.stderr.strip().splitlines() or [""])[-1]
+    assert ("Traceback" in result.stderr) == (status == 70)
+
+
+def test_a_worker_that_dies_is_a_crash(monkeypatch, tmp_path):
+    (tmp_path / "deadly.py").write_text(
+        "import multiprocessing, os\nfrom user_networks import flax_mlp\n"
+        "if multiprocessing.parent_process():\n    os._exit(1)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(HERE)]))
+    result = ntval("check", FAST, "--network", "deadly:flax_mlp", "--workers", 2)
+    assert result.returncode == 70, result.stderr
+    assert "crash: BrokenProcessPool" in result.stderr.splitlines()[-1]
 
 
 def test_header_and_summary_say_what_the_budget_is_and_what_was_spent(here):
