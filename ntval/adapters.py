@@ -6,7 +6,12 @@
 | `flax.linen.Module`, `haiku.transform` | drawn by its init; a pair (module, params) fixes them |
 | `equinox.Module`, `flax.nnx.Module` | those it holds |
 | function of a key that returns one of these | drawn anew from every key |
+| function without arguments that returns one of these | as of what it returns, called once |
 | pair (apply_fn, params) | the params given |
+
+A function has one required argument, the key, or none. With none required it still gets the key
+where its first argument is called key, rng, rng_key or prng_key. A class is such a function too;
+that of a module which needs other arguments is refused, as no key can stand for them.
 
 Floating-point weights become float64, other leaves (keys, counters, running statistics of linen
 models) are held constant.
@@ -14,6 +19,7 @@ models) are held constant.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import math
@@ -71,7 +77,9 @@ def load(path: str, *, input_shape: tuple[int, ...] | None = None) -> Network:
         sys.path.insert(0, "")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit or pytest.skip in a module is no exit of ours
         raise NetworkError(
             f"network needs a module that imports, got {module_name!r} "
             f"({type(error).__name__}: {first_line(error)}); check the name and the directory."
@@ -81,7 +89,7 @@ def load(path: str, *, input_shape: tuple[int, ...] | None = None) -> Network:
         if not hasattr(target, part):
             from difflib import get_close_matches
 
-            near = get_close_matches(part, [n for n in vars(target) if n[0] != "_"], n=1)
+            near = get_close_matches(part, [n for n in dir(target) if n[0] != "_"], n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "."
             raise NetworkError(f"network needs an attribute of {module_name!r}, got {part!r}{hint}")
         target = getattr(target, part)
@@ -134,7 +142,11 @@ _MODULES = {_LINEN, _NNX, _EQUINOX, _HAIKU}
 
 def _bases(model: Any) -> set[str]:
     """Full names of the model's class and its bases; a library is never imported to ask."""
-    names = {f"{base.__module__}.{base.__name__}" for base in type(model).__mro__}
+    return _bases_of(type(model))
+
+
+def _bases_of(kind: type) -> set[str]:
+    names = {f"{base.__module__}.{base.__name__}" for base in kind.__mro__}
     if any(name.startswith("equinox.") and name.endswith(".Module") for name in names):
         names.add(_EQUINOX)
     return names
@@ -168,7 +180,7 @@ def _adapted(model: Any) -> Network:
         return _from_factory(model)
     raise NetworkError(
         "network needs a Network, a stax triple, a flax, equinox or haiku module, a pair "
-        "(apply_fn, params), or a function of a key that returns one of these; got "
+        "(apply_fn, params), or a function of a key or of nothing that returns one of these; got "
         f"{type(model).__name__}."
     )
 
@@ -260,23 +272,73 @@ def _from_haiku(transformed: Any, params: Any) -> Network:
     return Network(init_fn, apply_fn)
 
 
+# Names under which an argument that has a default takes a key nevertheless.
+_KEYS = ("key", "rng", "rng_key", "prng_key")
+
+
 def _from_factory(factory: Callable) -> Network:
+    takes_key, keyword = _arguments(factory)
+
+    def made(key) -> Any:
+        given = (key,) if takes_key and not keyword else ()
+        return factory(*given, **({keyword: key} if keyword else {}))
+
     try:
-        first = _adapted(factory(jax.random.key(0)))
-    except NetworkError:
-        raise
-    except Exception as error:
+        model = made(jax.random.key(0))
+    except (Exception, SystemExit) as error:
         raise NetworkError(
-            f"network {_name_of(factory)!r} needs to be a function of a key that returns a "
-            f"network, but raised {type(error).__name__}: {first_line(error)}."
+            f"network {_name_of(factory)!r} needs to be a function of "
+            f"{'a key' if takes_key else 'nothing'} that returns a network, but raised "
+            f"{type(error).__name__}: {first_line(error)}."
         ) from None
-    if first.params is None:
+    try:
+        first = _adapted(model)
+    except NetworkError as error:
+        raise NetworkError(
+            f"{str(error).removesuffix('.')}, returned by {_name_of(factory)!r}."
+        ) from None
+    if first.params is None or not takes_key:
         return first
 
     def init_fn(key, input_shape):
-        return None, _adapted(factory(key)).params
+        return None, _adapted(made(key)).params
 
     return replace(first, init_fn=init_fn, params=None)
+
+
+def _arguments(factory: Callable) -> tuple[bool, str]:
+    """Whether `factory` takes a key, and the argument's name where it goes by keyword alone.
+
+    Raises: `NetworkError` when it requires anything else.
+    """
+    try:
+        parameters = [*inspect.signature(factory).parameters.values()]
+    except (TypeError, ValueError):  # written in C: no signature, so it is tried on a key
+        return True, ""
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    if isinstance(factory, type) and parameters and all(p.kind in variadic for p in parameters):
+        # What flax.nnx's metaclass shows; the constructor says more.
+        parameters = [*inspect.signature(factory.__init__).parameters.values()][1:]
+    bound = factory.keywords if isinstance(factory, functools.partial) else {}
+    named = [p for p in parameters if p.kind not in variadic and p.name not in bound]
+    required = [p for p in named if p.default is p.empty]
+    module = isinstance(factory, type) and _bases_of(factory) & _MODULES
+    if len(required) > 1 or (module and required and required[0].name not in _KEYS):
+        names = ", ".join(p.name for p in required)
+        way_out = (
+            f"give an instance, {factory.__name__}(...), or a function that returns one"
+            if isinstance(factory, type)
+            else "give the pair (apply_fn, params) for a forward pass, or fix the others"
+        )
+        raise NetworkError(
+            f"network {_name_of(factory)!r} needs to be a function of a key or of nothing, got "
+            f"one of ({names}); {way_out}."
+        )
+    first = required[0] if required else next(iter(named), None)
+    if first is None:  # a bare *args may hide a key, as of a decorated function
+        return any(p.kind is p.VAR_POSITIONAL for p in parameters), ""
+    takes_key = bool(required) or first.name in _KEYS
+    return takes_key, first.name if takes_key and first.kind is first.KEYWORD_ONLY else ""
 
 
 def params_shape(network: Network, input_shape: tuple[int, ...]) -> Any:
@@ -342,4 +404,6 @@ def _only_flat_shape(network: Network) -> tuple[int, ...] | None:
 def _name_of(model: Any) -> str:
     if isinstance(model, tuple | list) and model:
         return _name_of(model[1] if len(model) == 3 else model[0])
+    if isinstance(model, functools.partial):
+        return _name_of(model.func)
     return getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__

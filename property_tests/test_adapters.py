@@ -1,5 +1,7 @@
 """Adapters: networks of every library, and what cannot be read."""
 
+import functools
+
 import equinox
 import flax.linen
 import jax
@@ -108,14 +110,145 @@ def test_factory_that_raises_is_refused_with_its_error():
         adapters.network_from(factory)
 
 
+class Maker:
+    """Networks from methods, and from objects that are called."""
+
+    def model(self):
+        return MLP
+
+    def __call__(self, key):
+        return drawn(key)
+
+
+def drawn(key):
+    return equinox.nn.MLP(5, 2, 16, 1, key=key)
+
+
+def sized(width, key):
+    return equinox.nn.MLP(5, 2, width, 1, key=key)
+
+
+def with_a_default_key(key=None, width=16):
+    return sized(width, jax.random.key(0) if key is None else key)
+
+
+class Keyed(equinox.Module):
+    layer: equinox.nn.Linear
+
+    def __init__(self, *, key):
+        self.layer = equinox.nn.Linear(5, 2, key=key)
+
+    def __call__(self, x):
+        return self.layer(x)
+
+
+class Sized(flax.linen.Module):
+    width: int
+
+    @flax.linen.compact
+    def __call__(self, x):
+        return flax.linen.Dense(self.width)(x)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: MLP,
+        lambda: Linen(),
+        lambda: drawn,
+        lambda: (lambda params, x: x @ params, jnp.ones((5, 2))),
+        lambda width=16: sized(width, jax.random.key(3)),
+        lambda *, width=16: sized(width, jax.random.key(3)),
+        lambda *args, **options: drawn(*args, **options),
+        lambda **options: MLP,
+        lambda *, key: drawn(key),
+        functools.partial(sized, 16, jax.random.key(3)),
+        functools.partial(sized, width=16, key=jax.random.key(3)),
+        functools.partial(sized, 16),
+        functools.partial(sized, width=16),
+        functools.lru_cache(lambda: MLP),
+        with_a_default_key,
+        Maker().model,
+        Maker(),
+        Linen,
+        Keyed,
+    ],
+)
+def test_functions_of_a_key_or_of_nothing_are_read_as_what_they_return(model):
+    assert outputs(adapters.network_from(model)).shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("model", "random"),
+    [
+        (lambda: MLP, False),
+        (lambda: Linen(), True),
+        (lambda: drawn, True),
+        (lambda width=16: sized(width, jax.random.key(3)), False),
+        (functools.partial(sized, width=16, key=jax.random.key(3)), False),
+        (functools.partial(sized, 16), True),
+        (with_a_default_key, True),
+        (Linen, True),
+        (Keyed, True),
+    ],
+)
+def test_weights_are_random_where_a_key_reaches_them(model, random):
+    assert (adapters.network_from(model).init_fn is not None) == random
+
+
+def raises():
+    raise RuntimeError("no weights today")
+
+
+def leaves():
+    raise SystemExit(1)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (raises, "'raises' needs to be a function of nothing .* RuntimeError: no weights today"),
+        (functools.partial(raises), "'raises' needs .* RuntimeError"),
+        (leaves, "'leaves' needs .* SystemExit: 1"),
+        (lambda: None, "got NoneType, returned by '<lambda>'"),
+        (lambda key: key, "returned by '<lambda>'"),
+        (lambda params, x: x, r"got one of \(params, x\); give the pair \(apply_fn, params\)"),
+        (Sized, r"'Sized' needs .* got one of \(width\); give an instance, Sized\(...\)"),
+        (Nnx, r"'Nnx' needs .* got one of \(rngs\); give an instance, Nnx\(...\)"),
+        (int, "'int' needs to be a function of a key"),
+        (object, "got object, returned by 'object'"),
+    ],
+)
+def test_functions_that_give_no_network_are_refused_by_name(model, message):
+    with pytest.raises(NetworkError, match=message) as refused:
+        adapters.network_from(model)
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("path", "message"),
     [
         ("no_colon", "form MODULE:ATTR"),
         ("no_such_module_anywhere:x", "ModuleNotFoundError"),
         ("ntval.networks:Netwrk", "did you mean 'Network'"),
+        ("math:pi.reel", "did you mean 'real'"),
     ],
 )
 def test_wrong_paths_are_refused(path, message):
     with pytest.raises(NetworkError, match=message):
         adapters.load(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("raise SystemExit(1)", "SystemExit: 1"),
+        ("import pytest; pytest.skip('no GPU', allow_module_level=True)", "Skipped: no GPU"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_modules_that_end_instead_of_importing_are_refused(tmp_path, monkeypatch, line, message):
+    (tmp_path / "no_module_of_ours.py").write_text(line)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(NetworkError, match=f"needs a module that imports, .*{message}"):
+        adapters.load("no_module_of_ours:model")
