@@ -38,14 +38,43 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0][:200].rstrip(".")
 
 
+# Where all names of a kind are told, of kinds that have many.
+_LISTS = {
+    "claim": "All names: `ntval list`",
+    "fault": "All names: `ntval list`",
+    "experiment": "All names: `ntval run`",
+    "activation": "All names: ntval.activations.ACTIVATIONS",
+}
+_FEW = 8  # names that a line may write out
+
+
 def unknown_name(kind: str, name: str, known) -> UnknownNameError:
-    """Error for `name`, which is none of `known`, with the nearest that is."""
+    """Error for `name`, which is none of `known`: up to three nearest, and where all are.
+
+    Where none is near, a short list is written out. Last words (`symmetry`) and upper case count
+    as near.
+    """
     from difflib import get_close_matches
 
-    known = sorted(known)
-    short = {word.rpartition(".")[2]: word for word in known}
-    near = get_close_matches(name, known, n=1) or get_close_matches(name, short, n=1)
-    hint = (
-        f"did you mean {short.get(near[0], near[0])!r}?" if near else "known: " + ", ".join(known)
-    )
-    return UnknownNameError(f"Unknown {kind} {name!r}; {hint}")
+    known, name = sorted(known), str(name)
+    words = {word.lower(): word for word in known}
+    words = {word.rpartition(".")[2].lower(): word for word in known} | words
+
+    def nearest(cutoff: float) -> list[str]:
+        found = get_close_matches(name.lower(), words, n=6, cutoff=cutoff)
+        return list(dict.fromkeys(words[word] for word in found))[:3]
+
+    if near := nearest(0.6):
+        hint = f"did you mean {_either(near)}?"
+    elif len(known) <= _FEW:
+        hint = f"known: {', '.join(known)}."
+    else:
+        hint = f"the nearest: {', '.join(map(repr, nearest(0.0)))}."
+    way_out = f" {_LISTS[kind]}." if kind in _LISTS else ""
+    return UnknownNameError(f"Unknown {kind} {name!r}; {hint}{way_out}")
+
+
+def _either(names: list[str]) -> str:
+    """'a', 'b' or 'c'."""
+    *first, last = map(repr, names)
+    return f"{', '.join(first)} or {last}" if first else last

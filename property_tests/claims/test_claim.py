@@ -6,10 +6,11 @@ import jax
 import numpy as np
 import pytest
 
+from ntval.activations import ACTIVATIONS
 from ntval.claims import CLAIMS, kernel_identities
-from ntval.claims.claim import draw_params, find, key_for, replicates
+from ntval.claims.claim import PROFILES, draw_params, find, key_for, replicates
 from ntval.decisions import Verdict
-from ntval.errors import RefutedError, UnknownNameError
+from ntval.errors import RefutedError, UnknownNameError, unknown_name
 from ntval.faults import FAULTS
 from ntval.networks import Network
 from ntval.regimes import Regime
@@ -58,6 +59,32 @@ def test_claims_are_found_by_name_last_word_and_paper():
     assert len(find("montanari_zhong", CLAIMS)) == 31
     with pytest.raises(UnknownNameError, match=r"did you mean 'kernel_identities\.symmetry'"):
         find("symetry", CLAIMS)
+
+
+@pytest.mark.parametrize("name", ["no_such_claim", "eigen", "E99", ""])
+def test_an_unknown_claim_is_told_three_names_and_where_all_are(name):
+    with pytest.raises(UnknownNameError) as refused:
+        find(name, CLAIMS)
+    message = str(refused.value)
+    assert message.endswith("All names: `ntval list`.")
+    assert sum(f"'{claim}'" in message for claim in CLAIMS) <= 3
+    assert len(message) < 250
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "known", "message"),
+    [
+        ("claim", "SYMETRY", CLAIMS, "did you mean 'kernel_identities.symmetry'"),
+        ("fault", "Kernel_Asymetric", FAULTS, "did you mean 'kernel_asymmetric'"),
+        ("activation", "RELU", ACTIVATIONS, "did you mean 'relu'"),
+        ("activation", 3, ACTIVATIONS, "Unknown activation '3'; the nearest: "),
+        ("profile", "QUIK", PROFILES, "did you mean 'quick'?"),
+        ("profile", "x", PROFILES, "known: quick, standard, thorough."),
+        ("grid", "fill", ["Full", "smoke"], "did you mean 'Full'?"),
+    ],
+)
+def test_unknown_names_find_their_neighbours_in_any_case(kind, name, known, message):
+    assert message in str(unknown_name(kind, name, known))
 
 
 def test_a_compiled_program_draws_parameters_once():

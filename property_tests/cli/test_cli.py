@@ -256,7 +256,7 @@ def test_seed_of_the_commit_is_that_of_head(here):
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["no_such_claim"], ["'no_such_claim'", "known:"]),
+        (["no_such_claim"], ["'no_such_claim'", "All names: `ntval list`."]),
         (["min_eigenvalu"], ["did you mean 'montanari_zhong.min_eigenvalue'"]),
         (["--profile", "quik"], ["did you mean 'quick'"]),
         (["--seed", "-1"], ["--seed needs a whole number", "'-1'"]),
