@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.arrays import as_float64, rounding_allowance
-from ntval.errors import DataError, InputError
+from ntval.errors import DataError, InputError, first_line
 
 
 def sphere(key: Array, n: int, d: int) -> Float[Array, "n d"]:
@@ -52,19 +52,7 @@ def load(source: str) -> Data:
     path = Path(source)
     if path.suffix != ".npz":
         raise DataError(f"data needs 'digits' or the path of an .npz file, got {source!r}.")
-    if not path.is_file():
-        raise DataError(f"data needs an existing file, got {source!r}; check the path.")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files if name in ("x", "y")}
-            names = archive.files
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        pickled = "pickle" in str(error).lower()
-        reason = "it holds pickled objects, which are never loaded" if pickled else str(error)
-        raise DataError(
-            f"data needs an .npz file of plain arrays, got {source!r} ({reason}); "
-            "write it with numpy.savez(path, x=x, y=y)."
-        ) from None
+    names, arrays = _read(path)
     if "x" not in arrays:
         raise DataError(f"data needs an array 'x', got {sorted(names)} in {source!r}.")
     x = np.asarray(as_float64("x", arrays["x"]))
@@ -73,10 +61,55 @@ def load(source: str) -> Data:
     require_distinct("x", x)
     y = arrays.get("y")
     if y is not None:
-        y = np.asarray(as_float64("y", y if y.dtype.kind == "f" else y.astype(float)))
+        y = np.asarray(as_float64("y", y.astype(float) if y.dtype.kind in "iub" else y))
         if y.shape != (len(x),):
             raise InputError(f"y needs shape ({len(x)},), one value a row of x, got {y.shape}.")
     return Data(path.name, x, y)
+
+
+def _read(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Names of all arrays of an .npz file, and those called x and y.
+
+    Raises: `DataError`, with the reason, for what is missing, no such file, damaged or pickled.
+    """
+    try:
+        if not path.exists():
+            raise DataError(f"data needs an existing file, got {str(path)!r}; check the path.")
+        if reason := _no_archive(path):
+            raise ValueError(reason)
+        with np.load(path, allow_pickle=False) as archive:
+            members = archive.zip.namelist()
+            names = [m.removesuffix(".npy") for m in members if m.endswith(".npy")]
+            if members and not names:
+                raise ValueError("it is a zip archive without arrays")
+            arrays = {name: archive[name] for name in names if name in ("x", "y")}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):  # NumPy gives the bytes of what is no array
+                raise ValueError(f"its member {name}.npy is no array")
+        return names, arrays
+    except DataError:
+        raise
+    except Exception as error:  # whatever zipfile, zlib and NumPy find wrong with a foreign file
+        reason = getattr(error, "strerror", None) or first_line(error) or type(error).__name__
+        if "Object arrays" in reason:
+            reason = "it holds pickled objects, which are never loaded"
+        raise DataError(
+            f"data needs an .npz file of plain arrays, got {str(path)!r} ({reason}); "
+            "write it with numpy.savez(path, x=x, y=y)."
+        ) from None
+
+
+def _no_archive(path: Path) -> str | None:
+    """Why `path` is no zip archive, by its first bytes; None when it is one."""
+    if not path.is_file():
+        return "it is a directory" if path.is_dir() else "it is no regular file"
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(b"PK"):
+        return None if zipfile.is_zipfile(path) else "its end is missing: the file was cut off"
+    if not start:
+        return "it is empty"
+    return "it is an .npy file" if start == b"\x93NUMPY" else "it is no .npz file"
 
 
 def require_distinct(name: str, x: Float[np.ndarray, "n *shape"]) -> None:
