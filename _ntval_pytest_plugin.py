@@ -16,7 +16,6 @@ travels to the controller on the reports of its tests.
 from __future__ import annotations
 
 import functools
-import math
 import os
 import re
 import sys
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
     from ntval.conformance import Check
     from ntval.suite import Run
-
-PROFILES = ("quick", "standard", "thorough")
 
 
 # Options and settings.
@@ -83,8 +80,8 @@ def _settings(config: pytest.Config) -> dict[str, Any]:
             raise _refused("network", "the form MODULE:ATTR", path, "for example nets:model")
     return {
         "used": any(given.values()),
-        "alpha": 1e-6 if given["alpha"] is None else _alpha(given["alpha"]),
-        "seed": 0 if given["seed"] is None else _seed(given["seed"], here),
+        "alpha": 1e-6 if given["alpha"] is None else _read("alpha", given["alpha"], here),
+        "seed": 0 if given["seed"] is None else _read("seed", given["seed"], here),
         "profile": given["profile"] and _profile(given["profile"]),
         "strict": given["strict"],
         "networks": list(dict.fromkeys(given["network"])),
@@ -98,35 +95,26 @@ def _refused(option: str, rule: str, value: object, way_out: str) -> pytest.Usag
     return pytest.UsageError(f"--ntval-{option} needs {rule}, got {value!r}; {way_out}.")
 
 
-def _alpha(text: str) -> float:
+def _read(option: str, text: str, directory: Path) -> Any:
+    """The alpha or seed that an option's text gives, by the rule of the command line."""
+    from ntval import settings
+    from ntval.errors import InputError
+
+    name = f"--ntval-{option}"
     try:
-        alpha = float(text)
-    except ValueError:
-        alpha = math.nan
-    if not 0 < alpha < 1:
-        raise _refused("alpha", "a probability between 0 and 1", text, "the default is 1e-6")
-    return alpha
-
-
-def _seed(text: str, here: Path) -> int:
-    if text != "commit":
-        if not (text.isascii() and text.isdecimal()) or int(text) >= 2**63:
-            rule = "a whole number from 0 to 2^63 - 1 or 'commit'"
-            raise _refused("seed", rule, text, "the default is 0")
-        return int(text)
-    import subprocess
-
-    try:
-        command = ["git", "rev-parse", "HEAD"]
-        found = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        raise _refused("seed", "a git checkout here", text, "pass a number") from None
-    return int(found.stdout[:8], 16)
+        if option == "alpha":
+            return settings.alpha_of(text, name=name)
+        return settings.seed_of(text, name=name, directory=directory)
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _profile(text: str) -> str:
+    from ntval.settings import PROFILES
+
     if text not in PROFILES:
-        raise _refused("profile", "quick, standard or thorough", text, "the default is quick")
+        *first, last = PROFILES
+        raise _refused("profile", f"{', '.join(first)} or {last}", text, "the default is quick")
     return text
 
 
@@ -354,10 +342,12 @@ class Session:
 
     def seed(self, item: pytest.Item) -> int:
         """The seed of a test: that of its marker, or the session's."""
+        from ntval.settings import is_seed
+
         seed = _marked(item, "seed")
         if seed is None:
             return self.settings["seed"]
-        if not isinstance(seed, int) or not 0 <= seed < 2**63:
+        if not is_seed(seed):
             pytest.fail(
                 f"@pytest.mark.ntval(seed=...) needs a whole number from 0 to 2^63 - 1, "
                 f"got {seed!r}; leave it out for the session's.",
@@ -649,4 +639,6 @@ def _marked(item: pytest.Item, name: str) -> Any:
 
 
 def _is_probability(value: object) -> bool:
-    return isinstance(value, float) and 0 < value < 1
+    from ntval.settings import is_alpha
+
+    return is_alpha(value)

@@ -20,10 +20,9 @@ from ntval.options import (
     Seed,
     Workers,
     prepare,
-    require_alpha,
     require_directories,
-    seed_of,
 )
+from ntval.settings import alpha_of, seed_of
 
 if TYPE_CHECKING:
     from ntval.baselines import Baseline, Compared
@@ -51,7 +50,7 @@ def freeze(
     workers: Workers = 1,
 ) -> None:
     """Measure what is here now, and write it to a new file."""
-    require_alpha(alpha)
+    alpha = alpha_of(alpha)
     require_directories(file)
     if file.exists():
         raise InputError(

@@ -35,10 +35,9 @@ from ntval.options import (
     Seed,
     Workers,
     prepare,
-    require_alpha,
     require_directories,
-    seed_of,
 )
+from ntval.settings import alpha_of, seed_of
 
 _SECONDS_BETWEEN_WRITES = 10
 
@@ -110,7 +109,7 @@ def check(
     workers: Workers = 1,
 ) -> None:
     """Check claims, about ntval's own networks or about your network and data."""
-    require_alpha(alpha)
+    alpha = alpha_of(alpha)
     prepare()
 
     from ntval import report, suite, tables
@@ -175,7 +174,7 @@ def power(
     workers: Workers = 1,
 ) -> None:
     """Plant every fault and print which claims catch it, how small a one, and how soon."""
-    require_alpha(alpha)
+    alpha = alpha_of(alpha)
     require_directories(json_path)
     prepare()
     from ntval import faults, suite, tables
@@ -239,7 +238,7 @@ def calibrate(
     workers: Workers = 1,
 ) -> None:
     """Test on correct code that the stated level is kept: refutations and mean e-values."""
-    require_alpha(alpha)
+    alpha = alpha_of(alpha)
     require_directories(json_path)
     prepare()
     from ntval import calibration, suite, tables

@@ -27,6 +27,7 @@ from ntval.claims import CLAIMS, Claim
 from ntval.claims.claim import Subject, find
 from ntval.errors import InputError, RefutedError, unknown_name
 from ntval.regimes import Regime
+from ntval.settings import alpha_of
 from ntval.subjects import WIDTHS, NotRun, claims_about, claims_for, subject_of
 from ntval.suite import Run
 
@@ -275,8 +276,7 @@ def _quiet(run: Run) -> None:
 
 def _decided(found, network, *, expected=None, on_fail, callback=None, profile, alpha, seed) -> Run:
     """The run of what was found, in this process."""
-    if not 0 < alpha < 1:
-        raise InputError(f"alpha needs a probability between 0 and 1, got {alpha!r}.")
+    alpha = alpha_of(alpha, name="alpha")
     run = suite.run_of(found, profile=profile, network=network, alpha=alpha, seed=seed)
     run = replace(run, expected=expected or {})
     claims = {item[0].name: item[0] for item in found if not isinstance(item, NotRun)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -48,30 +47,3 @@ def require_directories(*paths: Path | None) -> None:
             raise InputError(
                 f"output needs an existing directory, got {str(path)!r}; create it first."
             )
-
-
-def require_alpha(alpha: float) -> None:
-    """Refuse what is no probability."""
-    if not 0 < alpha < 1:
-        raise InputError(
-            f"--alpha needs a probability between 0 and 1, got {alpha}; the default is 1e-6."
-        )
-
-
-def seed_of(text: str) -> int:
-    """A seed as a number, or that of the commit checked out here."""
-    if text == "commit":
-        try:
-            found = subprocess.run(
-                ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-            )
-        except (OSError, subprocess.CalledProcessError):
-            raise InputError(
-                "--seed commit needs a git checkout here, got none; pass a number."
-            ) from None
-        return int(found.stdout[:8], 16)
-    if not text.isdecimal() or int(text) >= 2**63:
-        raise InputError(
-            f"--seed needs a whole number from 0 to 2^63 - 1 or 'commit', got {text!r}."
-        )
-    return int(text)

@@ -23,6 +23,7 @@ from ntval.errors import RefutedError, unknown_name
 from ntval.kernels import deep_mlp, jacobian, operator, two_layer
 from ntval.networks import Network
 from ntval.regimes import Regime
+from ntval.settings import PROFILES as PROFILES
 
 # A road computes the empirical kernel of a network: (network, params, x1, x2) -> (n1, n2).
 Road = Callable[..., Float[Array, "n1 n2"]]
@@ -40,8 +41,6 @@ ROADS: dict[str, Road] = {
 
 # Streams of randomness under a claim's key: what is measured, and the pilot of its allowance.
 MEASURED, PILOT = 0, 1
-
-PROFILES: dict[str, float] = {"quick": 1.0, "standard": 8.0, "thorough": 64.0}
 
 
 def roads_of(network: Network) -> tuple[str, ...]:

@@ -260,6 +260,7 @@ def test_seed_of_the_commit_is_that_of_head(here):
         (["min_eigenvalu"], ["did you mean 'montanari_zhong.min_eigenvalue'"]),
         (["--profile", "quik"], ["did you mean 'quick'"]),
         (["--seed", "-1"], ["--seed needs a whole number", "'-1'"]),
+        (["--seed", "٣"], ["--seed needs a whole number", "'٣'"]),
         (["--alpha", "2"], ["--alpha needs a probability", "got 2.0"]),
         (["--data", "nowhere.npz"], ["existing file"]),
         (["--data", "digitz"], ["needs 'digits' or the path"]),
