@@ -293,7 +293,7 @@ def analytic_oracle(key, regime: Regime, subject: Subject) -> list[Comparison]:
     scale = _entry_scale(np.diag(right))
     cosine = np.clip(np.abs(right / scale), 0.0, 1.0)
     # arccos loses digits as 1 / sin(angle); on the diagonal both sides are exact.
-    steepness = 1 + 1 / np.sqrt(np.maximum(1 - cosine**2, 1e-16))
+    steepness = arc_cosine.steepness(cosine)
     np.fill_diagonal(steepness, 1.0)
     accuracy = analytic.accuracy(subject.network) + arc_cosine.ACCURACY
     return [

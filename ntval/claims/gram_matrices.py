@@ -71,7 +71,7 @@ def _equals_reference(key, regime: Regime, subject: Subject) -> list[Comparison]
     scale = np.sqrt(np.maximum(np.outer(np.diag(reference), np.diag(reference)), 0.0))
     # Near coincident inputs an arc-cosine kernel loses digits like 1 / sin(angle).
     cosine = np.clip(np.abs(reference) / np.maximum(scale, np.finfo(float).tiny), 0.0, 1.0)
-    steepness = 1 + 1 / np.sqrt(np.maximum(1 - cosine**2, np.finfo(float).eps))
+    steepness = arc_cosine.steepness(cosine)
     np.fill_diagonal(steepness, 1.0)
     allowed = subject.rounding * steepness * scale
     norm = np.array([spectra.operator_norm(gram - reference)])

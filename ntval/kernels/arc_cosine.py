@@ -32,8 +32,21 @@ Law = Literal["gaussian", "sphere"]
 Function = Callable[[Float[np.ndarray, "..."]], Float[np.ndarray, "..."]]
 Values = Float[np.ndarray, "pairs"]
 
-# Of an expectation, in units of sqrt(E f(u)^2 E f(v)^2), times 1 + 1 / sin(theta).
+# Of an expectation, in units of sqrt(E f(u)^2 E f(v)^2), times `steepness`.
 ACCURACY = 1e-12
+
+
+def steepness(cosine: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    r"""Factor by which the rounding of a cosine grows in a kernel of its angle.
+
+    $$1 + 1 / \sqrt{\max(1 - \cos^2\theta, \epsilon)}$$
+
+    Source: $|d \arccos(c) / dc| = 1 / \sqrt{1 - c^2}$ (derived). A cosine is known to a unit
+    roundoff $u$ only, hence its square to $2u = \epsilon$, and $1 - c^2$ cannot be told from
+    $\epsilon$ below it.
+    """
+    return 1 + 1 / np.sqrt(np.maximum(1 - cosine**2, 2 * arrays.UNIT_ROUNDOFF))
+
 
 # Beyond 10 standard deviations lies less than exp(-50) of the radial law.
 _RADIUS = 10.0

@@ -44,6 +44,29 @@ def _angle(k11, k22, k12):
     return math.atan2(math.sqrt(max(k11 * k22 - k12**2, 0.0)), k12)
 
 
+# THE ROUNDING OF AN ANGLE
+
+
+@given(angle=st.floats(1e-6, math.pi - 1e-6))
+def test_steepness_is_that_of_arccos(angle):
+    cosine = np.array([math.cos(angle)])
+    with mpmath.workdps(30):
+        slope = float(abs(mpmath.diff(mpmath.acos, mpmath.mpf(float(cosine[0])))))
+    # 1 - c^2 is known to eps, relative to sin(angle)^2; its root to half of that.
+    allowed = slope * rounding_allowance(8) * (1 + slope**2)
+    assert abs(arc_cosine.steepness(cosine)[0] - 1 - slope) <= allowed
+
+
+def test_steepness_of_coincident_and_opposite_points_is_bounded_by_what_rounding_tells_apart():
+    unit = rounding_allowance(1)
+    cosines = np.array([1.0, -1.0, 1 + 2 * unit, 1 - unit])
+    found = arc_cosine.steepness(cosines)
+    # A cosine that is one rounding from 1 is as steep as 1 itself: no factor between them is known.
+    assert found.max() == found[0] == found[1] == 1 + 1 / math.sqrt(np.finfo(float).eps)
+    assert found.min() >= found[0] * (1 - math.sqrt(unit))
+    assert arc_cosine.steepness(np.array([0.0]))[0] == 2
+
+
 # THE GAUSSIAN LAW
 
 
