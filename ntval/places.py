@@ -40,11 +40,15 @@ def theorems_markdown() -> str:
     ]
     for claim in CLAIMS.values():
         parts = {part: re.sub(r":\d+$", "", path) for part, path in of(claim).items()}
-        lines.append(
-            f"| `{claim.name}` | {claim.statement} | {parts.get('formula', '–')} "
-            f"| {parts.get('claim', '–')} | {parts.get('test', '–')} "
-            f"| {', '.join(f'`{name}`' for name in claim.faults)} |"
+        cells = (
+            f"`{claim.name}`",
+            claim.statement,
+            *(parts.get(part, "–") for part in ("formula", "claim", "test")),
+            ", ".join(f"`{name}`" for name in claim.faults),
         )
+        # A bar ends a cell, also that of a norm |x|; escaped, it is shown as a bar.
+        escaped = (cell.replace("|", r"\|") for cell in cells)
+        lines.append(f"| {' | '.join(escaped)} |")
     return "\n".join(lines) + "\n"
 
 

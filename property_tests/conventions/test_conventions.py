@@ -1,6 +1,7 @@
 """Rules about the repository itself."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,13 @@ def test_every_module_stays_below_400_lines(path):
 
 def test_theorems_page_is_up_to_date():
     assert (ROOT / "THEOREMS.md").read_text() == places.theorems_markdown()
+
+
+def test_every_row_of_the_theorems_page_has_as_many_cells_as_its_header():
+    rows = [line for line in places.theorems_markdown().splitlines() if line.startswith("|")]
+    bars = [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
+    assert len(rows) == 2 + len(CLAIMS)
+    assert set(bars) == {7}
 
 
 def run(code):
