@@ -110,3 +110,8 @@ def test_tensorflow_is_never_imported():
 
 def test_importing_claims_leaves_the_x64_flag_alone():
     assert run("import ntval.claims, jax; print(jax.config.jax_enable_x64)") == "False"
+
+
+def test_importing_claims_leaves_scikit_learn_alone():
+    code = "import sys, ntval.claims; from ntval import cli, suite; print('sklearn' in sys.modules)"
+    assert run(code) == "False"

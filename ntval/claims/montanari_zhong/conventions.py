@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jax
 import numpy as np
-from sklearn.kernel_ridge import KernelRidge
 
 from ntval import regression
 from ntval.arrays import rounding_allowance
@@ -24,6 +23,8 @@ def _ridge_conventions(
     primal=lambda ridge, n: ridge,
 ) -> list[Comparison]:
     """Predictions at fresh inputs by one absolute ridge, in four other conventions."""
+    from sklearn.kernel_ridge import KernelRidge  # seconds, for one claim
+
     key_draw, key_fresh, key_labels = jax.random.split(key, 3)
     draw = Draw(key_draw, regime, subject)
     fresh = subject.inputs(key_fresh, regime.n)
