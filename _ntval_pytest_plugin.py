@@ -27,8 +27,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ntval.conformance import Check
-    from ntval.suite import Run
+    from ntval.front.checks import Check
+    from ntval.runs.suite import Run
 
 
 # Options and settings.
@@ -97,20 +97,20 @@ def _refused(option: str, rule: str, value: object, way_out: str) -> pytest.Usag
 
 def _read(option: str, text: str, directory: Path) -> Any:
     """The alpha or seed that an option's text gives, by the rule of the command line."""
-    from ntval import settings
     from ntval.errors import InputError
+    from ntval.runs.settings import alpha_of, seed_of
 
     name = f"--ntval-{option}"
     try:
         if option == "alpha":
-            return settings.alpha_of(text, name=name)
-        return settings.seed_of(text, name=name, directory=directory)
+            return alpha_of(text, name=name)
+        return seed_of(text, name=name, directory=directory)
     except InputError as error:
         raise pytest.UsageError(str(error)) from None
 
 
 def _profile(text: str) -> str:
-    from ntval.settings import PROFILES
+    from ntval.runs.settings import PROFILES
 
     if text not in PROFILES:
         *first, last = PROFILES
@@ -258,15 +258,12 @@ class Session:
         """The checks of each network of `--ntval-network`."""
         if not self.settings["networks"]:
             return {}
-        from ntval import conformance
         from ntval.errors import NtvalError
+        from ntval.front.checks import checks_for
 
         profile = self.settings["profile"] or "quick"
         try:
-            return {
-                path: conformance.checks_for(path, profile=profile)
-                for path in self.settings["networks"]
-            }
+            return {path: checks_for(path, profile=profile) for path in self.settings["networks"]}
         except NtvalError as error:
             raise pytest.UsageError(f"--ntval-network: {error}") from None
 
@@ -331,9 +328,9 @@ class Session:
         if not found:
             return (yield)
         del item.stash[FOUND]
-        from ntval import session_report
+        from ntval.front.pytest import report
 
-        item.user_properties += session_report.properties(found)
+        item.user_properties += report.properties(found)
         report = yield
         report.ntval = found
         if isinstance(item, NetworkCheck) and report.skipped and not hasattr(report, "wasxfail"):
@@ -342,7 +339,7 @@ class Session:
 
     def seed(self, item: pytest.Item) -> int:
         """The seed of a test: that of its marker, or the session's."""
-        from ntval.settings import is_seed
+        from ntval.runs.settings import is_seed
 
         seed = _marked(item, "seed")
         if seed is None:
@@ -381,8 +378,8 @@ class Session:
             )
         from dataclasses import replace
 
-        from ntval import session_report
         from ntval.errors import NtvalError
+        from ntval.front.pytest import report
 
         call = item.stash[CALLS] = item.stash.get(CALLS, 0) + 1
         alpha = self.part(item) / (call * (call + 1))
@@ -392,7 +389,7 @@ class Session:
         except NtvalError as error:
             raise error.with_traceback(None) from error.__cause__  # its message says all
         kind = Path(self.settings["report"] or "").suffix
-        found = session_report.record(run, check.claim, check.network, _id(item), kind)
+        found = report.record(run, check.claim, check.network, _id(item), kind)
         item.stash.setdefault(FOUND, []).append(found)
         self._settle(item, check, run)
         return run
@@ -400,12 +397,13 @@ class Session:
     def _check(self, what: Any, arguments: tuple, options: dict[str, Any]) -> Check:
         from dataclasses import replace
 
-        from ntval import conformance
-        from ntval.claims import CLAIMS, Claim
+        from ntval.claims.catalogue import CLAIMS
+        from ntval.claims.claim import Claim
         from ntval.errors import InputError
+        from ntval.front.checks import Check, checks_for
 
         profile = self.settings["profile"]
-        if isinstance(what, conformance.Check) and not arguments and not options:
+        if isinstance(what, Check) and not arguments and not options:
             return replace(what, profile=profile) if profile else what
         if isinstance(what, Claim) and len(arguments) == 1 and not options:
             if what.name not in CLAIMS:
@@ -413,7 +411,7 @@ class Session:
                     f"check_claim needs a claim that is listed in ntval.CLAIMS, got {what.name!r}; "
                     "list it, or decide it by claim.check(seed, regime)."
                 )
-            return conformance.Check(
+            return Check(
                 what.name,
                 None,
                 ((what, arguments[0]),),
@@ -421,7 +419,7 @@ class Session:
             )
         if isinstance(what, str) and (arguments or "model" in options):
             options = {"profile": profile or "quick", **options}
-            checks = conformance.checks_for(*arguments, claims=[what], **options)
+            checks = checks_for(*arguments, claims=[what], **options)
             if len(checks) == 1:
                 return checks[0]
             names = ", ".join(check.claim for check in checks) or "none that applies"
@@ -466,8 +464,8 @@ class Session:
     def _settle(self, item: pytest.Item, check: Check, run: Run) -> None:
         """Raise what the test raises for this run."""
         __tracebackhide__ = True
-        from ntval import report
         from ntval.errors import RefutedError
+        from ntval.reports.words import weakest
 
         expected = self.expected(item, check)
         try:
@@ -489,7 +487,7 @@ class Session:
                 pytrace=False,
             )
         if self.settings["strict"] and outcome.verdict == "INCONCLUSIVE":
-            summary = report.weakest(outcome.results).decision.summary
+            summary = weakest(outcome.results).decision.summary
             pytest.fail(
                 f"{check.claim} is INCONCLUSIVE, and --ntval-strict is given: {summary}; "
                 "take more draws with --ntval-profile standard.",
@@ -549,8 +547,8 @@ class Session:
         return (self.settings["alpha"] if self.tests else 0.0) + sum(self.marked.values())
 
     def _write(self) -> None:
-        from ntval import session_report
         from ntval.errors import InputError
+        from ntval.front.pytest import report
 
         path = Path(self.settings["report"])
         settings = {
@@ -559,7 +557,7 @@ class Session:
             "profile": self.settings["profile"] or "quick",
         }
         try:
-            session_report.write(self.records, path, stale=self.stale, settings=settings)
+            report.write(self.records, path, stale=self.stale, settings=settings)
             self.written = f"wrote {path}"
         except InputError as error:
             self.written = f"FAILED to write: {error}"
@@ -593,10 +591,10 @@ class Session:
             return
         terminalreporter.write_sep("=", "ntval")
         if self.records:
-            from ntval import session_report
+            from ntval.front.pytest import report
 
             tests = self.tests + len(self.marked)
-            for line in session_report.summary(self.records, alpha=self.alpha, tests=tests):
+            for line in report.summary(self.records, alpha=self.alpha, tests=tests):
                 terminalreporter.write_line(line)
         if self.records and self.tests:
             part = self.settings["alpha"] / self.tests
@@ -627,9 +625,9 @@ def _check_of(item: pytest.Item) -> Check | None:
     """The `Check` that a test was made for."""
     if isinstance(item, NetworkCheck):
         return item.check
-    conformance = sys.modules.get("ntval.conformance")
+    conformance = sys.modules.get("ntval.front.checks")
     parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
-    found = (it for it in parameters if conformance and isinstance(it, conformance.Check))
+    found = (it for it in parameters if conformance and isinstance(it, Check))
     return next(found, None)
 
 
@@ -639,6 +637,6 @@ def _marked(item: pytest.Item, name: str) -> Any:
 
 
 def _is_probability(value: object) -> bool:
-    from ntval.settings import is_alpha
+    from ntval.runs.settings import is_alpha
 
     return is_alpha(value)

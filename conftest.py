@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ntval.sweeps import use_one_thread
+from ntval.runs.process import use_one_thread
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 use_one_thread()

@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from ntval.claims import CLAIMS as CLAIMS
+    from ntval.claims.catalogue import CLAIMS as CLAIMS
     from ntval.claims.claim import Claim as Claim
-    from ntval.claims.claim import Result as Result
-    from ntval.conformance import check_network as check_network
-    from ntval.conformance import parametrize_with_claims as parametrize_with_claims
-    from ntval.decisions import Decision as Decision
-    from ntval.decisions import Verdict as Verdict
+    from ntval.claims.outcome import Result as Result
+    from ntval.evidence.verdict import Decision as Decision
+    from ntval.evidence.verdict import Verdict as Verdict
+    from ntval.front.check_network import check_network as check_network
+    from ntval.front.checks import parametrize_with_claims as parametrize_with_claims
     from ntval.kernels._neural_tangents import stax as stax
-    from ntval.networks import Mlp as Mlp
-    from ntval.networks import Network as Network
+    from ntval.networks.mlp import Mlp as Mlp
+    from ntval.networks.network import Network as Network
     from ntval.regimes import Regime as Regime
 
 _HOMES = {
-    "CLAIMS": "ntval.claims",
+    "CLAIMS": "ntval.claims.catalogue",
     "Claim": "ntval.claims.claim",
-    "Decision": "ntval.decisions",
-    "Mlp": "ntval.networks",
-    "Network": "ntval.networks",
+    "Decision": "ntval.evidence.verdict",
+    "Mlp": "ntval.networks.mlp",
+    "Network": "ntval.networks.network",
     "Regime": "ntval.regimes",
-    "Result": "ntval.claims.claim",
-    "Verdict": "ntval.decisions",
-    "check_network": "ntval.conformance",
-    "parametrize_with_claims": "ntval.conformance",
+    "Result": "ntval.claims.outcome",
+    "Verdict": "ntval.evidence.verdict",
+    "check_network": "ntval.front.check_network",
+    "parametrize_with_claims": "ntval.front.checks",
     "stax": "ntval.kernels._neural_tangents",
 }
 

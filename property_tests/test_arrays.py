@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from ntval import arrays
 from ntval.errors import InputError
-from ntval.kernels import analytic, arc_cosine, deep_mlp, jacobian, two_layer
-from ntval.networks import Mlp, init, network_of
+from ntval.kernels import analytic, deep_mlp, jacobian, quadrature_oracle, two_layer
+from ntval.networks.mlp import Mlp, init, network_of
 
 MLP = Mlp(3, (8,), "erf")
 PARAMS = init(MLP, jax.random.key(0))
 APPLY = network_of(MLP).apply_fn
 KERNELS = {
     "analytic": lambda x1, x2=None: analytic.ntk(MLP, x1, x2),
-    "arc_cosine": lambda x1, x2=None: arc_cosine.ntk(MLP, x1, x2),
+    "arc_cosine": lambda x1, x2=None: quadrature_oracle.ntk(MLP, x1, x2),
     "two_layer": lambda x1, x2=None: two_layer.ntk(MLP, PARAMS, x1, x2),
     "deep_mlp": lambda x1, x2=None: deep_mlp.ntk(MLP, PARAMS, x1, x2),
     "jacobian": lambda x1, x2=None: jacobian.ntk(APPLY, PARAMS, x1, x2),

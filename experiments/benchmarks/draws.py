@@ -17,7 +17,7 @@ from kernel_roads import median_seconds
 
 from ntval import Network, stax
 from ntval.arrays import float64
-from ntval.claims.claim import draw_params
+from ntval.claims.sampling import draw_params
 from ntval.kernels import jacobian
 
 

@@ -16,11 +16,10 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from ntval import networks
 from ntval.arrays import float64
 from ntval.kernels import deep_mlp, jacobian, operator, two_layer
 from ntval.kernels._neural_tangents import nt
-from ntval.networks import Mlp
+from ntval.networks.mlp import Mlp
 
 # A road is left after this many seconds, whatever the number of repeats; one whose first call
 # takes longer is timed by that call.
@@ -29,7 +28,7 @@ _PATIENCE = 30.0
 
 def roads(mlp: Mlp, params, x: np.ndarray) -> dict[str, Callable]:
     """Each road as a call without arguments, and the product with a vector."""
-    network = networks.network_of(mlp)
+    network = mlp.network_of(mlp)
     product = operator.ntk(network.apply_fn, params, x)
     vector = x[:, 0]
 
@@ -74,7 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     with float64():
         mlp = Mlp(options.d, (options.width,), "relu")
-        params = networks.init(mlp, jax.random.key(0))
+        params = mlp.init(mlp, jax.random.key(0))
         x = np.random.default_rng(0).standard_normal((options.n, options.d))
         measured = {
             name: median_seconds(road, options.repeats)

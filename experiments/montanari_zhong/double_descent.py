@@ -6,12 +6,13 @@ import jax
 import numpy as np
 
 from experiments.montanari_zhong import setting
-from ntval import figures, regression
 from ntval.activations import activation
-from ntval.experiments import Experiment, quartiles
+from ntval.observables import regression
 from ntval.regimes import Regime
-from ntval.theory import montanari_zhong_risk as risks
-from ntval.theory.random_matrices import Target
+from ntval.reports import figures
+from ntval.runs.experiments import Experiment, quartiles
+from ntval.theory.montanari_zhong import risk as risks
+from ntval.theory.ridge_equivalents import Target
 
 N, D = 150, 30
 ACTIVATION = "tanh"

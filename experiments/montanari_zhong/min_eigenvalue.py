@@ -6,12 +6,13 @@ import jax
 import numpy as np
 
 from experiments.montanari_zhong import setting
-from ntval import figures, spectra
 from ntval.activations import activation
-from ntval.experiments import Experiment, mean_interval
+from ntval.observables import spectra
 from ntval.regimes import Regime
-from ntval.theory import montanari_zhong as theory
-from ntval.theory import montanari_zhong_width as width_theory
+from ntval.reports import figures
+from ntval.runs.experiments import Experiment, mean_interval
+from ntval.theory.montanari_zhong import kernel as theory
+from ntval.theory.montanari_zhong import width as width_theory
 
 RELU = activation("relu")
 RATIO = 3  # n / d

@@ -6,11 +6,12 @@ import jax
 import numpy as np
 
 from experiments.montanari_zhong import setting
-from ntval import figures, regression, spectra
-from ntval.experiments import Experiment, mean_interval
+from ntval.observables import regression, spectra
 from ntval.regimes import Regime
-from ntval.theory import montanari_zhong_risk as risks
-from ntval.theory import montanari_zhong_width as width_theory
+from ntval.reports import figures
+from ntval.runs.experiments import Experiment, mean_interval
+from ntval.theory.montanari_zhong import risk as risks
+from ntval.theory.montanari_zhong import width as width_theory
 
 D = 20
 NOISE_STD = 1.0

@@ -9,14 +9,15 @@ import jax
 import numpy as np
 
 from experiments.montanari_zhong import setting
-from ntval import figures, regression
 from ntval.activations import activation
-from ntval.experiments import Experiment, mean_interval
+from ntval.observables import regression
 from ntval.regimes import Regime
+from ntval.reports import figures
+from ntval.runs.experiments import Experiment, mean_interval
 from ntval.theory import gegenbauer
-from ntval.theory import montanari_zhong as theory
-from ntval.theory import montanari_zhong_risk as risks
-from ntval.theory.random_matrices import Target
+from ntval.theory.montanari_zhong import kernel as theory
+from ntval.theory.montanari_zhong import risk as risks
+from ntval.theory.ridge_equivalents import Target
 
 RELU = activation("relu")
 NOISE_STD = 0.5

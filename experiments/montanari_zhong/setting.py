@@ -7,21 +7,22 @@ import dataclasses
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntval import data, networks
 from ntval.activations import activation
+from ntval.data import spheres
 from ntval.kernels import analytic, two_layer, zonal
-from ntval.networks import Mlp
+from ntval.networks import mlp
+from ntval.networks.mlp import Mlp
 from ntval.regimes import Regime
 
 
 def mlp_of(regime: Regime) -> Mlp:
     """The paper's two-layer network of a regime."""
-    return networks.mlp_of(regime, parametrization="montanari_zhong")
+    return mlp.mlp_of(regime, parametrization="montanari_zhong")
 
 
 def inputs(key: Array, n: int, d: int) -> Float[np.ndarray, "n d"]:
     """Uniform points of the sphere."""
-    return np.asarray(data.sphere(key, n, d))
+    return np.asarray(spheres.sphere(key, n, d))
 
 
 def infinite_width(
@@ -38,14 +39,14 @@ def infinite_width(
     return zonal.ntk(mlp_of(dataclasses.replace(regime, widths=(1,))), x1, x2)
 
 
-def weights(regime: Regime, key: Array) -> networks.Params:
+def weights(regime: Regime, key: Array) -> mlp.Params:
     """Weights on the unit sphere."""
-    return networks.init(mlp_of(regime), key)
+    return mlp.init(mlp_of(regime), key)
 
 
 def finite_width(
     regime: Regime,
-    params: networks.Params,
+    params: mlp.Params,
     x1: Float[np.ndarray, "n1 d"],
     x2: Float[np.ndarray, "n2 d"] | None = None,
 ) -> Float[np.ndarray, "n1 n2"]:

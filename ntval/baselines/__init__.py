@@ -30,13 +30,15 @@ from importlib import metadata
 
 import numpy as np
 
-from ntval import data as sources
-from ntval import report, suite, sweeps, two_samples
 from ntval.baselines.drifts import Finding, Pair
 from ntval.baselines.entries import Entry, Order, measured, orders
-from ntval.claims import Claim
 from ntval.claims.budget import CONFIRMATIONS, fresh_seed
+from ntval.claims.claim import Claim
+from ntval.data import sets
 from ntval.errors import InputError
+from ntval.evidence import two_samples
+from ntval.reports import documents
+from ntval.runs import engine, suite
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 
@@ -132,7 +134,7 @@ def freeze(
         )
     level = _level(alpha, len(todo))
     todo = [replace(order, cell=replace(order.cell, alpha=level)) for order in todo]
-    with sweeps.engine(workers, task=functools.partial(measured, instead=instead)) as results:
+    with engine.engine(workers, task=functools.partial(measured, instead=instead)) as results:
         found = _each(results, todo, "measuring", bar)
     return replace(
         baseline,
@@ -162,13 +164,13 @@ def _level(alpha: float, entries: int) -> float:
 
 def _versions(data: str | None) -> dict[str, str]:
     """Versions, of libraries of networks as well, and a hash of the data."""
-    found = report.versions()
+    found = documents.versions()
     for module, package in _LIBRARIES.items():
         if module in sys.modules:
             with contextlib.suppress(metadata.PackageNotFoundError):
                 found[package] = metadata.version(package)
     if data is not None:
-        x = np.ascontiguousarray(sources.load(data).x)
+        x = np.ascontiguousarray(sets.load(data).x)
         found["data"] = hashlib.sha256(x.tobytes()).hexdigest()[:16]
     return found
 
@@ -206,7 +208,7 @@ def compare(
     there = {(entry.name, entry.regime): entry for entry in baseline.entries}
     level = _level(baseline.alpha, len(there))
     asked = {_like(e, here[place], level): e for place, e in there.items() if place in here}
-    with sweeps.engine(workers, task=functools.partial(measured, instead=instead)) as results:
+    with engine.engine(workers, task=functools.partial(measured, instead=instead)) as results:
         first = _each(results, list(asked), "measuring anew", bar)
         pairs = {order: Pair(entry, (first[order],), level) for order, entry in asked.items()}
         again = {

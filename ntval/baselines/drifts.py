@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import logsumexp
 
-from ntval import e_values, two_samples
 from ntval.baselines.entries import Entry
 from ntval.baselines.statistics import SUSPICION
-from ntval.claims.budget import CONFIRMATIONS, Outcome
-from ntval.claims.claim import Result
-from ntval.decisions import SEVERITY, Verdict
+from ntval.claims.budget import CONFIRMATIONS
+from ntval.claims.outcome import Outcome, Result
+from ntval.evidence import e_values, two_samples
+from ntval.evidence.verdict import SEVERITY, Verdict
 from ntval.regimes import Regime
 
 # Growth of what goes unseen that counts: `ntval power` tells sizes of faults no better apart.

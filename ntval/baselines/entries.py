@@ -23,7 +23,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntval import sweeps
 from ntval.arrays import float64
 from ntval.baselines.statistics import (
     Statistic,
@@ -33,13 +32,15 @@ from ntval.baselines.statistics import (
     sized,
     smallest_gap,
 )
-from ntval.claims import Claim
-from ntval.claims.claim import NEEDS, Subject, draw_params, key_for, replicates
-from ntval.decisions import Bracket, Comparison, Decision, Verdict
-from ntval.e_values import Allowance
+from ntval.claims.claim import Claim
+from ntval.claims.sampling import draw_params, key_for, replicates
+from ntval.evidence.allowance import Allowance
+from ntval.evidence.exact import Bracket, Comparison
+from ntval.evidence.two_samples import Frame
+from ntval.evidence.verdict import Decision, Verdict
 from ntval.regimes import Regime
-from ntval.sweeps import Cell
-from ntval.two_samples import Frame
+from ntval.runs.cell import Cell, blamed_on_network, claim_of
+from ntval.subjects.subject import NEEDS, Subject
 
 # Keys in a sample, by profile, and the most draws that one gives. Of a mean over a key's draws a
 # drift of 1.7 standard deviations is seen at 64 keys, of 0.8 at 256.
@@ -107,7 +108,7 @@ def orders(cells: Sequence[Cell], instead: Mapping[str, Claim] | None = None) ->
     networks: dict[str, Order] = {}
     has_forward_pass, _ = NEEDS["forward pass"]
     for cell in cells:
-        claim = sweeps.claim_of(cell, instead)
+        claim = claim_of(cell, instead)
         with float64():
             subject = claim.subject(cell.regime)
         of_any = cell.network is not None or set(claim.needs) <= {"forward pass"}
@@ -124,8 +125,8 @@ def measured(order: Order, instead: Mapping[str, Claim] | None = None) -> Entry:
     Raises: `NetworkError` when a network of the user's cannot be traced.
     """
     cell = order.cell
-    with sweeps.blamed_on_network(cell, order.name), float64():
-        claim = sweeps.claim_of(cell, instead)
+    with blamed_on_network(cell, order.name), float64():
+        claim = claim_of(cell, instead)
         subject = claim.subject(cell.regime)
         if order.of_network:
             return _network_entry(order, subject)

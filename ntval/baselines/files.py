@@ -21,15 +21,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ntval import report, store
 from ntval.baselines import Baseline
 from ntval.baselines.entries import Entry
 from ntval.baselines.statistics import Statistic
-from ntval.claims.claim import finite
-from ntval.decisions import Decision, Verdict
 from ntval.errors import InputError
+from ntval.evidence.two_samples import LEVELS, Frame
+from ntval.evidence.verdict import Decision, Verdict, finite
 from ntval.regimes import Regime
-from ntval.two_samples import LEVELS, Frame
+from ntval.reports import documents
+from ntval.runs.identity import name_of
 
 SCHEMA = "ntval.baseline/1"
 
@@ -44,7 +44,7 @@ def write(baseline: Baseline, path: Path) -> None:
     Raises: `InputError` when the path cannot be written.
     """
     content = _document(baseline)
-    report.write_json({"schema": SCHEMA, "sha256": store.name_of(content), **content}, path)
+    documents.write_json({"schema": SCHEMA, "sha256": name_of(content), **content}, path)
 
 
 def _document(baseline: Baseline) -> dict:
@@ -113,7 +113,7 @@ def read(path: Path) -> Baseline:
             "use the ntval that wrote it, or freeze a new one",
         )
     content = {name: part for name, part in document.items() if name not in ("schema", "sha256")}
-    if document.get("sha256") != store.name_of(content):
+    if document.get("sha256") != name_of(content):
         raise _refused(path, "its content is not what its sha256 says: it was changed", way_out)
     try:
         return _baseline(content)

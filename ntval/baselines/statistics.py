@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from ntval import two_samples
 from ntval.claims.budget import CONFIRMATIONS
-from ntval.decisions import MISS
-from ntval.two_samples import Frame
+from ntval.evidence import two_samples
+from ntval.evidence.sequential import MISS
+from ntval.evidence.two_samples import Frame
 
 # Evidence from which on an entry is measured again: correct code has it once in 20 at most.
 SUSPICION = math.log(20)

@@ -5,40 +5,21 @@ from __future__ import annotations
 import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ntval import spectra
-from ntval.arrays import rounding_allowance
-from ntval.claims._width_measurements import gap_words
-from ntval.claims.claim import Claim, Subject, draw_params, mlp_subject
-from ntval.decisions import Comparison, agreement, identity
-from ntval.e_values import allowance
-from ntval.kernels import analytic, arc_cosine
-from ntval.networks import Network, mlp_of
+from ntval.claims.claim import Claim
+from ntval.claims.kernel_identities.words import gap_words
+from ntval.claims.sampling import draw_params
+from ntval.evidence.allowance import allowance
+from ntval.evidence.exact import Comparison, identity
+from ntval.evidence.sequential import agreement
+from ntval.kernels import analytic, quadrature_oracle
+from ntval.networks.mlp import mlp_of
+from ntval.observables import spectra
 from ntval.regimes import Regime
-
-
-def gram_subject(grams, reference, rounding: float, *, own: bool = False) -> Subject:
-    """Matrices in place of a network: inputs are the numbers of their rows.
-
-    grams: (draws, n, n). reference: (n, n) or None. rounding: of one entry, relative.
-    """
-    n = grams.shape[-1]
-
-    def rows(key, count: int):
-        chosen = jnp.arange(n) if count == n else jax.random.permutation(key, n)[:count]
-        return chosen[:, None]
-
-    return Subject(
-        Network(None, None, input_shape=(1,), name="Gram matrix"),  # pyright: ignore[reportArgumentType]
-        rows,
-        own=own,
-        inputs_there=n,
-        grams=grams,
-        reference=reference,
-        rounding=rounding,
-    )
+from ntval.subjects.grams import entry_rounding, gram_subject
+from ntval.subjects.mlp import mlp_subject
+from ntval.subjects.subject import Subject
 
 
 @functools.lru_cache(maxsize=8)
@@ -47,8 +28,8 @@ def _of_mlp(regime: Regime, draws: int = 1) -> Subject:
     subject = mlp_subject(regime, kernel_fn=analytic.kernel_fn)
     key_x, key_params = jax.random.split(jax.random.key(0))
     x, network = subject.inputs(key_x, regime.n), subject.network
-    reference = np.asarray(arc_cosine.ntk(mlp_of(regime), x))
-    accuracy = analytic.accuracy(network) + arc_cosine.ACCURACY
+    reference = np.asarray(quadrature_oracle.ntk(mlp_of(regime), x))
+    accuracy = analytic.accuracy(network) + quadrature_oracle.ACCURACY
     if draws == 1:
         return gram_subject(np.asarray(analytic.ntk(network, x))[None], reference, accuracy)
     road = subject.road()
@@ -71,7 +52,7 @@ def _equals_reference(key, regime: Regime, subject: Subject) -> list[Comparison]
     scale = np.sqrt(np.maximum(np.outer(np.diag(reference), np.diag(reference)), 0.0))
     # Near coincident inputs an arc-cosine kernel loses digits like 1 / sin(angle).
     cosine = np.clip(np.abs(reference) / np.maximum(scale, np.finfo(float).tiny), 0.0, 1.0)
-    steepness = arc_cosine.steepness(cosine)
+    steepness = quadrature_oracle.steepness(cosine)
     np.fill_diagonal(steepness, 1.0)
     allowed = subject.rounding * steepness * scale
     norm = np.array([spectra.operator_norm(gram - reference)])
@@ -170,13 +151,6 @@ mean = Claim(
     every_input=True,
     by_chance=True,
 )
-
-
-def entry_rounding(dtype, num_params: int) -> float:
-    """Relative rounding of an entry that is a contraction over `num_params` parameters."""
-    unit = float(np.finfo(dtype).eps)
-    operations = 2 * num_params
-    return rounding_allowance(operations, dtype=dtype) if operations * unit < 1 else 1.0
 
 
 __all__ = ["entry_rounding", "equals_reference", "gram_subject", "mean"]

@@ -10,11 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntval import arrays, networks
+from ntval import arrays
 from ntval.activations import LEAKY_SLOPE, Activation, activation
 from ntval.errors import InputError, NetworkError
 from ntval.kernels._neural_tangents import stax
-from ntval.networks import Mlp, Network
+from ntval.networks import mlp
+from ntval.networks.mlp import Mlp
+from ntval.networks.network import Network
 from ntval.regimes import Regime
 
 # Relative to sqrt(K_ii K_jj), away from coincident points, for activations with a closed form
@@ -129,7 +131,7 @@ def _trusted(subject: Subject) -> bool:
 
 def _function(subject: Subject) -> tuple[str, Callable]:
     if isinstance(subject, Regime):
-        subject = networks.mlp_of(subject)
+        subject = mlp.mlp_of(subject)
     if isinstance(subject, Mlp):
         return f"Mlp {subject.sizes}", kernel_fn(subject)
     if subject.kernel_fn is None:

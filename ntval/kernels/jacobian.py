@@ -21,7 +21,6 @@ from jaxtyping import Array, Float
 
 from ntval import arrays
 from ntval.errors import InputError
-from ntval.kernels.deep_mlp import symmetric
 from ntval.kernels.differentiable import (
     Outputs,
     Structure,
@@ -32,6 +31,7 @@ from ntval.kernels.differentiable import (
     require_finite,
     require_outputs,
 )
+from ntval.kernels.inputs import symmetric
 
 # Samples of the block that is held for one of those that pass by it.
 _TALLNESS = 8

@@ -18,7 +18,6 @@ from jaxtyping import Array, Float
 
 from ntval import arrays
 from ntval.errors import InputError, NetworkError
-from ntval.kernels.deep_mlp import symmetric
 from ntval.kernels.differentiable import (
     Outputs,
     float64_params,
@@ -27,6 +26,7 @@ from ntval.kernels.differentiable import (
     partition,
     require_outputs,
 )
+from ntval.kernels.inputs import symmetric
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from jaxtyping import Array, Float
 from ntval import arrays
 from ntval.activations import activation
 from ntval.errors import InputError
-from ntval.kernels.deep_mlp import float64_params, require_rows, symmetric
-from ntval.networks import Mlp, Params, scales
+from ntval.kernels.inputs import float64_params, require_rows, symmetric
+from ntval.networks.mlp import Mlp, Params, scales
 
 Layers = Literal["first", "second", "both"]
 

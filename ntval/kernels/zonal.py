@@ -15,8 +15,8 @@ from numpy.polynomial import chebyshev
 
 from ntval.activations import activation
 from ntval.errors import InputError
-from ntval.kernels import arc_cosine
-from ntval.networks import Mlp
+from ntval.kernels import quadrature_oracle
+from ntval.networks.mlp import Mlp
 
 _NODES = 128
 
@@ -36,7 +36,7 @@ def ntk(
     second = x1 if x2 is None else x2
     norms = np.concatenate([np.linalg.norm(x, axis=1) for x in (x1, second)])
     if np.abs(norms / np.sqrt(mlp.d) - 1).max() > 1e-12:
-        return np.asarray(arc_cosine.ntk(mlp, x1, x2))
+        return np.asarray(quadrature_oracle.ntk(mlp, x1, x2))
     cosines = np.clip(np.asarray(x1) @ np.asarray(second).T / mlp.d, -1.0, 1.0)
     if x2 is None:
         np.fill_diagonal(cosines, 1.0)
@@ -55,7 +55,7 @@ def _coefficients(mlp: Mlp) -> Float[np.ndarray, "degrees"]:
     x[:, 1] = np.sqrt(mlp.d * (1 - cosines**2))
     pole = np.zeros((1, mlp.d))
     pole[0, 0] = np.sqrt(mlp.d)
-    values = np.asarray(arc_cosine.ntk(mlp, jnp.asarray(pole), jnp.asarray(x)))[0]
+    values = np.asarray(quadrature_oracle.ntk(mlp, jnp.asarray(pole), jnp.asarray(x)))[0]
     coefficients = chebyshev.chebfit(cosines, values, _NODES - 1)
     if np.abs(coefficients[_NODES // 2 :]).max() > 1e-13 * np.abs(values).max():
         raise InputError(

@@ -1,0 +1,1 @@
+"""The paper's side: numbers in, numbers out; no key, no JAX."""

@@ -22,7 +22,7 @@ from jaxtyping import Float
 
 from ntval.errors import InputError
 from ntval.theory import gegenbauer
-from ntval.theory.random_matrices import Target
+from ntval.theory.ridge_equivalents import Target
 
 Gram = Float[np.ndarray, "n n"]
 Harmonics = Float[np.ndarray, "degrees n n"]

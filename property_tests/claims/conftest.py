@@ -2,8 +2,8 @@
 
 import pytest
 
-from ntval.decisions import Verdict
-from ntval.strategies import examined
+from ntval.evidence.verdict import Verdict
+from ntval.front.strategies import examined
 
 
 @pytest.fixture

@@ -7,16 +7,18 @@ import numpy as np
 import pytest
 
 from ntval.activations import ACTIVATIONS
-from ntval.claims import CLAIMS, kernel_identities
-from ntval.claims.claim import PROFILES, draw_params, find, key_for, replicates
-from ntval.decisions import Verdict
+from ntval.claims.catalogue import CLAIMS, find
+from ntval.claims.kernel_identities import claims
+from ntval.claims.sampling import draw_params, key_for, replicates
 from ntval.errors import RefutedError, UnknownNameError, unknown_name
-from ntval.faults import FAULTS
-from ntval.networks import Network
+from ntval.evidence.verdict import Verdict
+from ntval.faults.catalogue import FAULTS
+from ntval.networks.network import Network
 from ntval.regimes import Regime
+from ntval.runs.settings import PROFILES
 
 REGIME = Regime(n=4, d=3, widths=(16,), activation="erf")
-SYMMETRY = kernel_identities.symmetry
+SYMMETRY = claims.symmetry
 
 
 def bits(name="a", regime=REGIME, seed=0):

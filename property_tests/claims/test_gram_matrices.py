@@ -2,14 +2,14 @@
 
 import pytest
 
-from ntval.claims import gram_matrices as claims
+from ntval.claims import gram_matrices
 
 
-@pytest.mark.parametrize("regime", claims.equals_reference.regimes["quick"], ids=str)
+@pytest.mark.parametrize("regime", gram_matrices.equals_reference.regimes["quick"], ids=str)
 def test_equals_reference_up_to_rounding(supported, regime):
-    supported(claims.equals_reference, regime)
+    supported(gram_matrices.equals_reference, regime)
 
 
-@pytest.mark.parametrize("regime", claims.mean.regimes["quick"], ids=str)
+@pytest.mark.parametrize("regime", gram_matrices.mean.regimes["quick"], ids=str)
 def test_mean_of_draws_is_the_analytic_kernel(supported, regime):
-    supported(claims.mean, regime)
+    supported(gram_matrices.mean, regime)

@@ -4,8 +4,8 @@ import jax
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ntval.claims import kernel_identities as claims
-from ntval.strategies import regimes_for
+from ntval.claims.kernel_identities import claims
+from ntval.front.strategies import regimes_for
 
 # The fixture holds no state, so one instance may serve all examples.
 ours = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -8,19 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from ntval import places
-from ntval.claims import CLAIMS
-from ntval.claims.claim import find
-from ntval.faults import FAULTS
+from ntval.claims.catalogue import CLAIMS, find
+from ntval.faults.catalogue import FAULTS
+from ntval.reports import theorems
 
 ROOT = Path(__file__).parent.parent.parent
-THEORY = sorted((ROOT / "ntval" / "theory").glob("[!_]*.py"))
+THEORY = sorted((ROOT / "ntval" / "theory").rglob("[!_]*.py"))
 MODULES = sorted((ROOT / "ntval").rglob("*.py"))
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
 def test_one_word_names_the_claim_its_test_and_its_power_test(claim):
-    parts = places.of(claim)
+    parts = theorems.of(claim)
     assert {"claim", "test", "power", "faults"} <= set(parts), parts
     module, _, word = claim.name.partition(".")
     home = sys.modules[f"ntval.claims.{module}"]
@@ -28,7 +27,7 @@ def test_one_word_names_the_claim_its_test_and_its_power_test(claim):
 
 
 def test_the_smallest_eigenvalue_has_a_formula_of_its_name():
-    assert "formula" in places.of(CLAIMS["montanari_zhong.min_eigenvalue"])
+    assert "formula" in theorems.of(CLAIMS["montanari_zhong.min_eigenvalue"])
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
@@ -79,11 +78,11 @@ def test_every_module_stays_below_400_lines(path):
 
 
 def test_theorems_page_is_up_to_date():
-    assert (ROOT / "THEOREMS.md").read_text() == places.theorems_markdown()
+    assert (ROOT / "THEOREMS.md").read_text() == theorems.theorems_markdown()
 
 
 def test_every_row_of_the_theorems_page_has_as_many_cells_as_its_header():
-    rows = [line for line in places.theorems_markdown().splitlines() if line.startswith("|")]
+    rows = [line for line in theorems.theorems_markdown().splitlines() if line.startswith("|")]
     bars = [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
     assert len(rows) == 2 + len(CLAIMS)
     assert set(bars) == {7}

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 import ntval
-from ntval import arrays, networks
+from ntval import arrays
 from ntval.activations import ACTIVATIONS, LEAKY_SLOPE
 from ntval.errors import InputError, NetworkError
 from ntval.kernels import analytic
-from ntval.networks import Mlp, Network
+from ntval.networks import mlp
+from ntval.networks.mlp import Mlp
+from ntval.networks.network import Network
 from ntval.regimes import Regime
 
 D = 6
@@ -224,8 +226,8 @@ def test_mean_of_empirical_kernels_is_the_kernel_of_the_same_widths(parametrizat
 
     @jax.jit
     def empirical(key):
-        params = networks.init(mlp, key)
-        jacobian = jax.jacobian(lambda p: networks.apply(mlp, p, x)[:, 0])(params)
+        params = mlp.init(mlp, key)
+        jacobian = jax.jacobian(lambda p: mlp.apply(mlp, p, x)[:, 0])(params)
         rows = jnp.concatenate(
             [leaf.reshape(len(x), -1) for leaf in jax.tree_util.tree_leaves(jacobian)], axis=1
         )
@@ -240,11 +242,11 @@ def test_mean_of_empirical_kernels_is_the_kernel_of_the_same_widths(parametrizat
 
 def test_regime_mlp_and_network_have_one_kernel():
     regime = Regime(n=5, d=D, widths=(8, 8), activation="gelu")
-    mlp = networks.mlp_of(regime)
-    twin = Network(None, lambda params, x: x, analytic.kernel_fn(mlp), mlp=mlp)
+    architecture = mlp.mlp_of(regime)
+    twin = Network(None, lambda params, x: x, analytic.kernel_fn(architecture), mlp=architecture)
     for kernel in (analytic.ntk, analytic.nngp):
         expected = np.asarray(kernel(regime, X1, X2))
-        np.testing.assert_array_equal(kernel(mlp, X1, X2), expected)
+        np.testing.assert_array_equal(kernel(architecture, X1, X2), expected)
         np.testing.assert_array_equal(kernel(twin, X1, X2), expected)
 
 
@@ -270,7 +272,7 @@ def test_stax_network_with_convolution_and_pooling_has_its_kernel():
 
 def test_network_without_kernel_fn_is_refused_with_a_way_out():
     with pytest.raises(NetworkError, match=r"needs a kernel_fn .* got None; build it"):
-        analytic.ntk(networks.network_of(Mlp(D, (4,))), X1)
+        analytic.ntk(mlp.network_of(Mlp(D, (4,))), X1)
 
 
 def _network(kernel_fn):

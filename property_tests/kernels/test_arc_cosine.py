@@ -12,9 +12,9 @@ from scipy.special import gamma, jv
 from ntval.activations import ACTIVATIONS, Activation, activation
 from ntval.arrays import rounding_allowance
 from ntval.errors import InputError
-from ntval.kernels import analytic, arc_cosine
-from ntval.networks import Mlp
-from ntval.strategies import inputs
+from ntval.front.strategies import inputs
+from ntval.kernels import analytic, arc_cosine, quadrature_oracle
+from ntval.networks.mlp import Mlp
 
 variances = st.floats(0.1, 10.0)
 correlations = st.floats(-0.999, 0.999) | st.sampled_from((-1.0, 0.0, 1.0))
@@ -23,14 +23,14 @@ dimensions = st.sampled_from((2, 3, 4, 20, 300))
 
 def _allowance(fn, k11, k22, k12, **options):
     """The accuracy that `expectation` states, for one pair of pre-activations."""
-    squares = [float(arc_cosine.expectation(fn, k, k, k, **options)) for k in (k11, k22)]
+    squares = [float(quadrature_oracle.expectation(fn, k, k, k, **options)) for k in (k11, k22)]
     sine = math.sqrt(max(1 - k12**2 / (k11 * k22), 0.0))
     steepness = 1 + 1 / sine if sine > 0 else 1.0
-    return arc_cosine.ACCURACY * steepness * math.sqrt(squares[0] * squares[1])
+    return quadrature_oracle.ACCURACY * steepness * math.sqrt(squares[0] * squares[1])
 
 
 def _assert_expectation(expected, fn, k11, k22, k12, **options):
-    value = float(arc_cosine.expectation(fn, k11, k22, k12, **options))
+    value = float(quadrature_oracle.expectation(fn, k11, k22, k12, **options))
     assert abs(value - expected) <= _allowance(fn, k11, k22, k12, **options)
 
 
@@ -54,17 +54,17 @@ def test_steepness_is_that_of_arccos(angle):
         slope = float(abs(mpmath.diff(mpmath.acos, mpmath.mpf(float(cosine[0])))))
     # 1 - c^2 is known to eps, relative to sin(angle)^2; its root to half of that.
     allowed = slope * rounding_allowance(8) * (1 + slope**2)
-    assert abs(arc_cosine.steepness(cosine)[0] - 1 - slope) <= allowed
+    assert abs(quadrature_oracle.steepness(cosine)[0] - 1 - slope) <= allowed
 
 
 def test_steepness_of_coincident_and_opposite_points_is_bounded_by_what_rounding_tells_apart():
     unit = rounding_allowance(1)
     cosines = np.array([1.0, -1.0, 1 + 2 * unit, 1 - unit])
-    found = arc_cosine.steepness(cosines)
+    found = quadrature_oracle.steepness(cosines)
     # A cosine that is one rounding from 1 is as steep as 1 itself: no factor between them is known.
     assert found.max() == found[0] == found[1] == 1 + 1 / math.sqrt(np.finfo(float).eps)
     assert found.min() >= found[0] * (1 - math.sqrt(unit))
-    assert arc_cosine.steepness(np.array([0.0]))[0] == 2
+    assert quadrature_oracle.steepness(np.array([0.0]))[0] == 2
 
 
 # THE GAUSSIAN LAW
@@ -160,15 +160,17 @@ def test_expectation_does_not_move_when_the_nodes_are_doubled(name, monkeypatch)
     def values(fn, law, scale):
         covariance = (scale * k11, scale * k22, scale * correlation * np.sqrt(k11 * k22))
         options = law | {"breakpoints": sigma.breakpoints}
-        squares = [arc_cosine.expectation(fn, k, k, k, **options) for k in covariance[:2]]
-        return arc_cosine.expectation(fn, *covariance, **options) / np.sqrt(squares[0] * squares[1])
+        squares = [quadrature_oracle.expectation(fn, k, k, k, **options) for k in covariance[:2]]
+        return quadrature_oracle.expectation(fn, *covariance, **options) / np.sqrt(
+            squares[0] * squares[1]
+        )
 
     cases = [(fn, *law) for fn in (sigma.fn, sigma.derivative) for law in laws]
     coarse = [values(*case) for case in cases]
-    monkeypatch.setattr(arc_cosine, "_ANGULAR_NODES", 2 * arc_cosine._ANGULAR_NODES)
-    monkeypatch.setattr(arc_cosine, "_RADIAL_NODES", 2 * arc_cosine._RADIAL_NODES)
+    monkeypatch.setattr(arc_cosine, "_ANGULAR_NODES", 2 * quadrature_oracle._ANGULAR_NODES)
+    monkeypatch.setattr(arc_cosine, "_RADIAL_NODES", 2 * quadrature_oracle._RADIAL_NODES)
     fine = [values(*case) for case in cases]
-    assert np.abs(np.array(coarse) - np.array(fine)).max() <= arc_cosine.ACCURACY
+    assert np.abs(np.array(coarse) - np.array(fine)).max() <= quadrature_oracle.ACCURACY
 
 
 def test_kinks_off_the_origin_are_split_too():
@@ -179,7 +181,7 @@ def test_kinks_off_the_origin_are_split_too():
         return mpmath.npdf(s) * inside
 
     expected = float(mpmath.quad(conditional, [-1, 0, 1]))
-    value = arc_cosine.expectation(
+    value = quadrature_oracle.expectation(
         lambda t: np.where(np.abs(t) < 1, 1.0, 0.0), 1.0, 1.0, 0.5, breakpoints=(-1.0, 1.0)
     )
     assert abs(float(value) - expected) <= 1e-9  # as stated for breakpoints other than 0
@@ -199,11 +201,11 @@ def test_sphere_expectation_of_cosines_is_the_characteristic_function(d, k11, k2
     k11, k22, k12 = (d * k for k in _covariance(k11, k22, correlation))
     expected = sum(_characteristic(k11 + k22 + sign * 2 * k12, d) for sign in (1, -1)) / 2
     options = {"law": "sphere", "d": d}
-    value = float(arc_cosine.expectation(np.cos, k11, k22, k12, **options))
+    value = float(quadrature_oracle.expectation(np.cos, k11, k22, k12, **options))
     # |cos| <= 1, so 1 bounds the size; SciPy's Bessel functions have their own last digits.
     sine = math.sqrt(max(1 - k12**2 / (k11 * k22), 0.0))
     steepness = 1 + 1 / sine if sine > 0 else 1.0
-    assert abs(value - expected) <= arc_cosine.ACCURACY * steepness
+    assert abs(value - expected) <= quadrature_oracle.ACCURACY * steepness
 
 
 @given(d=dimensions, k11=variances, k22=variances, correlation=correlations)
@@ -238,7 +240,7 @@ def test_sphere_variance_is_the_integral_over_one_coordinate(d):
 
 
 def test_in_one_dimension_the_sphere_is_two_points():
-    value = arc_cosine.expectation(np.exp, 4.0, 1.0, -2.0, law="sphere", d=1)
+    value = quadrature_oracle.expectation(np.exp, 4.0, 1.0, -2.0, law="sphere", d=1)
     # u = 2 and v = -1, or u = -2 and v = 1.
     assert abs(float(value) - math.cosh(1.0)) <= rounding_allowance(16) * math.cosh(1.0)
 
@@ -300,7 +302,7 @@ def test_kernels_agree_with_neural_tangents(name, widths, parametrization):
     for road in ("ntk", "nngp"):
         ours, theirs = getattr(arc_cosine, road), getattr(analytic, road)
         diagonals = [np.asarray(ours(mlp, x)) for x in (X1, X2)]
-        accuracy = arc_cosine.ACCURACY + analytic.ACCURACY
+        accuracy = quadrature_oracle.ACCURACY + analytic.ACCURACY
         depth = len(widths)
         _assert_kernels_agree(
             diagonals[0], theirs(mlp, X1), diagonals[0], diagonals[0], depth, accuracy
@@ -310,28 +312,28 @@ def test_kernels_agree_with_neural_tangents(name, widths, parametrization):
 
 def test_montanari_zhong_relu_is_the_arc_cosine_kernel_at_every_dimension():
     mlp = Mlp(6, (16,), "relu", parametrization="montanari_zhong")
-    kernel = np.asarray(arc_cosine.ntk(mlp, X1))
+    kernel = np.asarray(quadrature_oracle.ntk(mlp, X1))
     expected = X1 @ X1.T / 6 * np.asarray(arc_cosine.arc_cosine(X1, order=0)) / 2
-    _assert_kernels_agree(kernel, expected, kernel, kernel, 1, arc_cosine.ACCURACY)
-    features = np.asarray(arc_cosine.nngp(mlp, X1))
+    _assert_kernels_agree(kernel, expected, kernel, kernel, 1, quadrature_oracle.ACCURACY)
+    features = np.asarray(quadrature_oracle.nngp(mlp, X1))
     # E |w|^2 has shrunk the ramps by d against weights of law N(0, I).
     expected = np.asarray(arc_cosine.arc_cosine(X1, order=1)) / 2 / 6 / 6
-    _assert_kernels_agree(features, expected, features, features, 1, arc_cosine.ACCURACY)
+    _assert_kernels_agree(features, expected, features, features, 1, quadrature_oracle.ACCURACY)
 
 
 @pytest.mark.parametrize("parametrization", ["ntk", "standard", "montanari_zhong"])
 @given(x=inputs(4, 6))
 def test_kernels_of_one_set_of_inputs_are_bitwise_symmetric(parametrization, x):
     mlp = Mlp(6, (16,), "relu", parametrization=parametrization)
-    for kernel in (arc_cosine.ntk(mlp, x), arc_cosine.nngp(mlp, x)):
+    for kernel in (quadrature_oracle.ntk(mlp, x), quadrature_oracle.nngp(mlp, x)):
         assert (np.asarray(kernel) == np.asarray(kernel).T).all()
 
 
 @pytest.mark.parametrize("parametrization", ["ntk", "montanari_zhong"])
 def test_rows_that_coincide_lose_nothing(parametrization):
     mlp = Mlp(6, (16,), "relu", parametrization=parametrization)
-    alone = np.diag(np.asarray(arc_cosine.ntk(mlp, X1)))
-    between = np.diag(np.asarray(arc_cosine.ntk(mlp, X1, X1[:, :].copy())))
+    alone = np.diag(np.asarray(quadrature_oracle.ntk(mlp, X1)))
+    between = np.diag(np.asarray(quadrature_oracle.ntk(mlp, X1, X1[:, :].copy())))
     assert (np.abs(alone - between) <= rounding_allowance(16) * alone).all()
 
 
@@ -342,7 +344,7 @@ def test_an_activation_of_ones_own_has_a_kernel():
         lambda t: np.where(np.abs(t) < 1, 1.0, 0.0),
         breakpoints=(-1.0, 1.0),
     )
-    kernel = np.asarray(arc_cosine.ntk(Mlp(6, (16,), clip), X1[:2]))
+    kernel = np.asarray(quadrature_oracle.ntk(Mlp(6, (16,), clip), X1[:2]))
     assert (np.linalg.eigvalsh(kernel) > 0).all()
 
 
@@ -353,11 +355,11 @@ def test_what_is_no_covariance_is_refused():
         ((1.0, np.nan, 0.0), "finite k11, k22 and k12"),
     ):
         with pytest.raises(InputError, match=message):
-            arc_cosine.expectation(np.tanh, *arguments)
+            quadrature_oracle.expectation(np.tanh, *arguments)
     with pytest.raises(InputError, match="needs a dimension d >= 1"):
-        arc_cosine.expectation(np.tanh, 1.0, 1.0, 0.0, law="sphere")
+        quadrature_oracle.expectation(np.tanh, 1.0, 1.0, 0.0, law="sphere")
     with pytest.raises(InputError, match="'gaussian' or 'sphere', got 'uniform'"):
-        arc_cosine.expectation(np.tanh, 1.0, 1.0, 0.0, law="uniform")
+        quadrature_oracle.expectation(np.tanh, 1.0, 1.0, 0.0, law="uniform")
     with pytest.raises(InputError, match="order 0 or 1, got order=2"):
         arc_cosine.arc_cosine(X1, order=2)
     with pytest.raises(InputError, match=r"zero row x1\[1\]"):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ntval.arrays import rounding_allowance
 from ntval.errors import InputError, NetworkError
+from ntval.front.strategies import inputs
 from ntval.kernels import jacobian, operator
-from ntval.strategies import inputs
 
 N1, N2, D, WIDTH, OUTPUTS = 7, 5, 4, 6, 3
 NUM_PARAMS = D * WIDTH + WIDTH + WIDTH * OUTPUTS

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntval import networks
 from ntval.activations import ACTIVATIONS
 from ntval.arrays import rounding_allowance
 from ntval.errors import InputError, NetworkError
+from ntval.front.strategies import inputs
 from ntval.kernels import deep_mlp, two_layer
-from ntval.networks import Mlp
-from ntval.strategies import inputs
+from ntval.networks.mlp import Mlp
 
 PARAMETRIZATIONS = ("ntk", "standard", "montanari_zhong")
 X1, X2 = (np.random.default_rng(seed).standard_normal((n, 5)) for seed, n in ((1, 6), (2, 4)))
@@ -26,12 +25,12 @@ def _mlp(activation="tanh", parametrization="ntk", **options):
 
 
 def _params(mlp):
-    return networks.init(mlp, jax.random.key(0))
+    return mlp.init(mlp, jax.random.key(0))
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _jacobian(mlp, params, x):
-    return jax.jacrev(lambda params: networks.apply(mlp, params, x))(params)
+    return jax.jacrev(lambda params: mlp.apply(mlp, params, x))(params)
 
 
 def _rows(mlp, params, x):
@@ -139,7 +138,7 @@ def test_float64_inputs_lose_nothing_without_the_flag():
 def test_gram_maps_over_draws_of_the_parameters():
     mlp = _mlp()
     keys = jax.random.split(jax.random.key(1), 3)
-    draws = jax.vmap(lambda key: networks.init(mlp, key))(keys)
+    draws = jax.vmap(lambda key: mlp.init(mlp, key))(keys)
     grams = jax.jit(jax.vmap(lambda params: two_layer.gram(mlp, params, jnp.asarray(X1))))(draws)
     for index, gram in enumerate(np.asarray(grams)):
         params = jax.tree.map(lambda leaf, index=index: leaf[index], draws)

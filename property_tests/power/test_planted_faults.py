@@ -2,9 +2,9 @@
 
 import pytest
 
-from ntval.claims import CLAIMS
-from ntval.decisions import Verdict
-from ntval.faults import FAULTS
+from ntval.claims.catalogue import CLAIMS
+from ntval.evidence.verdict import Verdict
+from ntval.faults.catalogue import FAULTS
 
 PLANTED = [(claim, fault) for claim in CLAIMS.values() for fault in claim.faults]
 

@@ -12,10 +12,10 @@ from simulation import interval
 from ntval.activations import activation
 from ntval.errors import InputError
 from ntval.theory import gegenbauer, isotropic_targets
-from ntval.theory import montanari_zhong as kernels
-from ntval.theory import montanari_zhong_risk as theory
-from ntval.theory import montanari_zhong_width as width_theory
-from ntval.theory.random_matrices import Target
+from ntval.theory.montanari_zhong import kernel as kernels
+from ntval.theory.montanari_zhong import risk as theory
+from ntval.theory.montanari_zhong import width as width_theory
+from ntval.theory.ridge_equivalents import Target
 
 LINEAR = Target(energies=(0.0, 1.0), noise_std=0.5)
 CUBIC = Target(energies=(0.25, 0.25, 0.25, 0.25), noise_std=0.3)

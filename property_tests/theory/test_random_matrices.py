@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from simulation import interval
 
 from ntval.errors import InputError
-from ntval.theory import random_matrices
-from ntval.theory.random_matrices import Target
+from ntval.theory import ridge_equivalents, spectral_edges
+from ntval.theory.ridge_equivalents import Target
 
 # (B, V) of spec montanari_zhong, section 3, six digits.
 BIAS_VARIANCE = {
@@ -52,8 +52,8 @@ def is_inside(x, eigenvalues, multiplicities, n, tail):
 @given(dimension=st.integers(1, 5000), n=st.integers(1, 5000))
 def test_one_level_has_the_edges_of_marchenko_and_pastur(dimension, n):
     assume(n != dimension)
-    edges = random_matrices.marchenko_pastur_edges(n / dimension)
-    got = random_matrices.support([1 / dimension], [dimension], n)
+    edges = spectral_edges.marchenko_pastur_edges(n / dimension)
+    got = spectral_edges.support([1 / dimension], [dimension], n)
     assert got[0] == pytest.approx(edges, rel=1e-9, abs=1e-14 * edges[1])
 
 
@@ -66,7 +66,7 @@ def test_one_level_has_the_edges_of_marchenko_and_pastur(dimension, n):
 def test_between_its_edges_and_only_there_the_map_has_complex_inverses(
     eigenvalues, multiplicities, n, tail
 ):
-    bands = random_matrices.support(eigenvalues, multiplicities, n, tail=tail)
+    bands = spectral_edges.support(eigenvalues, multiplicities, n, tail=tail)
     step = 1e-3 * np.diff(bands, axis=1).min()
     for lower, upper in bands:
         for x, inside in (
@@ -80,7 +80,7 @@ def test_between_its_edges_and_only_there_the_map_has_complex_inverses(
 
 def test_bands_hold_as_many_eigenvalues_as_their_levels_have():
     levels, counts, n = [0.002, 0.05, 1.0], [2000, 60, 12], 400
-    bands = random_matrices.support(levels, counts, n)
+    bands = spectral_edges.support(levels, counts, n)
     spectrum = np.linalg.eigvalsh(gaussian_gram(levels, counts, n, seed=0))
     borders = (bands[:-1, 1] + bands[1:, 0]) / 2
     assert np.bincount(np.searchsorted(borders, spectrum)).tolist() == [n - 72, 60, 12]
@@ -91,8 +91,8 @@ def test_bands_hold_as_many_eigenvalues_as_their_levels_have():
 @given(levels=LEVELS, n=st.integers(1, 3000), tail=st.floats(0, 1))
 def test_edges_ascend_and_a_tail_shifts_them(levels, n, tail):
     eigenvalues, multiplicities = zip(*levels, strict=True)
-    bands = random_matrices.support(eigenvalues, multiplicities, n)
-    shifted = random_matrices.support(eigenvalues, multiplicities, n, tail=tail)
+    bands = spectral_edges.support(eigenvalues, multiplicities, n)
+    shifted = spectral_edges.support(eigenvalues, multiplicities, n, tail=tail)
     assert (np.diff(bands.ravel()) >= -1e-9 * bands[-1, 1]).all()
     assert np.abs(shifted - bands - tail).max() <= 1e-12 * (tail + bands[-1, 1])
 
@@ -104,17 +104,17 @@ def test_edge_scales_of_one_level_are_johnstones(dimension, n):
     lower = (big - small) * (1 / small - 1 / big) ** (1 / 3) / dimension
     upper = (big + small) * (1 / small + 1 / big) ** (1 / 3) / dimension
     level = ([1 / dimension], [dimension], n)
-    assert random_matrices.lower_edge(*level)[1] == pytest.approx(lower, rel=1e-6)
-    assert random_matrices.upper_edge(*level)[1] == pytest.approx(upper, rel=1e-6)
+    assert spectral_edges.lower_edge(*level)[1] == pytest.approx(lower, rel=1e-6)
+    assert spectral_edges.upper_edge(*level)[1] == pytest.approx(upper, rel=1e-6)
 
 
 def test_mean_smallest_eigenvalue_is_the_edge_plus_its_tracy_widom_shift():
     levels, counts, n = [0.001, 0.02], [1000, 50], 80
-    edge, scale = random_matrices.lower_edge(levels, counts, n)
+    edge, scale = spectral_edges.lower_edge(levels, counts, n)
     mean, allowed = interval(
         [np.linalg.eigvalsh(gaussian_gram(levels, counts, n, seed))[0] for seed in range(40)]
     )
-    expected = edge - random_matrices.TRACY_WIDOM_MEAN * scale
+    expected = edge - spectral_edges.TRACY_WIDOM_MEAN * scale
     assert abs(mean - expected) <= allowed + 0.01 * expected
     # The shift is there: without it the mean would be refuted.
     assert abs(mean - edge) > allowed
@@ -122,7 +122,7 @@ def test_mean_smallest_eigenvalue_is_the_edge_plus_its_tracy_widom_shift():
 
 def test_a_spike_is_an_eigenvalue_of_its_own():
     levels, counts, n, spike = [0.002, 0.04], [800, 25], 100, 0.2
-    expected = random_matrices.spike(spike, levels, counts, n)
+    expected = spectral_edges.spike(spike, levels, counts, n)
     mean, allowed = interval(
         [
             np.linalg.eigvalsh(gaussian_gram(levels, counts, n, seed) + spike)[-1]
@@ -133,14 +133,14 @@ def test_a_spike_is_an_eigenvalue_of_its_own():
 
 
 def test_a_spike_below_the_band_next_to_it_is_swallowed():
-    assert random_matrices.spike(0.0011, [0.001, 0.02], [3000, 50], 200) is None
-    assert random_matrices.spike(0.001, [0.001, 0.02], [3000, 50], 200) is None
+    assert spectral_edges.spike(0.0011, [0.001, 0.02], [3000, 50], 200) is None
+    assert spectral_edges.spike(0.001, [0.001, 0.02], [3000, 50], 200) is None
 
 
 @given(levels=LEVELS, n=st.floats(1, 3000), ridge=RIDGES, tail=st.floats(0, 1))
 def test_the_equivalent_solves_its_equations(levels, n, ridge, tail):
     eigenvalues, multiplicities = (np.array(column, float) for column in zip(*levels, strict=True))
-    got = random_matrices.ridge_equivalent(eigenvalues, multiplicities, n, ridge=ridge, tail=tail)
+    got = ridge_equivalents.ridge_equivalent(eigenvalues, multiplicities, n, ridge=ridge, tail=tail)
     learned = eigenvalues / (eigenvalues + got.threshold)
     assert got.learnabilities == pytest.approx(learned, rel=1e-14)
     total = multiplicities @ learned + (ridge + tail) / got.threshold
@@ -155,10 +155,10 @@ def test_without_a_ridge_and_with_enough_samples_the_equivalent_is_least_squares
     eigenvalues, multiplicities = zip(*levels, strict=True)
     p = sum(multiplicities)
     n = p + excess
-    got = random_matrices.ridge_equivalent(eigenvalues, multiplicities, n, ridge=0.0)
+    got = ridge_equivalents.ridge_equivalent(eigenvalues, multiplicities, n, ridge=0.0)
     target = Target(energies=(1.0,) * len(eigenvalues), noise_std=2.0)
-    assert random_matrices.risk(got, target) == pytest.approx(4 * p / (n - p), rel=1e-12)
-    assert random_matrices.train_error(got, target) == pytest.approx(4 * (n - p) / n, rel=1e-12)
+    assert ridge_equivalents.risk(got, target) == pytest.approx(4 * p / (n - p), rel=1e-12)
+    assert ridge_equivalents.train_error(got, target) == pytest.approx(4 * (n - p) / n, rel=1e-12)
 
 
 @given(levels=LEVELS, n=st.integers(1, 3000))
@@ -166,7 +166,7 @@ def test_a_small_ridge_is_close_to_none(levels, n):
     eigenvalues, multiplicities = zip(*levels, strict=True)
     assume(abs(sum(multiplicities) - n) > 0.05 * n)
     none, small = (
-        random_matrices.ridge_equivalent(eigenvalues, multiplicities, n, ridge=ridge)
+        ridge_equivalents.ridge_equivalent(eigenvalues, multiplicities, n, ridge=ridge)
         for ridge in (0.0, 1e-12)
     )
     assert none.overfitting == pytest.approx(small.overfitting, rel=1e-4)
@@ -177,8 +177,8 @@ def test_a_small_ridge_is_close_to_none(levels, n):
 def test_isotropic_bias_and_variance_equal_the_table(setting):
     ratio, ridge = setting
     got = (
-        random_matrices.isotropic_bias(ratio, ridge=ridge),
-        random_matrices.isotropic_variance(ratio, ridge=ridge),
+        ridge_equivalents.isotropic_bias(ratio, ridge=ridge),
+        ridge_equivalents.isotropic_variance(ratio, ridge=ridge),
     )
     assert np.abs(np.subtract(got, BIAS_VARIANCE[setting])).max() <= SIX_DIGITS
 
@@ -190,21 +190,21 @@ def test_isotropic_bias_and_variance_are_theorem_e_in_fifty_digits(ratio, ridge)
         root = mp.sqrt((delta - 1 + gamma) ** 2 + 4 * gamma)
         bias = (1 - delta + root - gamma * (1 + delta + gamma) / root) / 2
         variance = ((1 + delta + gamma) / root - 1) / 2
-    assert random_matrices.isotropic_bias(ratio, ridge=ridge) == pytest.approx(
+    assert ridge_equivalents.isotropic_bias(ratio, ridge=ridge) == pytest.approx(
         float(bias), rel=1e-12
     )
-    assert random_matrices.isotropic_variance(ratio, ridge=ridge) == pytest.approx(
+    assert ridge_equivalents.isotropic_variance(ratio, ridge=ridge) == pytest.approx(
         float(variance), rel=1e-12
     )
 
 
 @given(ratio=RATIOS, ridge=RIDGES)
 def test_isotropic_bias_and_variance_are_the_equivalent_of_one_level(ratio, ridge):
-    one = random_matrices.ridge_equivalent([1.0], [1.0], ratio, ridge=ridge)
-    bias = random_matrices.risk(one, Target(energies=(1.0,)))
-    variance = random_matrices.risk(one, Target(energies=(), noise_std=1.0))
-    assert random_matrices.isotropic_bias(ratio, ridge=ridge) == pytest.approx(bias, rel=1e-9)
-    assert random_matrices.isotropic_variance(ratio, ridge=ridge) == pytest.approx(
+    one = ridge_equivalents.ridge_equivalent([1.0], [1.0], ratio, ridge=ridge)
+    bias = ridge_equivalents.risk(one, Target(energies=(1.0,)))
+    variance = ridge_equivalents.risk(one, Target(energies=(), noise_std=1.0))
+    assert ridge_equivalents.isotropic_bias(ratio, ridge=ridge) == pytest.approx(bias, rel=1e-9)
+    assert ridge_equivalents.isotropic_variance(ratio, ridge=ridge) == pytest.approx(
         variance, rel=1e-9
     )
 
@@ -212,15 +212,15 @@ def test_isotropic_bias_and_variance_are_the_equivalent_of_one_level(ratio, ridg
 @given(ratio=RATIOS)
 def test_without_a_ridge_isotropic_regression_is_least_squares_of_least_norm(ratio):
     assume(abs(ratio - 1) > 1e-6)
-    bias = random_matrices.isotropic_bias(ratio, ridge=0.0)
-    variance = random_matrices.isotropic_variance(ratio, ridge=0.0)
+    bias = ridge_equivalents.isotropic_bias(ratio, ridge=0.0)
+    variance = ridge_equivalents.isotropic_variance(ratio, ridge=0.0)
     assert bias == pytest.approx(max(0.0, 1 - ratio), rel=1e-9)
     assert variance == pytest.approx(min(1, ratio) / abs(ratio - 1), rel=1e-9)
 
 
 def test_variance_without_a_ridge_is_infinite_where_samples_meet_dimensions():
-    assert random_matrices.isotropic_variance(1.0, ridge=0.0) == math.inf
-    assert random_matrices.isotropic_bias(1.0, ridge=0.0) == 0.0
+    assert ridge_equivalents.isotropic_variance(1.0, ridge=0.0) == math.inf
+    assert ridge_equivalents.isotropic_bias(1.0, ridge=0.0) == 0.0
 
 
 @pytest.mark.parametrize(("n", "ridge"), [(180, 1.0), (30, 0.1)])
@@ -233,8 +233,8 @@ def test_isotropic_bias_and_variance_are_the_means_of_direct_ridge_regression(n,
         biases.append(np.mean((ridge / (spectrum + ridge)) ** 2))
         variances.append(np.mean(spectrum / (spectrum + ridge) ** 2))
     for values, exact in (
-        (biases, random_matrices.isotropic_bias(n / d, ridge=ridge)),
-        (variances, random_matrices.isotropic_variance(n / d, ridge=ridge)),
+        (biases, ridge_equivalents.isotropic_bias(n / d, ridge=ridge)),
+        (variances, ridge_equivalents.isotropic_variance(n / d, ridge=ridge)),
     ):
         mean, allowed = interval(values)
         assert abs(mean - exact) <= allowed + exact / d
@@ -243,18 +243,18 @@ def test_isotropic_bias_and_variance_are_the_means_of_direct_ridge_regression(n,
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: random_matrices.marchenko_pastur_edges(0.0),
-        lambda: random_matrices.support([1.0], [1.0, 2.0], 3),
-        lambda: random_matrices.support([-1.0], [1.0], 3),
-        lambda: random_matrices.support([0.0], [1.0], 3),
-        lambda: random_matrices.ridge_equivalent([1.0], [2.0], 3, ridge=-1.0),
-        lambda: random_matrices.ridge_equivalent([1.0], [3.0], 3, ridge=0.0),
-        lambda: random_matrices.isotropic_bias(0.0, ridge=1.0),
-        lambda: random_matrices.isotropic_variance(1.0, ridge=math.nan),
+        lambda: spectral_edges.marchenko_pastur_edges(0.0),
+        lambda: spectral_edges.support([1.0], [1.0, 2.0], 3),
+        lambda: spectral_edges.support([-1.0], [1.0], 3),
+        lambda: spectral_edges.support([0.0], [1.0], 3),
+        lambda: ridge_equivalents.ridge_equivalent([1.0], [2.0], 3, ridge=-1.0),
+        lambda: ridge_equivalents.ridge_equivalent([1.0], [3.0], 3, ridge=0.0),
+        lambda: ridge_equivalents.isotropic_bias(0.0, ridge=1.0),
+        lambda: ridge_equivalents.isotropic_variance(1.0, ridge=math.nan),
         lambda: Target(energies=(-1.0,)),
         lambda: Target(energies=(1.0,), noise_std=-1.0),
-        lambda: random_matrices.risk(
-            random_matrices.ridge_equivalent([1.0], [2.0], 3, ridge=1.0), Target((1.0, 1.0))
+        lambda: ridge_equivalents.risk(
+            ridge_equivalents.ridge_equivalent([1.0], [2.0], 3, ridge=1.0), Target((1.0, 1.0))
         ),
     ],
 )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from ntval import regression
 from ntval.arrays import rounding_allowance
-from ntval.claims.claim import Claim, Subject
-from ntval.claims.montanari_zhong._measurements import SETTING, Draw, regimes, two_layer
-from ntval.decisions import Comparison, identity
+from ntval.claims.claim import Claim
+from ntval.claims.montanari_zhong.setting import SETTING, regimes, two_layer
+from ntval.claims.sampling import Draw
+from ntval.evidence.exact import Comparison, identity
 from ntval.kernels._neural_tangents import predict
+from ntval.observables import regression
 from ntval.regimes import Regime
+from ntval.subjects.subject import Subject
 
 
 def _ridge_conventions(
@@ -51,7 +53,7 @@ def _ridge_conventions(
 
 ridge_conventions = Claim(
     name="montanari_zhong.ridge_conventions",
-    source="Normal equations; table of `ntval.regression` (derived).",
+    source="Normal equations; table of `ntval.observables.regression` (derived).",
     statement="One absolute ridge in K + ridge I gives the predictions of the primal on features, "
     "of an averaged loss with ridge/n, of sklearn's KernelRidge and of neural-tangents' relative "
     "diag_reg.",

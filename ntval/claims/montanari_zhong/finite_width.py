@@ -8,26 +8,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ntval.claims.claim import Claim, Subject
-from ntval.claims.montanari_zhong._measurements import (
+from ntval.claims.claim import Claim
+from ntval.claims.montanari_zhong.setting import (
     PAPER,
     SETTING,
-    Draw,
     harmonics_of,
-    infinite,
     ladder,
-    measured,
     regimes,
     ridge_of,
     risk_given_inputs,
-    sampled,
     target_of,
     two_layer,
 )
-from ntval.decisions import probable_bound, rate
+from ntval.claims.sampling import Draw, infinite, measured, sampled
+from ntval.evidence.sequential import probable_bound, rate
 from ntval.regimes import Regime
+from ntval.subjects.subject import Subject
 from ntval.theory import gegenbauer, isotropic_targets
-from ntval.theory import montanari_zhong_width as width_theory
+from ntval.theory.montanari_zhong import width as width_theory
 
 _FRESH = 200  # inputs over which the moments of K_N are means
 

@@ -7,30 +7,29 @@ import functools
 import numpy as np
 import scipy.special
 
-from ntval import spectra
 from ntval.arrays import rounding_allowance
-from ntval.claims import _kernel_measurements as identities
-from ntval.claims.claim import Claim, Subject
-from ntval.claims.montanari_zhong import _measurements as measure
-from ntval.claims.montanari_zhong._measurements import (
+from ntval.claims.claim import Claim
+from ntval.claims.kernel_identities import structure as identities
+from ntval.claims.montanari_zhong import setting
+from ntval.claims.montanari_zhong.setting import (
     PAPER,
     SETTING,
     SMOOTH,
-    Draw,
-    infinite,
     ladder,
-    measured,
     regimes,
-    sampled,
     sigma,
     two_layer,
 )
-from ntval.decisions import Comparison, agreement, identity, rate
-from ntval.kernels import analytic, arc_cosine
+from ntval.claims.sampling import Draw, infinite, measured, sampled
+from ntval.evidence.exact import Comparison, identity
+from ntval.evidence.sequential import agreement, rate
+from ntval.kernels import analytic, quadrature_oracle
+from ntval.observables import spectra
 from ntval.regimes import Regime
+from ntval.subjects.subject import Subject
 from ntval.theory import gegenbauer
-from ntval.theory import montanari_zhong as theory
-from ntval.theory import montanari_zhong_width as width_theory
+from ntval.theory.montanari_zhong import kernel as theory
+from ntval.theory.montanari_zhong import width as width_theory
 
 
 def _predict_normalization(regime: Regime) -> float:
@@ -51,9 +50,9 @@ normalization = Claim(
     },
     space=regimes((16, 8, 256), (16, 20, 256), (16, 60, 256), activations=(*SMOOTH, "relu")),
     subject=two_layer,
-    measure=measure.normalization,
+    measure=setting.normalization,
     predict=_predict_normalization,
-    allowance=sampled(measure.normalization, pilot=64, resolution=0.005),
+    allowance=sampled(setting.normalization, pilot=64, resolution=0.005),
     decide=functools.partial(agreement, labels=lambda i, k: "mean of K_N(x, x)"),
     faults=(
         "road_scale_3",
@@ -103,8 +102,8 @@ unbiased_kernel = Claim(
         (4, 3, 1024), (4, 8, 1024), (4, 20, 1024), activations=("tanh", "erf", "relu", "gelu")
     ),
     subject=two_layer,
-    measure=measure.unbiased_kernel,
-    allowance=sampled(measure.unbiased_kernel, pilot=64, resolution=0.02),
+    measure=setting.unbiased_kernel,
+    allowance=sampled(setting.unbiased_kernel, pilot=64, resolution=0.02),
     decide=agreement,
     faults=(
         "kernel_off_diagonal_10",
@@ -144,7 +143,7 @@ def _hermite_energies(key, regime: Regime, subject: Subject, energies=theory.ene
     # it is the recurrence's: two roundings a degree, times B. A square-root end point of the
     # kernel (ReLU) leaves the quadrature at m^-d, below all of these.
     size = float(np.abs(kernel).max())
-    of_kernel = analytic.accuracy(subject.network) + arc_cosine.ACCURACY
+    of_kernel = analytic.accuracy(subject.network) + quadrature_oracle.ACCURACY
     of_kernel += rounding_allowance(_PROJECTION_NODES)
     of_polynomials = rounding_allowance(2 * _DEGREES)
     allowance = theory.ENERGIES_ACCURACY + size * (
@@ -191,7 +190,7 @@ def _parity(key, regime: Regime, subject: Subject) -> list[Comparison]:
         right = 2 * linear * (x @ x[::-1].T) / regime.d
         left, label = there - opposite, "K(x, z) - K(x, -z) against its linear part"
     # Coincident and opposite points meet in one pair when n is odd: arccos is steep there.
-    accuracy = 4 * (analytic.accuracy(subject.network) + arc_cosine.ACCURACY) * size
+    accuracy = 4 * (analytic.accuracy(subject.network) + quadrature_oracle.ACCURACY) * size
     return [Comparison(label, left, right, accuracy + 0 * left, size + 0 * left)]
 
 

@@ -12,14 +12,16 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from ntval import training
 from ntval.activations import activation
-from ntval.claims.claim import MEASURED, Claim, Subject, draw_params, replicates
-from ntval.claims.montanari_zhong._measurements import SETTING, regimes, sampled, two_layer
-from ntval.decisions import agreement
-from ntval.networks import symmetrized
+from ntval.claims.claim import Claim
+from ntval.claims.montanari_zhong.setting import SETTING, regimes, two_layer
+from ntval.claims.sampling import MEASURED, draw_params, replicates, sampled
+from ntval.evidence.sequential import agreement
+from ntval.networks.mlp import symmetrized
+from ntval.observables import training
 from ntval.regimes import Regime
-from ntval.theory import montanari_zhong_width as theory
+from ntval.subjects.subject import Subject
+from ntval.theory.montanari_zhong import width as theory
 
 _SCALES = (8.0, 16.0, 32.0, 64.0)
 _STEPS = 400

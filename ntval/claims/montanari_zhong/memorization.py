@@ -7,23 +7,17 @@ import functools
 import jax
 import numpy as np
 
-from ntval import regression, spectra
-from ntval.claims.claim import Claim, Subject
-from ntval.claims.montanari_zhong._measurements import (
-    PAPER,
-    SETTING,
-    Draw,
-    empirical_at,
-    measured,
-    regimes,
-    sampled,
-    two_layer,
-)
-from ntval.decisions import Comparison, agreement, identity
-from ntval.networks import symmetrized
+from ntval.claims.claim import Claim
+from ntval.claims.montanari_zhong.setting import PAPER, SETTING, regimes, two_layer
+from ntval.claims.sampling import Draw, empirical_at, measured, sampled
+from ntval.evidence.exact import Comparison, identity
+from ntval.evidence.sequential import agreement
+from ntval.networks.mlp import symmetrized
+from ntval.observables import regression, spectra
 from ntval.regimes import Regime
-from ntval.theory import montanari_zhong_risk as risk_theory
-from ntval.theory import montanari_zhong_width as width_theory
+from ntval.subjects.subject import Subject
+from ntval.theory.montanari_zhong import risk as risk_theory
+from ntval.theory.montanari_zhong import width as width_theory
 
 _SMALLEST = 1e-10  # eigenvalues of K_N below this share of the largest count as 0
 

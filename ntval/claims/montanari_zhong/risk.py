@@ -12,28 +12,25 @@ import functools
 import numpy as np
 
 from ntval.claims.claim import Claim
-from ntval.claims.montanari_zhong._measurements import (
+from ntval.claims.montanari_zhong.setting import (
     LAST_DEGREE,
     PAPER,
     SETTING,
-    Draw,
     harmonics_of,
-    infinite,
-    measured,
     regimes,
     ridge_of,
     risk_given_inputs,
-    sampled,
     sigma,
     target_of,
     two_layer,
 )
-from ntval.decisions import agreement
+from ntval.claims.sampling import Draw, infinite, measured, sampled
+from ntval.evidence.sequential import agreement
 from ntval.regimes import Regime
 from ntval.theory import gegenbauer, isotropic_targets
-from ntval.theory import montanari_zhong as theory
-from ntval.theory import montanari_zhong_risk as risk_theory
-from ntval.theory.random_matrices import Target
+from ntval.theory.montanari_zhong import kernel as theory
+from ntval.theory.montanari_zhong import risk as risk_theory
+from ntval.theory.ridge_equivalents import Target
 
 
 def _constant(regime: Regime) -> Target:

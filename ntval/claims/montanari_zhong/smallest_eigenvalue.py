@@ -8,25 +8,18 @@ from dataclasses import replace
 import jax
 import numpy as np
 
-from ntval import spectra
-from ntval.claims.claim import MEASURED, PILOT, Claim, Subject
-from ntval.claims.montanari_zhong._measurements import (
-    PAPER,
-    SETTING,
-    Draw,
-    infinite,
-    measured,
-    regimes,
-    sampled,
-    sigma,
-    two_layer,
-)
-from ntval.decisions import Bracket, agreement, bound, limit, probable_bound
-from ntval.e_values import allowance
-from ntval.kernels import analytic, arc_cosine
+from ntval.claims.claim import Claim
+from ntval.claims.montanari_zhong.setting import PAPER, SETTING, regimes, sigma, two_layer
+from ntval.claims.sampling import MEASURED, PILOT, Draw, infinite, measured, sampled
+from ntval.evidence.allowance import allowance
+from ntval.evidence.exact import Bracket, bound
+from ntval.evidence.sequential import agreement, limit, probable_bound
+from ntval.kernels import analytic, quadrature_oracle
+from ntval.observables import spectra
 from ntval.regimes import Regime
-from ntval.theory import montanari_zhong as theory
-from ntval.theory import montanari_zhong_width as width_theory
+from ntval.subjects.subject import Subject
+from ntval.theory.montanari_zhong import kernel as theory
+from ntval.theory.montanari_zhong import width as width_theory
 
 
 def _predict_min_eigenvalue(regime: Regime) -> np.ndarray:
@@ -248,7 +241,7 @@ def _degenerate_inputs(key, regime: Regime, subject: Subject) -> list[Bracket]:
     for label, last in (("a repeated input", x[0]), ("opposite inputs", -x[0])):
         gram = infinite(subject, np.concatenate([x[:-1], last[None]]))
         trace = float(np.trace(gram))
-        rounding = 8 * len(gram) * (analytic.accuracy(subject.network) + arc_cosine.ACCURACY)
+        rounding = 8 * len(gram) * (analytic.accuracy(subject.network) + quadrature_oracle.ACCURACY)
         smallest = spectra.min_eigenvalue(gram)
         singular = label == "a repeated input" or sigma(regime).parity == -1
         slack = rounding * trace

@@ -8,24 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntval import spectra
 from ntval.arrays import rounding_allowance
-from ntval.claims.claim import Claim, Subject, draw_params
-from ntval.claims.montanari_zhong._measurements import (
-    PAPER,
-    SETTING,
-    SMOOTH,
-    Draw,
-    measured,
-    regimes,
-    sampled,
-    sigma,
-    two_layer,
-)
-from ntval.decisions import Comparison, agreement, identity
+from ntval.claims.claim import Claim
+from ntval.claims.montanari_zhong.setting import PAPER, SETTING, SMOOTH, regimes, sigma, two_layer
+from ntval.claims.sampling import Draw, draw_params, measured, sampled
+from ntval.evidence.exact import Comparison, identity
+from ntval.evidence.sequential import agreement
+from ntval.observables import spectra
 from ntval.regimes import Regime
+from ntval.subjects.subject import Subject
 from ntval.theory import gegenbauer
-from ntval.theory import montanari_zhong as theory
+from ntval.theory.montanari_zhong import kernel as theory
 
 
 def _predict_residual_norm(regime: Regime) -> float:

@@ -1,0 +1,1 @@
+"""Inputs: uniform points of the sphere, named sets, .npz files."""

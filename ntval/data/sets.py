@@ -1,0 +1,130 @@
+"""Inputs: uniform points of the sphere, real data by name, and files that are never unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from ntval.arrays import as_float64, rounding_allowance
+from ntval.errors import DataError, InputError, first_line
+
+
+@dataclass(frozen=True)
+class Data:
+    """Inputs x of shape (n, *input_shape) and, when there are any, targets y of shape (n,)."""
+
+    name: str
+    x: Float[np.ndarray, "n *shape"]
+    y: Float[np.ndarray, "n"] | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return self.x.shape[1:]
+
+
+def load(source: str) -> Data:
+    """The data set called `source`, or the .npz file of that path.
+
+    Names: `digits`, scikit-learn's 1797 handwritten digits, pixels in [0, 1], shape (8, 8, 1).
+    A file needs an array `x` of floats, rows first, and may have `y`. Nothing is unpickled.
+
+    Raises: `DataError` for what cannot be read, `InputError` for entries that cannot be used.
+    """
+    if source == "digits":
+        from sklearn.datasets import load_digits
+
+        pixels, labels = load_digits(return_X_y=True)
+        images = np.asarray(pixels).reshape(-1, 8, 8, 1) / 16.0
+        return Data("digits", images, np.asarray(labels).astype(float))
+    path = Path(source)
+    if path.suffix != ".npz":
+        raise DataError(f"data needs 'digits' or the path of an .npz file, got {source!r}.")
+    names, arrays = _read(path)
+    if "x" not in arrays:
+        raise DataError(f"data needs an array 'x', got {sorted(names)} in {source!r}.")
+    x = np.asarray(as_float64("x", arrays["x"]))
+    if x.ndim < 2 or x.size == 0:
+        raise InputError(f"x needs shape (n, ...) with n >= 1, got {x.shape} in {source!r}.")
+    require_distinct("x", x)
+    y = arrays.get("y")
+    if y is not None:
+        y = np.asarray(as_float64("y", y.astype(float) if y.dtype.kind in "iub" else y))
+        if y.shape != (len(x),):
+            raise InputError(f"y needs shape ({len(x)},), one value a row of x, got {y.shape}.")
+    return Data(path.name, x, y)
+
+
+def _read(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Names of all arrays of an .npz file, and those called x and y.
+
+    Raises: `DataError`, with the reason, for what is missing, no such file, damaged or pickled.
+    """
+    try:
+        if not path.exists():
+            raise DataError(f"data needs an existing file, got {str(path)!r}; check the path.")
+        if reason := _no_archive(path):
+            raise ValueError(reason)
+        with np.load(path, allow_pickle=False) as archive:
+            members = archive.zip.namelist()
+            names = [m.removesuffix(".npy") for m in members if m.endswith(".npy")]
+            if members and not names:
+                raise ValueError("it is a zip archive without arrays")
+            arrays = {name: archive[name] for name in names if name in ("x", "y")}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):  # NumPy gives the bytes of what is no array
+                raise ValueError(f"its member {name}.npy is no array")
+        return names, arrays
+    except DataError:
+        raise
+    except Exception as error:  # whatever zipfile, zlib and NumPy find wrong with a foreign file
+        reason = getattr(error, "strerror", None) or first_line(error) or type(error).__name__
+        if "Object arrays" in reason:
+            reason = "it holds pickled objects, which are never loaded"
+        raise DataError(
+            f"data needs an .npz file of plain arrays, got {str(path)!r} ({reason}); "
+            "write it with numpy.savez(path, x=x, y=y)."
+        ) from None
+
+
+def _no_archive(path: Path) -> str | None:
+    """Why `path` is no zip archive, by its first bytes; None when it is one."""
+    if not path.is_file():
+        return "it is a directory" if path.is_dir() else "it is no regular file"
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(b"PK"):
+        return None if zipfile.is_zipfile(path) else "its end is missing: the file was cut off"
+    if not start:
+        return "it is empty"
+    return "it is an .npy file" if start == b"\x93NUMPY" else "it is no .npz file"
+
+
+def require_distinct(name: str, x: Float[np.ndarray, "n *shape"]) -> None:
+    """Refuse rows that coincide or are opposite, which make kernels singular.
+
+    Opposite rows do so for odd and even activations. Rows count as equal when they differ by no
+    more than a few roundings of their norm.
+    Raises: `InputError` naming two such rows.
+    """
+    rows = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
+    norms = np.linalg.norm(rows, axis=1)
+    allowed = rounding_allowance(4) * norms
+    # Rows that are equal or opposite have equal norms, so only neighbors in norm are compared.
+    order = np.argsort(norms, kind="stable")
+    for position, i in enumerate(order):
+        for j in order[position + 1 :]:
+            if norms[j] - norms[i] > allowed[j]:
+                break
+            for sign, word in ((1, "equal"), (-1, "opposite")):
+                if np.linalg.norm(rows[i] - sign * rows[j]) <= allowed[j]:
+                    first, second = sorted((int(i), int(j)))
+                    raise InputError(
+                        f"{name} needs distinct rows, none opposite to another, got {word} rows "
+                        f"{first} and {second}: kernels are singular there; drop one of them, "
+                        f"e.g. by numpy.unique({name}, axis=0)."
+                    )

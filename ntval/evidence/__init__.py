@@ -1,0 +1,1 @@
+"""How a verdict is reached: e-values, allowances, identities, bounds, samples."""

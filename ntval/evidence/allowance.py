@@ -1,0 +1,47 @@
+"""Allowances: how far a mean may depart, and the span within which its draws are followed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How far a mean may lie from its prediction, and how its draws are followed.
+
+    `remainder` is what theory grants the mean, with what clipping may move it by. Draws beyond
+    `span` of the prediction count as if they lay there, which makes bets possible. `resolution` is
+    what the check promises to see beyond the remainder: it never keeps a departure from being
+    refuted, it says when a mean counts as supported.
+    """
+
+    remainder: Float[np.ndarray, "k"] | float
+    span: Float[np.ndarray, "k"] | float
+    resolution: Float[np.ndarray, "k"] | float = 0.0
+
+
+def allowance(
+    pilot: Float[np.ndarray, "draws k"],
+    *,
+    remainder: Float[np.ndarray, "k"] | float = 0.0,
+    resolution: Float[np.ndarray, "k"] | float = 0.0,
+) -> Allowance:
+    r"""Allowance whose span comes from an independent pilot: 6 of its standard deviations.
+
+    The span s is also at least 3 times what has to be seen, so that a mean within the remainder B
+    leaves $s - B \ge 2s/3$. Clipping moves it by at most
+    $E(|x - \mu| - (s - B))_+ \le \frac{27}{256} E|x - \mu|^4 / (s - B)^3$. The fourth moment is
+    taken to be at most twice the pilot's: the one part of the level that is estimated, not proved.
+
+    Source: derived here.
+    """
+    draws = np.asarray(pilot, dtype=float)
+    centered = draws - draws.mean(axis=0)
+    allowed = remainder + 64 * np.finfo(float).eps * np.abs(draws).max(axis=0)
+    span = np.maximum(6 * centered.std(axis=0), 3 * (allowed + resolution))
+    moment = 2 * (centered**4).mean(axis=0)
+    clipping = 27 / 256 * moment / np.maximum(span - allowed, 1e-300) ** 3
+    return Allowance(allowed + clipping, span, resolution)

@@ -1,0 +1,135 @@
+"""Decisions without chance: identities within rounding, bounds by certificates from both sides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from ntval.evidence.verdict import Decision, Verdict, malformed
+
+_TINY = 1e-300  # in place of a divisor of 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two expressions of one quantity, and how far rounding alone can part them.
+
+    `left`, `right` are arrays of one shape, `allowance` broadcasts against them; `scale` is the
+    quantity's own size, so that an allowance as large as the quantity is seen to say nothing.
+    """
+
+    label: str
+    left: Float[np.ndarray, "..."]
+    right: Float[np.ndarray, "..."]
+    allowance: Float[np.ndarray, "..."]
+    scale: Float[np.ndarray, "..."]
+
+
+def identity(comparisons: Sequence[Comparison], **_) -> Decision:
+    """Two expressions are equal up to rounding: refuted when any entry departs by more.
+
+    An allowance that reaches the quantity's own size, or is not a number, is vacuous, and so are
+    comparisons without an entry: INCONCLUSIVE.
+    """
+    worst_ratio, worst_gap, worst_allowance, place, blind = -1.0, 0.0, 0.0, "", 0.0
+    for comparison in comparisons:
+        left, right = np.asarray(comparison.left), np.asarray(comparison.right)
+        if left.shape != right.shape:
+            words = f"shapes {left.shape} and {right.shape} differ"
+            return malformed("identity", comparison.label, words)
+        allowance, scale = (
+            np.broadcast_to(np.asarray(a, dtype=float), left.shape)
+            for a in (comparison.allowance, comparison.scale)
+        )
+        allowance = np.where(np.isnan(allowance), np.inf, allowance)
+        gap = np.abs(left - right)
+        with np.errstate(over="ignore"):  # a gap where nothing is allowed
+            ratio = np.asarray(gap / np.maximum(allowance, _TINY))
+        ratio[~np.isfinite(gap)] = np.inf
+        size = np.maximum(np.where(np.isnan(scale), 0.0, scale), _TINY)
+        blind = max(blind, float((allowance / size).max(initial=0.0)))
+        index = np.unravel_index(int(ratio.argmax()), ratio.shape) if ratio.size else ()
+        if ratio.size and float(ratio[index]) > worst_ratio:
+            worst_ratio, worst_gap = float(ratio[index]), float(gap[index])
+            worst_allowance = float(allowance[index])
+            place = f"{comparison.label} at {[int(i) for i in index]}"
+    if worst_ratio > 1:
+        verdict = Verdict.REFUTED
+    elif blind >= 1 or not place:
+        verdict = Verdict.INCONCLUSIVE
+    else:
+        verdict = Verdict.SUPPORTED
+    vacuous = ""
+    if not place:
+        vacuous = "VACUOUS: nothing was compared; "
+    elif blind >= 1:
+        vacuous = "VACUOUS: the allowance is as large as the quantity; "
+    return Decision(
+        verdict,
+        "identity",
+        f"{vacuous}largest gap {worst_gap:.2g}, rounding allows {worst_allowance:.2g} ({place})",
+        gap=worst_gap,
+        allowed=worst_allowance,
+        smallest_gap=blind,
+        log_e=_certain(verdict),
+        details={"where": place, "comparisons": [c.label for c in comparisons]},
+    )
+
+
+def _certain(verdict: Verdict) -> float:
+    """Log evidence of a decision without chance: all or nothing."""
+    return math.inf if verdict is Verdict.REFUTED else 0.0
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """A quantity enclosed from both sides, and the bound it is claimed to respect from above.
+
+    `trivial` is what is known without the theorem: a bound no larger says nothing. `note` says in
+    words what the quantity looks like.
+    """
+
+    label: str
+    lower: float
+    upper: float
+    bound: float
+    scale: float
+    trivial: float = -math.inf
+    note: str = ""
+
+
+def bound(brackets: Sequence[Bracket], **_) -> Decision:
+    """An inequality `quantity >= bound`, decided by certificates from both sides.
+
+    SUPPORTED when the certified lower end respects the bound, REFUTED when the certified upper
+    end breaks it, INCONCLUSIVE between, or when the bound is vacuous. `details["tightness"]` is
+    the room left, in the quantity's own scale.
+    """
+    tightest = min(brackets, key=lambda b: (b.upper - b.bound) / max(b.scale, _TINY))
+    vacuous = any(b.bound <= b.trivial for b in brackets)
+    if any(b.upper < b.bound or math.isnan(b.upper) for b in brackets):
+        verdict = Verdict.REFUTED
+    elif all(b.lower >= b.bound for b in brackets) and not vacuous:
+        verdict = Verdict.SUPPORTED
+    else:
+        verdict = Verdict.INCONCLUSIVE
+    return Decision(
+        verdict,
+        "bound",
+        ("VACUOUS: the bound is known without the theorem; " if vacuous else "")
+        + f"{tightest.label} in [{tightest.lower:.3g}, {tightest.upper:.3g}], "
+        f"claimed >= {tightest.bound:.2g}" + (f"; {tightest.note}" if tightest.note else ""),
+        gap=max(0.0, tightest.bound - tightest.upper),
+        allowed=0.0,
+        smallest_gap=max(b.upper - b.lower for b in brackets),
+        log_e=_certain(verdict),
+        details={
+            "where": tightest.label,
+            "notes": [f"{b.label}: {b.note}" for b in brackets if b.note],
+            "tightness": (tightest.upper - tightest.bound) / max(tightest.scale, _TINY),
+        },
+    )

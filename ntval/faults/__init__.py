@@ -1,0 +1,1 @@
+"""Planted faults: where they sit, what they change, which there are."""

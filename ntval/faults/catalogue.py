@@ -1,0 +1,95 @@
+"""Planted faults by name: what each changes. A claim lists, in `faults`, those it must refute.
+
+Names say where a fault sits: `road_` in the cheapest road to the empirical kernel, `kernel_` in
+the analytic kernel, `apply_` in the forward pass, `weights_` and `inputs_` in what is drawn,
+`prediction_` in theory. Numbers are percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ntval.errors import unknown_name
+from ntval.faults import kernels, montanari_zhong, mutations, weights
+from ntval.faults.fault import Fault
+from ntval.faults.sites import (
+    Plant,
+    in_gram,
+    in_grams,
+    in_kernel_gram,
+)
+
+_CHANGES: dict[str, tuple[str, Callable[[float], Callable]]] = {
+    "scale": ("is {} % too large", mutations.times),
+    "off_diagonal": ("is {} % too large off the diagonal", mutations.off_diagonal_times),
+    "row": ("is {} % too large in one row", mutations.row_times),
+    "entry": ("is {} % too large in one entry", mutations.entry_times),
+}
+
+# Faults that come in every size: family -> plant of a size.
+FAMILIES: Mapping[str, Callable[[float], Plant]] = {
+    f"{place}_{kind}": lambda size, within=within, change=change: within(change(1 + size))
+    for place, within in (("kernel", in_kernel_gram), ("road", in_gram), ("gram", in_grams))
+    for kind, (_, change) in _CHANGES.items()
+}
+
+
+def sized(family: str, size: float) -> Fault:
+    """The fault of a family at a size, 0.03 for 3 %."""
+    place, _, kind = family.partition("_")
+    which = {
+        "kernel": "the analytic kernel",
+        "road": "the empirical kernel",
+        "gram": "a Gram matrix",
+    }[place]
+    percent = f"{100 * size:.3g}"
+    return Fault(
+        f"{family}_{percent}",
+        f"{which} {_CHANGES[kind][0].format(percent)}",
+        FAMILIES[family](size),
+        family,
+        size,
+    )
+
+
+FAULTS: dict[str, Fault] = {
+    fault.name: fault
+    for fault in (
+        *(
+            sized(family, size)
+            for family, sizes in (
+                ("kernel_scale", (0.01, 0.03, 0.1, 1.0)),
+                ("kernel_off_diagonal", (0.01, 0.03, 0.1, 1.0)),
+                ("kernel_row", (0.1,)),
+                ("kernel_entry", (0.15,)),
+                ("road_scale", (0.01, 0.03, 0.1, 1.0)),
+                ("road_off_diagonal", (0.01, 0.03, 0.1, 1.0)),
+                ("road_row", (0.1,)),
+                ("road_entry", (0.15,)),
+                ("gram_scale", (0.01, 0.1)),
+                ("gram_off_diagonal", (0.03, 0.1)),
+                ("gram_entry", (0.15, 0.5)),
+            )
+            for size in sizes
+        ),
+        *kernels.FAULTS,
+        *weights.FAULTS,
+        *montanari_zhong.FAULTS,
+    )
+}
+
+
+def find(name: str) -> Fault:
+    """The fault called `name`, of the catalogue or of any size of a family.
+
+    Raises: `UnknownNameError`, naming the nearest, when there is none.
+    """
+    family, _, percent = name.rpartition("_")
+    if name not in FAULTS and family in FAMILIES:
+        try:
+            return sized(family, float(percent) / 100)
+        except ValueError:
+            pass
+    if name not in FAULTS:
+        raise unknown_name("fault", name, FAULTS)
+    return FAULTS[name]

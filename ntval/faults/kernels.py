@@ -1,0 +1,240 @@
+"""Planted faults of kernels: of the empirical one, of the analytic one, of the forward pass."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import jax.numpy as jnp
+
+from ntval.faults import mutations
+from ntval.faults.fault import Fault
+from ntval.faults.sites import (
+    in_apply,
+    in_gram,
+    in_kernel,
+    in_kernel_gram,
+    in_mlp,
+    in_params,
+    in_road,
+    in_twin,
+)
+
+NEIGHBORS = (("relu", "leaky_relu"), ("gelu", "silu"), ("erf", "erf_sqrt2"), ("tanh", "erf"))
+
+FAULTS = (
+    Fault(
+        "road_derivative",
+        "sigma in place of sigma' in the empirical kernel",
+        in_mlp(mutations.derivative_is_function),
+    ),
+    Fault(
+        "road_function",
+        "sigma' in place of sigma in the empirical kernel",
+        in_mlp(mutations.function_is_derivative),
+    ),
+    Fault(
+        "road_drops_bias",
+        "the empirical kernel leaves the biases out",
+        in_mlp(lambda mlp: replace(mlp, b_std=0.0)),
+    ),
+    Fault(
+        "road_drops_layer",
+        "the empirical kernel leaves the first layer's gradient out",
+        in_params(mutations.without_layer(0)),
+    ),
+    Fault(
+        "road_drops_head",
+        "the empirical kernel leaves the last layer's gradient out",
+        in_params(mutations.without_layer(-1)),
+    ),
+    Fault(
+        "road_over_width",
+        "the empirical kernel is divided by the width once more",
+        in_road(mutations.over_width(1)),
+    ),
+    Fault(
+        "road_over_sqrt_width",
+        "the empirical kernel is divided by the root of the width",
+        in_road(mutations.over_width(0.5)),
+    ),
+    Fault(
+        "road_float32",
+        "the empirical kernel passes through float32",
+        in_gram(mutations.in_precision(jnp.float32)),
+    ),
+    Fault(
+        "road_bfloat16",
+        "the empirical kernel passes through bfloat16",
+        in_gram(mutations.in_precision(jnp.bfloat16)),
+    ),
+    Fault(
+        "road_rounds_float32_to_bfloat16",
+        "in float32 the empirical kernel passes through bfloat16",
+        in_gram(
+            mutations.only_in_float32(lambda gram: gram.astype(jnp.bfloat16).astype(jnp.float32))
+        ),
+    ),
+    Fault(
+        "road_cancels_in_float32",
+        "in float32 a large number is added to the empirical kernel and taken away again",
+        in_gram(mutations.only_in_float32(mutations.cancelling)),
+    ),
+    Fault(
+        "road_constant_in_float32",
+        "in float32 the empirical kernel is 1 % too large",
+        in_gram(mutations.only_in_float32(lambda gram: 1.01 * gram)),
+    ),
+    Fault(
+        "road_jitter",
+        "a millionth is added to the empirical kernel's diagonal",
+        in_gram(mutations.with_jitter),
+    ),
+    Fault(
+        "road_asymmetric",
+        "the empirical kernel is asymmetric by 1e-6",
+        in_gram(mutations.asymmetric),
+    ),
+    Fault(
+        "road_permuted_rows",
+        "the empirical kernel's rows are in another order",
+        in_gram(mutations.swapped_rows),
+    ),
+    Fault(
+        "road_shifted_down",
+        "the empirical kernel's smallest eigenvalue is slightly negative",
+        in_gram(mutations.shifted_down),
+    ),
+    Fault(
+        "kernel_derivative",
+        "sigma in place of sigma' in the analytic kernel",
+        in_twin(mutations.derivative_is_function),
+    ),
+    Fault(
+        "kernel_function",
+        "sigma' in place of sigma in the analytic kernel",
+        in_twin(mutations.function_is_derivative),
+    ),
+    Fault(
+        "kernel_drops_bias",
+        "the analytic kernel is that of the network without biases",
+        in_twin(lambda mlp: replace(mlp, b_std=0.0)),
+    ),
+    Fault(
+        "kernel_drops_layer",
+        "the analytic kernel is that of the network with one hidden layer less or more",
+        in_twin(
+            lambda mlp: replace(
+                mlp, widths=mlp.widths[1:] if len(mlp.widths) > 1 else 2 * mlp.widths
+            )
+        ),
+    ),
+    Fault(
+        "kernel_drops_head",
+        "the analytic kernel leaves the last layer's gradient out",
+        in_kernel(
+            lambda kernel: (
+                lambda x1, x2=None, get="ntk": kernel(x1, x2, get) - kernel(x1, x2, "nngp")
+            )
+        ),
+    ),
+    *(
+        Fault(
+            f"kernel_{other}_for_{name}",
+            f"the analytic kernel of {other} in place of {name}",
+            in_twin(mutations.another_activation(name, other)),
+        )
+        for name, other in NEIGHBORS
+    ),
+    Fault(
+        "kernel_float32",
+        "the analytic kernel passes through float32",
+        in_kernel_gram(mutations.in_precision(jnp.float32)),
+    ),
+    Fault(
+        "kernel_bfloat16",
+        "the analytic kernel passes through bfloat16",
+        in_kernel_gram(mutations.in_precision(jnp.bfloat16)),
+    ),
+    Fault(
+        "kernel_jitter",
+        "a millionth is added to the analytic kernel's diagonal",
+        in_kernel_gram(mutations.with_jitter),
+    ),
+    Fault(
+        "kernel_asymmetric",
+        "the analytic kernel is asymmetric by 1e-6",
+        in_kernel_gram(mutations.asymmetric),
+    ),
+    Fault(
+        "kernel_permuted_rows",
+        "the analytic kernel's rows are in another order",
+        in_kernel_gram(mutations.swapped_rows),
+    ),
+    Fault(
+        "kernel_shifted_down",
+        "the analytic kernel's smallest eigenvalue is slightly negative",
+        in_kernel_gram(mutations.shifted_down),
+    ),
+    Fault(
+        "kernel_entry_exceeds_diagonal",
+        "one entry of the analytic kernel is larger than its diagonal allows",
+        in_kernel_gram(mutations.entry_exceeds_diagonal),
+    ),
+    Fault(
+        "kernel_stale_inputs",
+        "the analytic kernel is computed at inputs sorted anew",
+        in_kernel(
+            lambda kernel: (
+                lambda x1, x2=None, get="ntk": kernel(
+                    x1[jnp.argsort(x1.reshape(len(x1), -1)[:, 0])], x2, get
+                )
+            )
+        ),
+    ),
+    Fault(
+        "kernel_plus_constant",
+        "a constant, as of trained biases, is added to the analytic kernel",
+        in_kernel_gram(lambda gram: gram + 0.1),
+    ),
+    Fault(
+        "kernel_centered",
+        "rows and columns of the analytic kernel are centered",
+        in_kernel_gram(mutations.centered),
+    ),
+    Fault(
+        "kernel_squared",
+        "a hundredth of its square is added to the analytic kernel",
+        in_kernel_gram(lambda gram: gram + 0.01 * gram**2),
+    ),
+    Fault(
+        "apply_drops_bias",
+        "the forward pass leaves the biases out",
+        in_apply(lambda fn: lambda params, x: fn(mutations.without_biases(params), x)),
+    ),
+    Fault(
+        "apply_over_sqrt_width",
+        "outputs are scaled by 1/width in place of 1/sqrt(width)",
+        in_apply(lambda fn: lambda params, x: fn(params, x) / math.sqrt(params[-1]["w"].shape[0])),
+    ),
+    Fault(
+        "apply_times_sqrt_width",
+        "outputs lack the factor 1/sqrt(width)",
+        in_apply(lambda fn: lambda params, x: fn(params, x) * math.sqrt(params[-1]["w"].shape[0])),
+    ),
+    Fault(
+        "apply_centers_batch",
+        "the forward pass subtracts the batch's mean",
+        in_apply(lambda fn: lambda params, x: fn(params, x) - fn(params, x).mean(axis=0)),
+    ),
+    Fault(
+        "apply_normalizes_batch",
+        "inputs are divided by the batch's standard deviation",
+        in_apply(lambda fn: lambda params, x: fn(params, x / (1 + x.std(axis=0)))),
+    ),
+    Fault(
+        "apply_permutes_batch",
+        "outputs come in another order than inputs",
+        in_apply(lambda fn: lambda params, x: fn(params, x)[::-1]),
+    ),
+)

@@ -1,0 +1,214 @@
+"""What planted faults do: changes of Gram matrices, of roads, of networks, of initializations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ntval.activations import Activation, activation
+from ntval.kernels import quadrature_oracle
+from ntval.networks.mlp import Mlp
+from ntval.theory import hermite
+
+
+def times(factor: float):
+    """Every entry times `factor`."""
+    return lambda gram: factor * gram
+
+
+def off_diagonal_times(factor: float):
+    """Entries off the diagonal times `factor`."""
+    return lambda gram: gram * jnp.where(jnp.eye(*gram.shape, dtype=bool), 1.0, factor)
+
+
+def row_times(factor: float):
+    """The first row and column of a Gram matrix, or the first row of a block."""
+
+    def change(gram):
+        gram = gram.at[0].multiply(factor)
+        return gram.at[1:, 0].multiply(factor) if gram.shape[0] == gram.shape[1] else gram
+
+    return change
+
+
+def entry_times(factor: float):
+    """The largest entry off the diagonal, and its mirror image in a Gram matrix."""
+
+    def change(gram):
+        square = gram.shape[0] == gram.shape[1]
+        size = jnp.abs(gram) * (1 - jnp.eye(*gram.shape)) if square else jnp.abs(gram)
+        i, j = jnp.divmod(size.argmax(), gram.shape[1])
+        gram = gram.at[i, j].multiply(factor)
+        return gram.at[j, i].multiply(factor) if square else gram
+
+    return change
+
+
+def in_precision(dtype):
+    """The matrix rounded to `dtype`."""
+    return lambda gram: gram.astype(dtype).astype(jnp.float64)
+
+
+def with_jitter(gram):
+    """A millionth of the diagonal is added to it."""
+    return gram + 1e-6 * jnp.diag(jnp.diag(gram)) if gram.shape[0] == gram.shape[1] else gram
+
+
+def swapped_rows(gram):
+    """The first two rows exchanged."""
+    return jnp.concatenate([gram[1:2], gram[:1], gram[2:]])
+
+
+def asymmetric(gram):
+    """Entries off the diagonal grow by a millionth from column to column."""
+    rows, columns = jnp.indices(gram.shape)
+    return gram * (1 + 1e-6 * (columns - rows))
+
+
+def shifted_down(gram):
+    """Minus 1 % of the mean diagonal more than what keeps the smallest eigenvalue at 0."""
+    if gram.shape[0] != gram.shape[1]:
+        return gram
+    floor = jnp.linalg.eigvalsh((gram + gram.T) / 2)[0] + 0.01 * jnp.trace(gram) / len(gram)
+    return gram - floor * jnp.eye(len(gram))
+
+
+def entry_exceeds_diagonal(gram):
+    """Entry [0, 1] and its mirror image become 1.5 sqrt(K_00 K_11)."""
+    if gram.shape[0] != gram.shape[1]:
+        return gram
+    value = 1.5 * jnp.sqrt(gram[0, 0] * gram[1, 1])
+    return gram.at[0, 1].set(value).at[1, 0].set(value)
+
+
+def without_biases(params):
+    """Parameters with every vector set to 0."""
+    return jax.tree.map(lambda leaf: leaf * 0 if jnp.ndim(leaf) == 1 else leaf, params)
+
+
+def derivative_is_function(mlp: Mlp) -> Mlp:
+    """sigma in place of sigma'."""
+    fn: Activation = activation(mlp.activation)
+    return replace(
+        mlp, activation=replace(fn, name=f"{fn.name} for its derivative", derivative=fn.fn)
+    )
+
+
+def function_is_derivative(mlp: Mlp) -> Mlp:
+    """sigma' in place of sigma."""
+    fn: Activation = activation(mlp.activation)
+    return replace(mlp, activation=replace(fn, name=f"{fn.name}' for itself", fn=fn.derivative))
+
+
+def over_width(power: float):
+    """A road whose kernel is divided by a power of the width."""
+
+    def changed(road):
+        return lambda network, params, x1, x2=None: (
+            road(network, params, x1, x2) / network.mlp.widths[0] ** power
+        )
+
+    return changed
+
+
+def without_layer(index: int):
+    """Parameters whose layer number `index` has no gradient."""
+
+    def change(params):
+        return [
+            jax.lax.stop_gradient(layer) if i == index % len(params) else layer
+            for i, layer in enumerate(params)
+        ]
+
+    return change
+
+
+def another_activation(name: str, other: str):
+    """Takes one activation for another, and leaves networks with neither alone."""
+    return lambda mlp: replace(mlp, activation=other) if mlp.activation == name else mlp
+
+
+def gaussian_weights(init):
+    """Weights of law N(0, I/d) in place of the unit sphere."""
+
+    def broken(key):
+        key_norm, key_weights = jax.random.split(key)
+        (layer,) = init(key_weights)
+        d, width = layer["w"].shape
+        norms = jnp.sqrt(jax.random.chisquare(key_norm, d, (width,)) / d)
+        return [{"w": layer["w"] * norms}]
+
+    return broken
+
+
+def without_input_factor(road):
+    """The kernel without the factor <x, x'>/d that the first layer brings."""
+
+    def broken(network, params, x1, x2=None):
+        second = x1 if x2 is None else x2
+        return road(network, params, x1, x2) / (x1 @ second.T / x1.shape[1])
+
+    return broken
+
+
+def gaussian_first_layer(mlp, x1, x2=None, get="ntk"):
+    """Kernel of the first layer for weights of law N(0, I/d), the large-d limit of the sphere."""
+    x2 = x1 if x2 is None else x2
+    fn = activation(mlp.activation)
+    d = x1.shape[1]
+    entries = [
+        [
+            quadrature_oracle.expectation(
+                fn.derivative, a @ a / d, b @ b / d, a @ b / d, breakpoints=fn.breakpoints
+            )
+            for b in np.asarray(x2)
+        ]
+        for a in np.asarray(x1)
+    ]
+    return jnp.asarray(entries) * (x1 @ x2.T / d)
+
+
+def centered(gram):
+    """Rows and columns with their means taken away."""
+    return gram - gram.mean(axis=0) - gram.mean(axis=1, keepdims=True) + gram.mean()
+
+
+def limit_energies(fn: Activation, d: int, degree: int) -> np.ndarray:
+    """Squared Hermite coefficients, the limits of the energies."""
+    coefficients = hermite.coefficients(fn.derivative, degree, breakpoints=fn.breakpoints)
+    return np.concatenate([[0.0], coefficients[:degree] ** 2])
+
+
+def only_in_float32(change):
+    """`change` of a matrix that is computed in float32; others are left alone."""
+    return lambda gram: change(gram) if gram.dtype == jnp.float32 else gram
+
+
+def cancelling(gram):
+    """A thousand times the largest entry added and taken away again."""
+    large = 1000 * jnp.abs(gram).max()
+    return (gram + large) - large
+
+
+def tied_neurons(params):
+    """Weights of every layer but the last: a quarter of the neurons are the first."""
+
+    def tied(leaf):
+        quarter = leaf.shape[-1] // 4
+        return leaf.at[..., :quarter].set(leaf[..., :1])
+
+    *hidden, last = params
+    return [*({name: tied(leaf) for name, leaf in layer.items()} for layer in hidden), last]
+
+
+def of_random_scale(init):
+    """All weights of a draw times one random number."""
+
+    def broken(key):
+        factor = jnp.exp(0.3 * jax.random.normal(jax.random.fold_in(key, 1)))
+        return jax.tree.map(lambda leaf: factor * leaf, init(key))
+
+    return broken

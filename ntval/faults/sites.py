@@ -1,0 +1,201 @@
+"""How a fault is planted: functions from a claim to the claim about a broken implementation.
+
+Each says where it breaks what a claim examines: the cheapest road to the empirical kernel, the
+analytic kernel, the forward pass, the initialization, the inputs, or the prediction.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+
+from ntval.activations import activation
+from ntval.arrays import float64
+from ntval.claims.claim import Claim
+from ntval.kernels import quadrature_oracle
+from ntval.networks.mlp import Mlp
+from ntval.subjects.subject import Subject, roads_of
+
+Plant = Callable[[Claim], Claim]
+
+
+def in_subject(change: Callable[[Subject], Subject]) -> Plant:
+    """Fault of what is examined: `change(subject)`, of every rung as well."""
+
+    def changed(subject: Subject) -> Subject:
+        return replace(change(subject), rungs=tuple(changed(rung) for rung in subject.rungs))
+
+    def plant(claim: Claim) -> Claim:
+        # One subject a regime, as the claims have it: programs are compiled once.
+        cached = functools.lru_cache(maxsize=16)(lambda regime: changed(claim.subject(regime)))
+        return replace(claim, subject=cached)
+
+    return plant
+
+
+def in_road(change: Callable) -> Plant:
+    """Fault of the cheapest road alone: `change(road)` is the broken road."""
+
+    def planted(subject: Subject) -> Subject:
+        name = roads_of(subject.network)[0]
+        return replace(subject, roads={**subject.roads, name: change(subject.roads[name])})
+
+    return in_subject(planted)
+
+
+def in_gram(change: Callable) -> Plant:
+    """Fault of the cheapest road's result: `change(gram)` is the broken Gram matrix."""
+    return in_road(
+        lambda road: lambda network, params, x1, x2=None: change(road(network, params, x1, x2))
+    )
+
+
+def in_mlp(change: Callable[[Mlp], Mlp]) -> Plant:
+    """Fault of the cheapest road: it takes the network for `change(mlp)`."""
+    return in_road(
+        lambda road: (
+            lambda network, params, x1, x2=None: road(
+                replace(network, mlp=change(network.mlp)), params, x1, x2
+            )
+        )
+    )
+
+
+def in_params(change: Callable) -> Plant:
+    """Fault of the cheapest road: it differentiates by `change(params)` alone.
+
+    `change` stops the gradient of what the broken kernel leaves out.
+    """
+
+    def changed(road):
+        def broken(network, params, x1, x2=None):
+            def frozen(params, x):
+                return network.apply_fn(change(params), x)
+
+            return road(replace(network, apply_fn=frozen), params, x1, x2)
+
+        return broken
+
+    def planted(subject: Subject) -> Subject:
+        name = roads_of(subject.network)[0]
+        return replace(subject, roads={**subject.roads, name: changed(subject.roads["jacobian"])})
+
+    return in_subject(planted)
+
+
+def in_kernel(change: Callable) -> Plant:
+    """Fault of the analytic kernel: `change(kernel)`, a function of (x1, x2, get)."""
+
+    def planted(subject: Subject) -> Subject:
+        network = subject.network
+        if network.kernel_fn is None:
+            return subject
+        kernel_fn = network.kernel_fn
+        broken = change(lambda x1, x2=None, get="ntk": jnp.asarray(kernel_fn(x1, x2, get)))
+        return replace(subject, network=replace(network, kernel_fn=broken))
+
+    return in_subject(planted)
+
+
+def in_kernel_gram(change: Callable) -> Plant:
+    """Fault of the analytic kernel's result: `change(gram)` is the broken Gram matrix."""
+    return in_kernel(lambda kernel: lambda x1, x2=None, get="ntk": change(kernel(x1, x2, get)))
+
+
+def in_grams(change: Callable) -> Plant:
+    """Fault of Gram matrices brought as such: each is `change(gram)`."""
+
+    def planted(subject: Subject) -> Subject:
+        if subject.grams is None:
+            return subject
+        with float64():
+            changed = np.stack([np.asarray(change(jnp.asarray(gram))) for gram in subject.grams])
+        return replace(subject, grams=changed)
+
+    return in_subject(planted)
+
+
+def in_twin(change: Callable[[Mlp], Mlp]) -> Plant:
+    """Fault of the analytic kernel: it is that of the network `change(mlp)`, by quadrature."""
+
+    def kernel(mlp: Mlp, x1, x2=None, get="ntk"):
+        return jnp.asarray(
+            {"ntk": quadrature_oracle.ntk, "nngp": quadrature_oracle.nngp}[get](mlp, x1, x2)
+        )
+
+    return in_kernel_of(kernel, change)
+
+
+def in_kernel_of(kernel: Callable, change: Callable[[Mlp], Mlp] | None = None) -> Plant:
+    """Fault of the analytic kernel: it is `kernel(change(mlp), x1, x2, get)`.
+
+    A network that `change` leaves as it is keeps its kernel.
+    """
+
+    def planted(subject: Subject) -> Subject:
+        mlp = subject.network.mlp
+        if mlp is None:
+            return subject
+        changed = mlp if change is None else change(mlp)
+        if change is not None and changed is mlp:
+            return subject
+        kernel_fn = functools.partial(kernel, changed)
+        return replace(subject, network=replace(subject.network, kernel_fn=kernel_fn))
+
+    return in_subject(planted)
+
+
+def in_apply(change: Callable) -> Plant:
+    """Fault of the forward pass: `change(apply_fn)` is the broken one."""
+
+    def planted(subject: Subject) -> Subject:
+        # The closed forms would not see the forward pass: the broken network is not an Mlp's.
+        jacobian = subject.roads["jacobian"]
+        return replace(
+            subject,
+            network=replace(subject.network, apply_fn=change(subject.network.apply_fn)),
+            roads={**subject.roads, **dict.fromkeys(("two_layer", "deep_mlp"), jacobian)},
+        )
+
+    return in_subject(planted)
+
+
+def in_init(change: Callable) -> Plant:
+    """Fault of the initialization: `change(init)`, a function of a key that gives parameters."""
+
+    def planted(subject: Subject) -> Subject:
+        init_fn = subject.network.init_fn
+
+        def broken(key, shape):
+            return None, change(lambda key: init_fn(key, shape)[1])(key)
+
+        return replace(subject, network=replace(subject.network, init_fn=broken))
+
+    return in_subject(planted)
+
+
+def in_inputs(change: Callable) -> Plant:
+    """Fault of the inputs: `change(inputs)`, a function of (key, n)."""
+    return in_subject(lambda subject: replace(subject, inputs=change(subject.inputs)))
+
+
+def in_prediction(formula: Callable) -> Plant:
+    """Fault of the prediction: every predicted number is `formula(activation, regime)`."""
+    return lambda claim: replace(
+        claim,
+        predict=lambda regime: np.full_like(
+            claim.predict(regime), formula(activation(regime.activation), regime)
+        ),
+    )
+
+
+def in_measure(**changes: object) -> Plant:
+    """Fault of what a measurement takes from theory: arguments of the claim's `measure`.
+
+    The allowance, which speaks of correct code, is left alone.
+    """
+    return lambda claim: replace(claim, measure=functools.partial(claim.measure, **changes))

@@ -1,0 +1,1 @@
+"""The front doors: check_network, the command line, pytest, Hypothesis strategies."""

@@ -1,0 +1,156 @@
+"""Check a network of your own, in Python and in pytest.
+
+    ntval.check_network(model, params, x)              # every claim that applies, at once
+
+    @ntval.parametrize_with_claims({"mine": model})    # one test a claim
+    def test_ntk(check, check_claim):
+        check_claim(check)
+
+| model | see `ntval.networks.adapters` |
+|---|---|
+| `kernel_fn` | its infinite-width twin, `kernel_fn(x1, x2, get)` as of `neural_tangents.stax` |
+| `init(key, width)` | its weights, or all of it, at any width: claims about rates then apply |
+| x | inputs at which it is examined; on the sphere without any |
+| y | targets, kept for claims about regression |
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any, Literal
+
+from ntval.claims.catalogue import CLAIMS, find
+from ntval.claims.claim import Claim
+from ntval.errors import InputError, RefutedError, unknown_name
+from ntval.regimes import Regime
+from ntval.reports import live
+from ntval.reports.words import evidence_words, replay, weakest
+from ntval.runs import suite
+from ntval.runs.applicable import NotRun, claims_about
+from ntval.runs.settings import PROFILES, alpha_of
+from ntval.runs.suite import Run
+from ntval.subjects.arguments import WIDTHS, subject_of
+from ntval.subjects.subject import Subject
+
+OnFail = Literal["raise", "warn", "return"]
+
+
+class RefutedWarning(UserWarning):
+    """A claim was refuted, under `on_fail="warn"`."""
+
+
+def check_network(
+    model: Any,
+    params: Any = None,
+    x: Any = None,
+    y: Any = None,
+    *,
+    kernel_fn: Callable | None = None,
+    init: Callable | None = None,
+    widths: Sequence[int] = WIDTHS,
+    claims: Sequence[str] | None = None,
+    expected_refutations: Mapping[str, str] | None = None,
+    on_fail: OnFail = "raise",
+    callback: Callable[[Run], None] | None = None,
+    profile: str = "quick",
+    alpha: float = 1e-6,
+    seed: int = 0,
+    name: str | None = None,
+) -> Run:
+    """Every claim that applies to your network, decided.
+
+    model: flax.linen, flax.nnx, equinox or haiku module, stax triple, `Network`, function
+        `apply_fn(params, x)`, a path MODULE:ATTR; or an array, a Gram matrix (n, n) that was
+        computed elsewhere, or several (draws, n, n) at independent weights.
+    params: its weights, for a model that does not hold them.
+    kernel_fn: its infinite-width twin, a function of (x1, x2, get) or (x1, x2); of a Gram matrix
+        also an array (n, n).
+    x: inputs of shape (n, *input_shape); y: targets of shape (n,).
+    init: `init(key, width)` gives weights, or a model with them, at any of `widths`.
+    claims: names, last words or papers; all without any.
+    expected_refutations: {claim: reason}; such a claim must be refuted.
+    on_fail: raise `RefutedError`, warn, or leave it to you to read the `Run`.
+    callback: is called with the run after every check, instead of a live table on a terminal's or
+        notebook's standard error.
+    alpha: probability that a network of which all is true is refuted anywhere in this run.
+
+    Returns: the `Run`: `run.outcomes`, `run.refuted`, `run.not_run`.
+    Raises: `RefutedError`; `InputError` and `NetworkError`, each one line, for what cannot be used.
+    """
+    if on_fail not in ("raise", "warn", "return"):
+        raise InputError(f"on_fail needs 'raise', 'warn' or 'return', got {on_fail!r}.")
+    subject = subject_of(
+        model, params, x, y, kernel_fn=kernel_fn, init=init, widths=widths, name=name
+    )
+    return decided(
+        applying(subject, claims, profile),
+        subject.network.name,
+        expected=_expected(expected_refutations),
+        on_fail=on_fail,
+        callback=callback,
+        profile=profile,
+        alpha=alpha,
+        seed=seed,
+    )
+
+
+def failure_message(run: Run) -> str:
+    """What a refuted run says: each claim in words, its evidence, the replay, the way out."""
+    lines = []
+    for name, outcome in run.refuted.items():
+        result = weakest(outcome.results)
+        lines += [
+            f"{name} is REFUTED" + (f" for {run.network}" if run.network else ""),
+            f"  claimed:  {CLAIMS[name].statement}",
+            f"  measured: {result.decision.summary}",
+            f"  evidence: {evidence_words(outcome)}",
+            *([f"  looks like: {run.diagnoses[name]}"] if name in run.diagnoses else []),
+            f"  replay:   {replay(run, name)}",
+            f"  if it is known: expected_refutations={{{name.rpartition('.')[2]!r}: 'the reason'}}",
+        ]
+    for name in run.stale:
+        lines += [
+            f"{name} was expected to be refuted for {run.network} ({run.expected[name]}), "
+            "but is SUPPORTED: take it out of expected_refutations.",
+        ]
+    return "\n".join(lines)
+
+
+def _expected(given: Mapping[str, str] | None) -> dict[str, str]:
+    return {
+        claim.name: reason for key, reason in (given or {}).items() for claim in find(key, CLAIMS)
+    }
+
+
+def quiet(run: Run) -> None:
+    pass
+
+
+def decided(found, network, *, expected=None, on_fail, callback=None, profile, alpha, seed) -> Run:
+    """The run of what was found, in this process."""
+    alpha = alpha_of(alpha, name="alpha")
+    run = suite.run_of(found, profile=profile, network=network, alpha=alpha, seed=seed)
+    run = replace(run, expected=expected or {})
+    claims = {item[0].name: item[0] for item in found if not isinstance(item, NotRun)}
+    with live.watched(run) if callback is None else nullcontext(callback) as update:
+        for run in suite.states(run, claims=claims):  # noqa: B020
+            update(run)
+    if run.refuted or run.stale:
+        if on_fail == "raise":
+            raise RefutedError(failure_message(run))
+        if on_fail == "warn":
+            warnings.warn(failure_message(run), RefutedWarning, stacklevel=3)
+    return run
+
+
+def applying(
+    subject: Subject, claims: Sequence[str] | None, profile: str
+) -> list[tuple[Claim, Regime] | NotRun]:
+    if profile not in PROFILES:
+        raise unknown_name("profile", profile, PROFILES)
+    prerequisites = {name: claim for name, claim in CLAIMS.items() if claim.prerequisite}
+    chosen = {**prerequisites, **suite.chosen_claims(claims)}
+    return claims_about(subject, claims=chosen, profile=profile)

@@ -1,0 +1,78 @@
+"""The command line: check, baseline, power, calibrate, run, list, where, doctor.
+
+| exit status | |
+|---|---|
+| 0 | nothing refuted |
+| 1 | something refuted (`check`), missed (`power`), not calibrated, or drifted: never a crash |
+| 2 | unusable arguments or input, told in one line |
+| 3 | something inconclusive, under --strict |
+| 70 | a crash, with its traceback: a fault of ntval's or of the network's (EX_SOFTWARE) |
+| 130 | interrupted |
+| 141 | the reader of the output closed it |
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import typer
+from typer.core import TyperGroup
+
+from ntval.errors import NtvalError, first_line
+from ntval.front.cli import baseline, calibrate, catalogue, check, doctor, power, run
+
+
+class Commands(TyperGroup):
+    """The commands; what would end them with a status of somebody else's is a crash."""
+
+    def invoke(self, ctx):
+        """What a command gives. Typer makes status 1 of an EOFError and of a closed pipe."""
+        try:
+            return super().invoke(ctx)
+        except (SystemExit, EOFError, BrokenPipeError) as error:
+            # Rich raises SystemExit(1) where it meets a closed pipe.
+            if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+                raise typer.Exit(141) from None
+            raise RuntimeError(f"{type(error).__name__}({error}) inside of a command") from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Validate neural tangent kernels: verdicts with stated error rates.",
+)
+app.command()(check.check)
+app.add_typer(baseline.app, name="baseline")
+app.command()(power.power)
+app.command()(calibrate.calibrate)
+app.command()(run.run)
+app.command("list")(catalogue.list_claims)
+app.command()(catalogue.where)
+app.command()(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command line and end with a status of the table above."""
+    try:
+        app()
+    except SystemExit:
+        raise
+    except NtvalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BaseException as error:  # Python's own status of a traceback is 1, that of a refutation
+        traceback.print_exc()
+        words = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+        print(
+            f"crash: {words}; no verdict, but a fault of ntval's or of the network's: the "
+            "traceback above says where.",
+            file=sys.stderr,
+        )
+        raise SystemExit(70) from None

@@ -1,0 +1,49 @@
+"""Options that several commands of the command line share, and what their values must be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ntval.errors import InputError
+
+Claims = Annotated[
+    list[str] | None, typer.Argument(help="Names, last words or papers; all without any.")
+]
+Seed = Annotated[
+    str, typer.Option(help="Seed of all randomness: a number, or 'commit' for that of HEAD.")
+]
+Json = Annotated[Path | None, typer.Option("--json", help="Write results as JSON.", metavar="FILE")]
+Workers = Annotated[int, typer.Option(help="Processes to run checks in.", min=1)]
+Profile = Annotated[str, typer.Option(help="quick, standard or thorough.")]
+Alpha = Annotated[float, typer.Option(help="Probability of refuting correct code.")]
+NetworkPath = Annotated[
+    str | None, typer.Option("--network", help="Your network, MODULE:ATTR.", metavar="MODULE:ATTR")
+]
+DataName = Annotated[
+    str | None,
+    typer.Option("--data", help="'digits' or an .npz file with x.", metavar="NAME|FILE.npz"),
+]
+
+
+def prepare() -> None:
+    """Settings of this process, before NumPy and JAX load."""
+    from ntval.runs.process import use_compilation_cache, use_one_thread
+
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    # Older XLA warns of every entry of its compilation cache that it reads.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    use_one_thread()
+    use_compilation_cache()
+
+
+def require_directories(*paths: Path | None) -> None:
+    """Refuse a path to write to whose directory does not exist."""
+    for path in paths:
+        if path is not None and not path.parent.is_dir():
+            raise InputError(
+                f"output needs an existing directory, got {str(path)!r}; create it first."
+            )

@@ -1,0 +1,1 @@
+"""Networks: our own, and those of other libraries, as one triple."""

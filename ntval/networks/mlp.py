@@ -1,0 +1,143 @@
+r"""Networks: the triple of `neural_tangents.stax`, fully connected networks of our own, adapters.
+
+| parametrization | hidden layer | output layer |
+|---|---|---|
+| `ntk` | $h = w_\mathrm{std}\, x W / \sqrt{\text{fan in}} + b_\mathrm{std}\, b$, entries N(0, 1) | the same |
+| `standard` | $h = x W + b$, entries N(0, $w_\mathrm{std}^2$ / fan in) and N(0, $b_\mathrm{std}^2$) | the same |
+| `montanari_zhong` | $h = x W$, columns of W uniform on the unit sphere | $(N d)^{-1/2} \sum_l b_l \sigma(h_l)$, fixed signs $b_l = (-1)^l$ |
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ntval.activations import Activation, activation
+from ntval.errors import InputError
+from ntval.networks.network import Network
+from ntval.regimes import Regime
+
+Parametrization = Literal["ntk", "standard", "montanari_zhong"]
+Params = list[dict[str, Array]]
+
+
+@dataclass(frozen=True)
+class Mlp:
+    """A fully connected network: what the closed-form kernels need to know of it.
+
+    `params` are one dict a layer: {"w": (fan_in, fan_out), "b": (fan_out,)}, without "b" when
+    `b_std` is 0. In `montanari_zhong` there is one hidden layer, {"w": (d, N)} alone is trained.
+    """
+
+    d: int
+    widths: tuple[int, ...]
+    activation: str | Activation = "relu"
+    w_std: float = math.sqrt(2.0)
+    b_std: float = 0.5
+    outputs: int = 1
+    parametrization: Parametrization = "ntk"
+
+    def __post_init__(self) -> None:
+        activation(self.activation)
+        if self.parametrization not in ("ntk", "standard", "montanari_zhong"):
+            raise InputError(
+                f"Mlp needs parametrization 'ntk', 'standard' or 'montanari_zhong', "
+                f"got {self.parametrization!r}."
+            )
+        if self.parametrization == "montanari_zhong" and (
+            len(self.widths) != 1 or self.outputs != 1
+        ):
+            raise InputError(
+                "Mlp with parametrization='montanari_zhong' needs one hidden layer and one output, "
+                f"got widths={self.widths!r}, outputs={self.outputs}."
+            )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Layer sizes from the inputs to the outputs."""
+        return (self.d, *self.widths, self.outputs)
+
+
+def mlp_of(regime: Regime, *, parametrization: Parametrization = "ntk") -> Mlp:
+    """The fully connected network of a regime."""
+    if regime.activation is None:
+        raise InputError("mlp_of needs a regime with an activation, got activation=None.")
+    return Mlp(regime.d, regime.widths, regime.activation, parametrization=parametrization)
+
+
+def init(mlp: Mlp, key: Array) -> Params:
+    """Random parameters of `mlp`, as its parametrization draws them."""
+    if mlp.parametrization == "montanari_zhong":
+        w = jax.random.normal(key, (mlp.d, mlp.widths[0]))
+        return [{"w": w / jnp.linalg.norm(w, axis=0)}]
+    params = []
+    for fan_in, fan_out in zip(mlp.sizes[:-1], mlp.sizes[1:], strict=True):
+        key, key_w, key_b = jax.random.split(key, 3)
+        standard = mlp.parametrization == "standard"
+        w_scale = mlp.w_std / math.sqrt(fan_in) if standard else 1.0
+        layer = {"w": w_scale * jax.random.normal(key_w, (fan_in, fan_out))}
+        if mlp.b_std:
+            layer["b"] = (mlp.b_std if standard else 1.0) * jax.random.normal(key_b, (fan_out,))
+        params.append(layer)
+    return params
+
+
+def scales(mlp: Mlp, fan_in: int) -> tuple[float, float]:
+    """Factors that multiply the weights and the biases of a layer in the forward pass."""
+    if mlp.parametrization == "ntk":
+        return mlp.w_std / math.sqrt(fan_in), mlp.b_std
+    return 1.0, 1.0
+
+
+def signs(width: int) -> Float[Array, "width"]:
+    """The fixed second layer of Montanari and Zhong's network: +1, -1, +1, ..."""
+    return jnp.where(jnp.arange(width) % 2 == 0, 1.0, -1.0)
+
+
+def apply(mlp: Mlp, params: Params, x: Float[Array, "n d"]) -> Float[Array, "n outputs"]:
+    """Outputs of `mlp` at `x`."""
+    fn = activation(mlp.activation).fn
+    if mlp.parametrization == "montanari_zhong":
+        (width,) = mlp.widths
+        return (fn(x @ params[0]["w"]) @ signs(width))[:, None] / math.sqrt(width * mlp.d)
+    for index, layer in enumerate(params):
+        w_scale, b_scale = scales(mlp, layer["w"].shape[0])
+        x = (fn(x) if index else x) @ layer["w"] * w_scale
+        if "b" in layer:
+            x = x + b_scale * layer["b"]
+    return x
+
+
+def symmetrized(init: Callable[[Array], Params]) -> Callable[[Array], Params]:
+    """Initialization whose second half of neurons repeats the first, with the opposite outgoing
+    weights where a second layer has any: outputs are 0, and half of the neurons are different."""
+
+    def paired(key: Array) -> Params:
+        first, *rest = init(key)
+        half = first["w"].shape[1] // 2
+        first = {
+            name: jnp.concatenate([leaf[..., :half], leaf[..., :half]], axis=-1)
+            for name, leaf in first.items()
+        }
+        for layer in rest:
+            layer["w"] = jnp.concatenate([layer["w"][:half], -layer["w"][:half]])
+        return [first, *rest]
+
+    return paired
+
+
+def network_of(mlp: Mlp) -> Network:
+    """The triple of one of our fully connected networks, without a kernel_fn."""
+    return Network(
+        init_fn=lambda key, input_shape: ((-1, mlp.outputs), init(mlp, key)),
+        apply_fn=lambda params, x: apply(mlp, params, x),
+        input_shape=(mlp.d,),
+        mlp=mlp,
+        name=f"mlp {mlp.sizes} {mlp.activation} {mlp.parametrization}",
+    )

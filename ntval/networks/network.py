@@ -1,0 +1,32 @@
+"""The triple of `neural_tangents.stax`, as a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ntval.networks.mlp import Mlp
+
+
+@dataclass(frozen=True)
+class Network:
+    """The triple of `neural_tangents.stax`, so any network of the field fits.
+
+    `init_fn(key, input_shape) -> (output_shape, params)`, input_shape with a leading -1;
+    `apply_fn(params, x) -> y` of shape (n, outputs) for x of shape (n, *input_shape);
+    `kernel_fn(x1, x2, get) -> (n1, n2)` array, get one of "ntk" and "nngp", or None when the
+    network has no infinite-width twin.
+    `input_shape` is the shape of one input, None when any flat input fits.
+    `params` is one fixed set of weights, for a network that cannot be drawn anew.
+    `mlp` is the architecture when it is one of ours: the closed-form kernels then apply.
+    """
+
+    init_fn: Callable | None
+    apply_fn: Callable
+    kernel_fn: Callable | None = None
+    input_shape: tuple[int, ...] | None = None
+    params: Any = None
+    mlp: Mlp | None = None
+    name: str = "network"

@@ -1,0 +1,107 @@
+"""What a person or a machine reads: the JSON document and the HTML page of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+from ntval.errors import InputError
+from ntval.evidence.verdict import finite
+from ntval.reports.words import replay
+from ntval.runs.suite import Run
+
+SCHEMA = "ntval.check/2"
+PACKAGES = ("ntval", "jax", "jaxlib", "neural-tangents", "numpy", "scipy")
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result may depend on; a package that is missing is left out."""
+    found = {"python": platform.python_version(), "platform": platform.platform(terse=True)}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def document(run: Run) -> dict:
+    """The run as JSON-ready values, schema `SCHEMA`."""
+    return {
+        "schema": SCHEMA,
+        "versions": versions(),
+        "alpha": run.alpha,
+        "seed": run.seed,
+        "profile": run.profile,
+        "network": run.network,
+        "note": run.note,
+        "data": run.data,
+        "spent": run.spent,
+        "claims": [
+            {
+                "claim": name,
+                "verdict": outcome.verdict.value,
+                "share": outcome.share,
+                "log_e": finite(outcome.log_e),
+                "repetitions": len(outcome.repetitions),
+                "confirmed": outcome.confirmed,
+                "diagnosis": run.diagnoses.get(name),
+                "replay": replay(run, name),
+            }
+            for name, outcome in run.finished.items()
+        ],
+        "results": [
+            {**result.record(), "replay": replay(run, result.claim)} for result in run.results
+        ],
+        "not_run": [{"claim": item.claim, "reason": item.reason} for item in run.not_run],
+    }
+
+
+def write_json(document: dict, path: Path) -> None:
+    """Write a JSON document, whole or not at all."""
+    write_whole(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    path = Path(path)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(
+            f"output needs a writable path, got {str(path)!r} ({error.strerror}); "
+            "create the directory or choose another."
+        ) from None
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+_SECONDS_BETWEEN_WRITES = 10
+
+
+def writer(path: Path | None) -> Callable[..., None]:
+    """Function that writes a document to `path`, now and then, and the last one in any case."""
+    from ntval.reports import documents
+
+    written = time.monotonic()
+
+    def keep(document: Callable[[], dict], *, last: bool = False) -> None:
+        nonlocal written
+        if path is not None and (last or time.monotonic() - written > _SECONDS_BETWEEN_WRITES):
+            documents.write_json({**document(), "versions": documents.versions()}, path)
+            written = time.monotonic()
+
+    return keep

@@ -1,0 +1,156 @@
+"""A run as one self-contained HTML page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ntval.claims.catalogue import CLAIMS
+from ntval.claims.outcome import Result
+from ntval.evidence.verdict import Verdict
+from ntval.reports.documents import versions, write_whole
+from ntval.reports.words import evidence_words, replay, weakest
+from ntval.runs.suite import Run
+
+
+def write_html(run: Run, path: Path) -> None:
+    """Write the run as one self-contained HTML page."""
+    names = [*run.finished, *(item.claim for item in run.not_run)]
+    write_page(
+        [row(run, name) for name in names],
+        path,
+        alpha=run.alpha,
+        seed=run.seed,
+        profile=run.profile,
+        network=run.network,
+        data=run.data,
+        note=run.note,
+    )
+
+
+def row(run: Run, name: str) -> dict[str, Any]:
+    """What the page shows of one claim, as values that travel between processes."""
+    outcome, claim = run.outcomes.get(name), CLAIMS[name]
+    if outcome is None:
+        reason = next(item.reason for item in run.not_run if item.claim == name)
+        return {"name": name, "verdict": "NOT RUN", "reason": reason}
+    return {
+        "name": name,
+        "statement": claim.statement,
+        "source": claim.source,
+        "verdict": outcome.verdict.value,
+        "summary": weakest(outcome.results).decision.summary,
+        "evidence": evidence_words(outcome),
+        "diagnosis": run.diagnoses.get(name),
+        "regimes": len(outcome.results),
+        "repeated": len(outcome.repetitions),
+        "share": outcome.share if claim.random else 0.0,
+        "seconds": sum(result.seconds for result in outcome.results),
+        "replay": replay(run, name),
+        "results": [
+            {
+                "regime": str(result.regime),
+                "verdict": result.decision.verdict.value,
+                "summary": result.decision.summary,
+                "draws": result.decision.draws,
+                "figure": interval(result),
+            }
+            for result in (*outcome.results, *sum(outcome.repetitions, ()))
+        ],
+    }
+
+
+def write_page(
+    rows: Sequence[Mapping[str, Any]],
+    path: Path,
+    *,
+    alpha: float,
+    seed: int,
+    profile: str,
+    network: str | None = None,
+    data: str | None = None,
+    note: str = "",
+) -> None:
+    """Write rows as one self-contained HTML page; `alpha` is that of all of them together."""
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(
+        resources.files("ntval").joinpath("templates/check.html").read_text(encoding="utf-8")
+    )
+    decided = [row for row in rows if row["verdict"] != "NOT RUN"]
+    page = template.render(
+        rows=decided,
+        not_run=[row for row in rows if row["verdict"] == "NOT RUN"],
+        counts={v.value: sum(row["verdict"] == v.value for row in decided) for v in Verdict},
+        alpha=alpha,
+        seed=seed,
+        profile=profile,
+        network=network,
+        data=data,
+        note=note,
+        versions=versions(),
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        seconds=sum(row["seconds"] for row in decided),
+    )
+    write_whole(path, page)
+
+
+def interval(result: Result) -> str:
+    """A small SVG figure: what was measured, over what is allowed.
+
+    For means, the estimate with its interval over the band that theory allows; for identities
+    and bounds, the gap over its allowance on a logarithmic scale, the rule at 1.
+    """
+    width, height, pad = 220.0, 22.0, 6.0
+    mid = height / 2
+    decision = result.decision
+    details = decision.details
+    marks: list[str] = []
+    if "interval" in details:
+        low, high = details["interval"]
+        target, margin = details["predicted"], details["remainder"]
+        ends = (low, high, target - margin, target + margin)
+        if not all(math.isfinite(end) for end in ends):
+            return ""
+        left, right = min(ends), max(ends)
+        span = (right - left) or 1.0
+
+        def at(value: float) -> float:
+            return pad + (value - left) / span * (width - 2 * pad)
+
+        band = max(at(target + margin) - at(target - margin), 1.5)
+        marks = [
+            f'<rect class="band" x="{at(target - margin):.1f}" y="3" width="{band:.1f}" '
+            f'height="{height - 6:.0f}"/>',
+            f'<line class="rule" x1="{at(target):.1f}" x2="{at(target):.1f}" y1="3" '
+            f'y2="{height - 3:.0f}"/>',
+            f'<line class="bar" x1="{at(low):.1f}" x2="{at(high):.1f}" y1="{mid}" y2="{mid}"/>',
+            f'<circle class="dot" cx="{at(details["estimate"]):.1f}" cy="{mid}" r="3.2"/>',
+        ]
+        title = f"estimate {details['estimate']:.5g}, predicted {target:.5g} ± {margin:.2g}"
+    elif decision.kind == "identity" and decision.allowed > 0:
+        ratio = decision.gap / decision.allowed
+        exponent = max(-6.0, min(6.0, math.log10(ratio) if ratio > 0 else -6.0))
+
+        def at_exponent(value: float) -> float:
+            return pad + (value + 6) / 12 * (width - 2 * pad)
+
+        marks = [
+            f'<rect class="band" x="{pad}" y="3" width="{at_exponent(0) - pad:.1f}" '
+            f'height="{height - 6:.0f}"/>',
+            f'<line class="rule" x1="{at_exponent(0):.1f}" x2="{at_exponent(0):.1f}" y1="3" '
+            f'y2="{height - 3:.0f}"/>',
+            f'<circle class="dot" cx="{at_exponent(exponent):.1f}" cy="{mid}" r="3.2"/>',
+        ]
+        title = f"gap / allowance = {ratio:.2g}, from 1e-6 to 1e6"
+    else:
+        return ""
+    return (
+        f'<svg width="{width:.0f}" height="{height:.0f}" role="img"><title>{title}</title>'
+        f"{''.join(marks)}</svg>"
+    )

@@ -1,0 +1,118 @@
+"""The live table of a run in a terminal or notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ntval.claims.budget import CONFIRMATIONS
+from ntval.claims.outcome import Outcome
+from ntval.evidence.verdict import Verdict
+from ntval.reports.terminal import by_paper, console, progress, verdict_text
+from ntval.reports.words import weakest
+from ntval.runs.suite import Run
+
+
+def header(run: Run) -> str:
+    """One line before a run: what it may cost in false alarms."""
+    random = sum(share > 0 for share in run.shares.values())
+    each = max(run.shares.values(), default=0.0)
+    claims = f"{random} claim{'s' * (random != 1)}"
+    split = f", split over {claims} in which chance has a part, {each:.1e} each or less"
+    return (
+        f"Budget of false alarms {run.alpha:g} a run{split if random else ''}. "
+        f"Seed {run.seed}, profile {run.profile}."
+        + (f"\n{run.network}: {run.note}" if run.note else "")
+    )
+
+
+class LiveRun:
+    """A live table, a row a claim, over a progress bar with the time left."""
+
+    def __init__(self, run: Run, on: Console | None = None):
+        self._console = on or console()
+        self._run = run
+        self._progress = progress("checking", self._console)
+        self._task = self._progress.add_task("check", total=len(run.cells))
+        self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._view)
+
+    def __enter__(self):
+        self._console.print(header(self._run), style="dim", soft_wrap=True)
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self._live.__exit__(*error)
+
+    def update(self, run: Run) -> None:
+        """Show the run as it is now."""
+        self._run = run
+        repeated = sum(len(again) for again in run.repetitions.values())
+        suspected = [o for o in run.finished.values() if o.suspected]
+        self._progress.update(
+            self._task,
+            total=len(run.cells) + CONFIRMATIONS * len(suspected),
+            completed=len(run.results) + repeated,
+        )
+
+    def _view(self):
+        if self._progress.tasks[0].finished:
+            return run_table(self._run)
+        return Group(run_table(self._run, self._console.height - 4), self._progress)
+
+
+@contextmanager
+def watched(run: Run) -> Iterator[Callable[[Run], None]]:
+    """A live table on standard error, where that is a terminal or a notebook; nothing elsewhere."""
+    on = Console(stderr=True, highlight=False)
+    if not (on.file.isatty() or on.is_jupyter):
+        yield lambda run: None
+        return
+    with LiveRun(run, on) as table:
+        yield table.update
+
+
+def run_table(run: Run, most: int | None = None) -> Table:
+    """Claims and verdicts of a run, as far as it is, in at most `most` lines below its head."""
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    table.add_column("claim", no_wrap=True, min_width=26)
+    table.add_column("verdict", no_wrap=True, min_width=12)
+    table.add_column("regimes", justify="right", no_wrap=True, min_width=7)
+    table.add_column("seconds", justify="right", no_wrap=True, min_width=7)
+    table.add_column("evidence", no_wrap=True, overflow="ellipsis", ratio=1)
+    rows = []
+    for name, outcome in (run.outcomes if most is None else _in_sight(run, most)).items():
+        count = f"{len(outcome.results)}/{outcome.planned}"
+        if not outcome.results:
+            rows.append((name, Text("…", style="dim"), count))
+            continue
+        rows.append(
+            (
+                name,
+                verdict_text(outcome.verdict),
+                count,
+                f"{sum(r.seconds for r in outcome.results):.1f}",
+                Text(weakest(outcome.results).decision.summary),
+            )
+        )
+    return by_paper(table, rows)
+
+
+def _in_sight(run: Run, most: int) -> dict[str, Outcome]:
+    """The outcomes for which `most` lines have room: departures, then those about to be checked."""
+    outcomes, finished = run.outcomes, run.finished
+    papers = {name.partition(".")[0] for name in outcomes}
+    at = next((i for i, name in enumerate(outcomes) if name not in finished), len(outcomes))
+
+    def far(place: tuple[int, str]) -> tuple[bool, int]:
+        i, name = place
+        good = name not in finished or finished[name].verdict is Verdict.SUPPORTED
+        return good, abs(i - at)
+
+    near = sorted(enumerate(outcomes), key=far)[: max(1, most - len(papers))]
+    return {name: outcomes[name] for _, name in sorted(near)}

@@ -1,0 +1,1 @@
+"""Runs of the suite: settings, cells, order, processes, power, calibration, experiments."""

@@ -1,0 +1,119 @@
+"""Calibration: how often correct code is refuted, at a level where that can be seen.
+
+The level of a decision is proved; what it is proved from - the allowances, the independence of
+keys, the code - is not. At alpha = 0.05 some hundred runs on fresh seeds show it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+
+from ntval.claims.budget import fresh_seed
+from ntval.claims.claim import Claim
+from ntval.claims.outcome import Result
+from ntval.evidence import e_values
+from ntval.evidence.verdict import Verdict
+from ntval.runs import engine
+from ntval.runs.cell import Cell
+from ntval.runs.settings import PROFILES
+
+SCHEMA = "ntval.calibration/1"
+
+# Probability that a calibrated claim is called miscalibrated, for each of the two tests.
+ALPHA = 1e-6
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A claim's verdicts on independent seeds, at level `alpha`."""
+
+    claim: str
+    alpha: float
+    results: tuple[Result, ...]
+
+    @property
+    def refuted(self) -> int:
+        """Number of runs that refuted the true claim."""
+        return sum(r.decision.verdict is Verdict.REFUTED for r in self.results)
+
+    @property
+    def most(self) -> int:
+        """The largest number of refutations that a level of `alpha` explains."""
+        return int(scipy.stats.binom.isf(ALPHA, len(self.results), self.alpha))
+
+    @property
+    def inconclusive(self) -> int:
+        """Number of runs that said neither."""
+        return sum(r.decision.verdict is Verdict.INCONCLUSIVE for r in self.results)
+
+    @property
+    def mean_e(self) -> float:
+        """Mean e-value, at most 1 in expectation."""
+        return float(self._e().mean())
+
+    @property
+    def log_evidence(self) -> float:
+        """Log evidence against "the mean e-value is at most 1"."""
+        return float(np.sum(e_values.log_capital(self._e(), 1.0, 0.0)))
+
+    @property
+    def holds(self) -> bool:
+        """Whether neither test speaks against the level."""
+        return self.refuted <= self.most and self.log_evidence < -math.log(ALPHA)
+
+    def _e(self) -> np.ndarray:
+        return np.exp(np.minimum([r.decision.log_e for r in self.results], 700.0))
+
+    def record(self) -> dict:
+        """The calibration as JSON-ready values."""
+        return {
+            "claim": self.claim,
+            "runs": len(self.results),
+            "alpha": self.alpha,
+            "refuted": self.refuted,
+            "most": self.most,
+            "inconclusive": self.inconclusive,
+            "mean_e": self.mean_e,
+            "log_evidence": self.log_evidence,
+            "holds": self.holds,
+            "seconds": round(sum(r.seconds for r in self.results), 1),
+        }
+
+
+def cells(
+    claims: Sequence[Claim], *, runs: int, alpha: float, seed: int = 0, profile: str = "quick"
+) -> list[Cell]:
+    """A cell for each run of each claim in which chance has a part, at its first regime."""
+    return [
+        Cell(
+            claim.name,
+            claim.regimes[profile][0],
+            fresh_seed(seed, run),
+            alpha,
+            PROFILES[profile],
+            profile,
+        )
+        for claim in claims
+        if claim.random
+        for run in range(runs)
+    ]
+
+
+def calibrations(planned: Sequence[Cell], *, workers: int = 1) -> Iterator[dict[str, Calibration]]:
+    """Calibrations so far, after every run."""
+    found: dict[str, list[Result]] = {}
+    with engine.engine(workers) as results:
+        for cell, result in results(planned):
+            found.setdefault(cell.claim, []).append(result)
+            yield {n: Calibration(n, cell.alpha, tuple(rs)) for n, rs in found.items()}
+
+
+def document(found: Mapping[str, Calibration], settings: dict) -> dict:
+    """The calibrations as JSON-ready values, schema `SCHEMA`."""
+    records = [calibrated.record() for calibrated in found.values()]
+    return {"schema": SCHEMA, **settings, "claims": records}

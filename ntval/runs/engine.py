@@ -1,0 +1,70 @@
+"""The pool of worker processes that checks cells."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # importing NumPy starts its threads, before `use_one_thread` can say how many
+    pass
+
+from ntval.runs.cell import run_cell
+from ntval.runs.process import THREADS, use_compilation_cache
+
+
+@contextmanager
+def engine(
+    workers: int = 1, *, task: Callable | None = None
+) -> Iterator[Callable[[Sequence], Iterator]]:
+    """Function of cells that gives pairs (cell, `task(cell)`) as they come; `run_cell` by default.
+
+    In order in this process, or from `workers` spawned ones, which live as long as the context.
+    """
+    task = task or run_cell
+    if workers <= 1:
+        yield lambda cells: ((cell, task(cell)) for cell in cells)
+        return
+    saved = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(THREADS)
+    try:
+        with ProcessPoolExecutor(
+            workers,
+            mp_context=get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(os.getpid(),),
+        ) as pool:
+
+            def results(cells: Sequence) -> Iterator:
+                futures = {pool.submit(task, cell): cell for cell in cells}
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
+
+            try:
+                yield results
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    finally:
+        for name, value in saved.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _start_worker(parent: int) -> None:
+    """Settings of a worker, which ends when its parent is gone, even by kill -9."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    use_compilation_cache()

@@ -1,0 +1,65 @@
+"""Settings of a run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from numbers import Real
+from pathlib import Path
+
+from ntval.errors import InputError
+
+# How many times the draws of quick a profile may take.
+PROFILES: dict[str, float] = {"quick": 1.0, "standard": 8.0, "thorough": 64.0}
+
+
+def seed_of(text: str, *, name: str = "--seed", directory: Path | None = None) -> int:
+    """The seed that an option gives: a number, or 'commit' for that of HEAD in `directory`.
+
+    Raises: `InputError` for anything else, digits of other scripts among it.
+    """
+    if text == "commit":
+        try:
+            command = ["git", "rev-parse", "HEAD"]
+            found = subprocess.run(
+                command, cwd=directory, capture_output=True, text=True, check=True
+            )
+        except (OSError, subprocess.CalledProcessError):
+            raise InputError(
+                f"{name} needs a git checkout here, got 'commit'; pass a number."
+            ) from None
+        return int(found.stdout[:8], 16)
+    # 19 digits hold 2^63 - 1, and Python refuses to read thousands of them.
+    seed = int(text) if re.fullmatch(r"[0-9]{1,19}", text) else -1
+    if not is_seed(seed):
+        raise InputError(
+            f"{name} needs a whole number from 0 to 2^63 - 1 or 'commit', got {text!r}; "
+            "the default is 0."
+        )
+    return seed
+
+
+def is_seed(value: object) -> bool:
+    """Whether `value` is a whole number from 0 to 2^63 - 1; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def alpha_of(value: object, *, name: str = "--alpha") -> float:
+    """The probability that an option's text or an argument gives.
+
+    Raises: `InputError` unless it is a number between 0 and 1.
+    """
+    try:
+        alpha = float(value) if isinstance(value, str) else value
+    except ValueError:
+        alpha = None
+    if not is_alpha(alpha):
+        raise InputError(
+            f"{name} needs a probability between 0 and 1, got {value!r}; the default is 1e-6."
+        )
+    return float(alpha)  # pyright: ignore[reportArgumentType]
+
+
+def is_alpha(value: object) -> bool:
+    """Whether `value` is a number between 0 and 1, both excluded; a text is none."""
+    return isinstance(value, Real) and bool(0 < value < 1)  # pyright: ignore[reportOperatorIssue]

@@ -1,0 +1,228 @@
+"""A run of the suite: what is planned, in which order, and what came of it so far.
+
+Prerequisites of a network of yours come first: where one is refuted, the rest is not run. At the
+end every refuted claim is repeated on fresh keys.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ntval.claims.budget import CONFIRMATIONS, fresh_seed, regime_alpha, shares
+from ntval.claims.catalogue import CLAIMS, find
+from ntval.claims.claim import Claim
+from ntval.claims.outcome import Outcome, Result
+from ntval.errors import unknown_name
+from ntval.evidence.verdict import Verdict
+from ntval.regimes import Regime
+from ntval.runs import applicable, engine
+from ntval.runs.applicable import NotRun
+from ntval.runs.cell import Cell, diagnosis, run_cell
+from ntval.runs.settings import PROFILES
+from ntval.subjects.network import memory_words
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the suite: its settings and what came of it so far.
+
+    `expected` are claims whose refutation is known, each with the reason; `diagnoses` say in words
+    what refuted claims look like; `note` what a network of yours will take.
+    """
+
+    alpha: float
+    seed: int
+    profile: str = "quick"
+    network: str | None = None
+    data: str | None = None
+    cells: tuple[Cell, ...] = ()
+    shares: Mapping[str, float] = field(default_factory=dict)
+    not_run: tuple[NotRun, ...] = ()
+    results: tuple[Result, ...] = ()
+    repetitions: Mapping[str, tuple[tuple[Result, ...], ...]] = field(default_factory=dict)
+    expected: Mapping[str, str] = field(default_factory=dict)
+    diagnoses: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """Each claim's outcome so far, in the order of `CLAIMS`."""
+        planned: dict[str, int] = {}
+        for cell in self.cells:
+            planned[cell.claim] = planned.get(cell.claim, 0) + 1
+        return {
+            name: Outcome(
+                name,
+                tuple(result for result in self.results if result.claim == name),
+                planned[name],
+                self.shares[name],
+                self.repetitions.get(name, ()),
+            )
+            for name in CLAIMS
+            if name in planned
+        }
+
+    @property
+    def finished(self) -> dict[str, Outcome]:
+        """Outcomes of claims whose every regime was checked."""
+        return {n: o for n, o in self.outcomes.items() if len(o.results) == o.planned}
+
+    @property
+    def spent(self) -> float:
+        """The part of alpha that the claims checked so far may have spent."""
+        return sum(outcome.share for outcome in self.outcomes.values() if outcome.results)
+
+    @property
+    def refuted(self) -> dict[str, Outcome]:
+        """Outcomes of refuted claims whose refutation was not expected."""
+        return {
+            name: outcome
+            for name, outcome in self.finished.items()
+            if outcome.verdict is Verdict.REFUTED and name not in self.expected
+        }
+
+    @property
+    def stale(self) -> dict[str, Outcome]:
+        """Outcomes of claims that were expected to be refuted and are supported."""
+        return {
+            name: outcome
+            for name, outcome in self.finished.items()
+            if outcome.verdict is Verdict.SUPPORTED and name in self.expected
+        }
+
+    @property
+    def broken_prerequisite(self) -> Outcome | None:
+        """The first refuted prerequisite of a network of the user's."""
+        if self.network is None:
+            return None
+        for name, outcome in self.outcomes.items():
+            if CLAIMS[name].prerequisite and outcome.verdict is Verdict.REFUTED:
+                return outcome
+        return None
+
+
+def planned(
+    names: Sequence[str] | None = None,
+    *,
+    profile: str = "quick",
+    network: str | None = None,
+    data: str | None = None,
+    alpha: float = 1e-6,
+    seed: int = 0,
+) -> Run:
+    """A run that has not started: its cells, the budget's shares, and what does not apply.
+
+    Raises: `UnknownNameError` for a claim or profile that does not exist.
+    """
+    if profile not in PROFILES:
+        raise unknown_name("profile", profile, PROFILES)
+    chosen = chosen_claims(names)
+    found = [
+        item
+        for item in applicable.applicable(network, data, profile)
+        if (item.claim if isinstance(item, NotRun) else item[0].name) in chosen
+    ]
+    return run_of(found, profile=profile, network=network, data=data, alpha=alpha, seed=seed)
+
+
+def chosen_claims(names: Sequence[str] | None) -> dict[str, Claim]:
+    """The claims of these names, last words, papers or rows of a specification; all without any.
+
+    Raises: `UnknownNameError` for a name that does not exist.
+    """
+    if not names:
+        return CLAIMS
+    return {claim.name: claim for name in names for claim in find(name, CLAIMS)}
+
+
+def run_of(
+    found: Sequence[tuple[Claim, Regime] | NotRun],
+    *,
+    profile: str = "quick",
+    network: str | None = None,
+    data: str | None = None,
+    alpha: float = 1e-6,
+    seed: int = 0,
+) -> Run:
+    """A run that has not started, of claims that were found to apply or not."""
+    regimes: dict[str, list[Regime]] = {}
+    for item in found:
+        if not isinstance(item, NotRun):
+            regimes.setdefault(item[0].name, []).append(item[1])
+    part = shares([CLAIMS[name] for name in regimes], alpha)
+    cells = [
+        Cell(
+            name,
+            regime,
+            seed,
+            regime_alpha(part[name], len(group)),
+            PROFILES[profile],
+            profile,
+            network,
+            data,
+        )
+        for name, group in regimes.items()
+        for regime in group
+    ]
+    not_run = tuple(item for item in found if isinstance(item, NotRun))
+    run = Run(alpha, seed, profile, network, data, tuple(cells), part, not_run)
+    examined = next((item for item in found if not isinstance(item, NotRun)), None)
+    if network is None or examined is None:
+        return run
+    return replace(run, note=memory_words(examined[0].subject(examined[1])))
+
+
+def states(
+    run: Run, *, workers: int = 1, claims: Mapping[str, Claim] | None = None
+) -> Iterator[Run]:
+    """The run after every check, from the first to the last repetition.
+
+    `claims` are those to check where names do not say it: of a network that lives in this process.
+    """
+    task = None if claims is None else functools.partial(run_cell, claims=claims)
+    with engine.engine(workers, task=task) as results:
+        for stage in _stages(run):
+            if run.broken_prerequisite:
+                run = _without(run, stage)
+                yield run
+                continue
+            for _, result in results(stage):
+                run = replace(run, results=(*run.results, result))
+                yield run
+        for name, outcome in run.outcomes.items():
+            if not outcome.suspected:
+                continue
+            suspects = {result.regime for result in outcome.suspects()}
+            cells = [c for c in run.cells if c.claim == name and c.regime in suspects]
+            for repetition in range(1, CONFIRMATIONS + 1):
+                seed = fresh_seed(run.seed, repetition)
+                again = tuple(r for _, r in results([replace(cell, seed=seed) for cell in cells]))
+                done = run.repetitions.get(name, ())
+                run = replace(run, repetitions={**run.repetitions, name: (*done, again)})
+                yield run
+            words = diagnosis(cells[0], claims)
+            if words:
+                run = replace(run, diagnoses={**run.diagnoses, name: words})
+                yield run
+
+
+def _stages(run: Run) -> list[list[Cell]]:
+    """Cells in the order in which they have a meaning: each prerequisite, then all others."""
+    names = [c.claim for c in run.cells if run.network and CLAIMS[c.claim].prerequisite]
+    first = [[cell for cell in run.cells if cell.claim == name] for name in dict.fromkeys(names)]
+    return [*first, [cell for cell in run.cells if cell.claim not in names]]
+
+
+def _without(run: Run, cells: Sequence[Cell]) -> Run:
+    """The run without cells that a broken prerequisite leaves without a meaning."""
+    broken = run.broken_prerequisite
+    assert broken is not None
+    names = dict.fromkeys(cell.claim for cell in cells)
+    reason = f"{broken.claim} is refuted, and every other claim rests on it"
+    return replace(
+        run,
+        cells=tuple(cell for cell in run.cells if cell.claim not in names),
+        not_run=(*run.not_run, *(NotRun(name, reason) for name in names)),
+    )

@@ -1,0 +1,1 @@
+"""What a claim examines, and how what a user passed becomes that."""

@@ -1,0 +1,170 @@
+"""What a user passed, made into a subject."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from ntval.arrays import as_float64, float64
+from ntval.data.sets import Data, require_distinct
+from ntval.errors import InputError, NetworkError
+from ntval.networks import adapters
+from ntval.networks.network import Network
+from ntval.subjects.grams import entry_rounding, gram_subject
+from ntval.subjects.network import network_subject
+from ntval.subjects.subject import Subject
+
+WIDTHS = (32, 64, 128, 256)
+
+
+def subject_of(
+    model: Any,
+    params: Any = None,
+    x: Any = None,
+    y: Any = None,
+    *,
+    kernel_fn: Callable | None = None,
+    init: Callable | None = None,
+    widths: Sequence[int] = WIDTHS,
+    name: str | None = None,
+) -> Subject:
+    """What is examined: the network at its data, with rungs at growing width, or Gram matrices."""
+    if x is None and y is not None:
+        raise InputError("y needs x, the inputs it belongs to; pass both.")
+    if _is_array(model):
+        return _of_grams(model, params, x, kernel_fn, init, name)
+    source = None if x is None else _data(x, y)
+    rungs: dict[int, Network] = {}
+    if isinstance(model, str):
+        network = adapters.load(model)
+    elif init is not None:
+        rungs = {width: _rung(model, init, width, name) for width in _widths(widths)}
+        network = rungs[max(rungs)]
+    else:
+        network = adapters.network_from(_with(model, params), name=name)
+    if name is not None:
+        network = replace(network, name=name)
+    if kernel_fn is not None:
+        network = replace(network, kernel_fn=_twin(kernel_fn))
+    twin = network.kernel_fn
+    rungs = {width: replace(rung, kernel_fn=twin) for width, rung in rungs.items()}
+    with float64():
+        return network_subject(network, source, rungs)
+
+
+def _is_array(model: Any) -> bool:
+    """Whether a Gram matrix was brought: an array of NumPy, JAX, torch or the like."""
+    return hasattr(model, "__array__") and hasattr(model, "shape") and not callable(model)
+
+
+def _of_grams(grams, params, x, kernel_fn, init, name) -> Subject:
+    """Gram matrices (n, n) or (draws, n, n), and their reference: an array, or kernel_fn at x."""
+    if params is not None or init is not None:
+        raise InputError("a Gram matrix has no params and no init; leave them out.")
+    dtype = np.asarray(grams).dtype
+    grams = as_float64("model", grams)
+    grams = grams[None] if grams.ndim == 2 else grams
+    if grams.ndim != 3 or grams.shape[1] != grams.shape[2] or 0 in grams.shape:
+        raise InputError(
+            f"model needs a Gram matrix (n, n), or (draws, n, n) at independent weights, got shape "
+            f"{grams.shape}."
+        )
+    reference = None
+    if callable(kernel_fn):
+        if x is None:
+            raise InputError("kernel_fn needs x, the inputs of the Gram matrix; pass both.")
+        with float64():
+            reference = _twin(kernel_fn)(_data(x, None).x, None, "ntk")
+    elif kernel_fn is not None:
+        reference = kernel_fn
+    if reference is not None:
+        reference = as_float64("kernel_fn", reference)
+        if reference.shape != grams.shape[1:]:
+            raise InputError(
+                f"kernel_fn needs to give a matrix of shape {grams.shape[1:]}, as the Gram matrix "
+                f"has, got {reference.shape}."
+            )
+    rounding = entry_rounding(dtype, _CONTRACTED)
+    subject = gram_subject(grams, reference, rounding, own=True)
+    return replace(subject, network=replace(subject.network, name=name or "Gram matrix"))
+
+
+# Parameters that an entry of a Gram matrix brought as such is taken to be a contraction over.
+_CONTRACTED = 4096
+
+
+def _data(x: Any, y: Any) -> Data:
+    x = as_float64("x", x)
+    if x.ndim < 2 or x.size == 0:
+        raise InputError(
+            f"x needs shape (n, *input_shape) with n >= 1, got {x.shape}; "
+            "a single input of d numbers is x[None], n scalars are x[:, None]."
+        )
+    require_distinct("x", x)
+    if y is not None:
+        y = np.asarray(y)
+        y = as_float64("y", y if np.issubdtype(y.dtype, np.floating) else y.astype(float))
+        if y.shape != (len(x),):
+            raise InputError(f"y needs shape ({len(x)},), one value a row of x, got {y.shape}.")
+    return Data("x", x, y)
+
+
+def _with(model: Any, params: Any) -> Any:
+    if params is None:
+        return model
+    if isinstance(model, Network):
+        return replace(model, init_fn=None, params=params)
+    if isinstance(model, tuple | list) and len(model) == 3:
+        return Network(None, model[1], model[2], params=params)
+    return (model, params)
+
+
+def _widths(widths: Sequence[int]) -> tuple[int, ...]:
+    found = tuple(widths)
+    if len(found) < 4 or list(found) != sorted(set(found)) or found[0] < 1:
+        raise InputError(
+            f"widths needs at least four growing whole numbers, got {widths!r}; "
+            f"for instance {WIDTHS}."
+        )
+    return found
+
+
+def _rung(model: Any, init: Callable, width: int, name: str | None) -> Network:
+    """The network at one width: `init` gives all of it, or weights for `model`."""
+    first = init(jax.random.key(0), width)
+    name = name or getattr(model, "__name__", None) or "network"
+    if adapters.is_network(first):
+        return adapters.network_from(lambda key: init(key, width), name=name)
+    apply_fn = getattr(model, "apply_fn", None) or getattr(model, "apply", None) or model
+    if not callable(apply_fn):
+        raise NetworkError(
+            f"init needs to return a network, or weights for a model with a forward pass, got "
+            f"{type(first).__name__} and model={model!r}."
+        )
+    network = Network(lambda key, shape: (None, init(key, width)), apply_fn)
+    return adapters.network_from(network, name=name)
+
+
+def _twin(kernel_fn: Callable) -> Callable:
+    """`kernel_fn` as one of (x1, x2, get); a function of (x1, x2) is its NTK."""
+    if not callable(kernel_fn):
+        raise InputError(
+            f"kernel_fn needs a function kernel_fn(x1, x2, get), got {type(kernel_fn).__name__}."
+        )
+    try:
+        parameters = inspect.signature(kernel_fn).parameters
+    except (TypeError, ValueError):
+        return kernel_fn
+    takes_get = "get" in parameters or any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    if takes_get or len(parameters) >= 3:
+        return kernel_fn
+
+    def twin(x1, x2=None, get="ntk"):
+        return kernel_fn(x1, x1 if x2 is None else x2)
+
+    return twin

@@ -1,0 +1,104 @@
+"""A user's network as a subject."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import jax
+import numpy as np
+
+from ntval.arrays import float64
+from ntval.data import spheres
+from ntval.data.sets import Data
+from ntval.errors import InputError
+from ntval.networks import adapters
+from ntval.networks.network import Network
+from ntval.subjects.inputs import inputs_from
+from ntval.subjects.subject import ROADS, Subject
+
+
+def network_subject(
+    network: Network, source: Data | None, rungs: Mapping[int, Network] = MappingProxyType({})
+) -> Subject:
+    """Your network at rows of your data, or at uniform inputs on the sphere; `rungs` are the same
+    network at growing width.
+
+    Raises: `NetworkError` when the data does not fit, `InputError` when no input shape is known.
+    """
+    if source is not None:
+        network = adapters.fitted(network, source.input_shape)
+        inputs = inputs_from(source, network.input_shape or ())
+        return _subject(network, inputs, rungs, len(source.x))
+    if network.input_shape is None and not adapters.misfit(network, adapters.DEFAULT_SHAPE):
+        network = replace(network, input_shape=adapters.DEFAULT_SHAPE)
+    if network.input_shape is None:
+        raise InputError(
+            f"network {network.name!r} needs the shape of one input; pass --data, or wrap it as "
+            "Network(..., input_shape=...)."
+        )
+    shape, d = network.input_shape, math.prod(network.input_shape)
+    return _subject(
+        network, lambda key, n: spheres.sphere(key, n, d).reshape(n, *shape), rungs, _MOST_INPUTS
+    )
+
+
+def memory_words(subject: Subject) -> str:
+    """What a network of yours will take: parameters, bytes of K and of its Jacobian, the road."""
+    network, n = subject.network, subject.inputs_there
+    if network.apply_fn is None or network.input_shape is None:
+        return ""
+    with float64():
+        params = adapters.params_shape(network, network.input_shape)
+        x = jax.ShapeDtypeStruct((n, *network.input_shape), np.float64)
+        outputs = math.prod(jax.eval_shape(network.apply_fn, params, x).shape[1:])
+    size = adapters.num_params(params)
+    rows = 8 * n * size * outputs
+    how = f"road: {'operator' if _too_long(size) else 'jacobian'}"
+    if rows > _MEMORY and not _too_long(size):
+        how += f", in tiles within {_bytes(_MEMORY)}"
+    return (
+        f"{size:,} parameters; at {n} inputs K takes {_bytes(8 * n * n)}, its Jacobian "
+        f"{_bytes(rows)}; {how}."
+    )
+
+
+_MEMORY = 256 * 2**20  # what `kernels.jacobian` keeps its tiles within
+
+
+def _too_long(num_params: int) -> bool:
+    """Whether not even two rows of a Jacobian fit: K then comes from products alone."""
+    return 2 * 8 * num_params > _MEMORY
+
+
+def _bytes(number: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} TB"
+
+
+# As many inputs as a claim about all of them is examined at: an eigenvalue problem of a second.
+_MOST_INPUTS = 512
+
+
+def _subject(network: Network, inputs, rungs: Mapping[int, Network], n: int) -> Subject:
+    roads = ROADS
+    if network.input_shape is not None:
+        params = adapters.params_shape(network, network.input_shape)
+        if _too_long(adapters.num_params(params)):
+            roads = {**ROADS, "jacobian": ROADS["operator"]}
+    return Subject(
+        network,
+        inputs,
+        roads,
+        rungs=tuple(
+            Subject(replace(rung, input_shape=network.input_shape), inputs, own=True, width=width)
+            for width, rung in rungs.items()
+        ),
+        own=True,
+        inputs_there=min(n, _MOST_INPUTS),
+    )

@@ -1,0 +1,108 @@
+"""One budget over claims, regimes and repetitions."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ntval.claims.budget import fresh_seed, regime_alpha, share_of, shares
+from ntval.claims.catalogue import CLAIMS
+from ntval.claims.outcome import Outcome, Result
+from ntval.evidence.e_values import combined
+from ntval.evidence.verdict import Decision, Verdict
+from ntval.regimes import Regime
+
+REGIME = Regime(n=4, d=8, widths=(64,), activation="erf")
+SHARE = 1e-6
+
+
+def result(log_e, verdict=None, alpha=SHARE):
+    refuted = log_e >= -math.log(alpha)
+    verdict = verdict or (Verdict.REFUTED if refuted else Verdict.SUPPORTED)
+    decision = Decision(verdict, "agreement", "", 0.0, 0.0, 0.0, alpha=alpha, log_e=log_e)
+    return Result("a", REGIME, 0, decision, 0.0)
+
+
+def outcome(*log_e, planned=None, repetitions=(), share=SHARE):
+    again = tuple((result(value),) for value in repetitions)
+    return Outcome("a", tuple(map(result, log_e)), planned or len(log_e), share, again)
+
+
+def test_shares_add_up_to_alpha_and_certificates_spend_nothing():
+    part = shares(list(CLAIMS.values()), 1e-6)
+    assert sum(part.values()) == pytest.approx(1e-6)
+    assert all((part[name] > 0) == claim.random for name, claim in CLAIMS.items())
+
+
+def test_shares_follow_the_weights():
+    one, two = (c for c in list(CLAIMS.values())[-2:])
+    part = shares([one, replace(two, weight=3.0)], 0.04)
+    assert part[two.name] == pytest.approx(3 * part[one.name])
+
+
+def test_a_suite_without_chance_spends_nothing():
+    certain = [claim for claim in CLAIMS.values() if not claim.random]
+    assert sum(shares(certain, 1e-6).values()) == 0
+
+
+def test_a_repetition_confirms_with_evidence_above_20():
+    again = outcome(30.0, repetitions=(math.log(21), math.log(19), -1.0))
+    assert again.confirmed == 1
+
+
+def test_a_claim_without_a_share_is_suspected_by_certificates_alone():
+    assert outcome(math.inf, share=0.0).verdict is Verdict.REFUTED
+    assert outcome(math.inf, share=0.0).suspected
+    assert not outcome(0.0, share=0.0).suspected
+    assert not outcome(-1.0, share=0.0).suspected
+
+
+@given(share=st.floats(1e-9, 0.1), planned=st.integers(1, 20))
+def test_one_regime_that_refutes_alone_refutes_its_claim(share, planned):
+    alone = -math.log(regime_alpha(share, planned))
+    assert combined([alone, *[-50.0] * (planned - 1)], planned) >= -math.log(share) - 1e-9
+
+
+def test_weak_evidence_from_every_regime_refutes_together():
+    weak = [math.log(100)] * 5
+    assert outcome(*weak).verdict is Verdict.REFUTED
+    assert outcome(*weak[:2], planned=5).verdict is Verdict.SUPPORTED
+
+
+def test_repetitions_that_agree_confirm_a_refutation():
+    confirmed = outcome(20.0, repetitions=(15.0, 18.0, 21.0))
+    assert confirmed.verdict is Verdict.REFUTED
+    assert confirmed.confirmed == 3
+    assert confirmed.log_e == pytest.approx(74.0)
+
+
+def test_a_fluke_fades_on_fresh_keys():
+    fluke = outcome(15.0, repetitions=(-2.0, -2.0, -2.0))
+    assert fluke.suspected
+    assert fluke.confirmed == 0
+    assert fluke.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_certificate_needs_no_repetition():
+    assert outcome(math.inf, repetitions=(0.0, 0.0, 0.0), share=0.0).verdict is Verdict.REFUTED
+
+
+def test_true_claims_without_chance_are_not_suspected():
+    assert not outcome(0.0, 0.0, share=0.0).suspected
+
+
+def test_the_worst_regime_decides_what_is_not_refuted():
+    undecided = result(0.0, Verdict.INCONCLUSIVE)
+    assert Outcome("a", (result(0.0), undecided), 2, SHARE).verdict is Verdict.INCONCLUSIVE
+
+
+def test_repetitions_have_seeds_of_their_own():
+    seeds = {fresh_seed(seed, repetition) for seed in range(50) for repetition in range(20)}
+    assert len(seeds) == 1000
+
+
+@pytest.mark.parametrize("planned", [1, 2, 7])
+def test_share_of_undoes_regime_alpha(planned):
+    assert share_of(regime_alpha(1e-7, planned), planned) == pytest.approx(1e-7, rel=1e-15)

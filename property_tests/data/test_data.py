@@ -1,0 +1,163 @@
+"""Data sets: what is read, and what is refused."""
+
+import io
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ntval.data import sets
+from ntval.errors import DataError, InputError
+
+
+def save(path, **arrays):
+    np.savez(path, **arrays)
+    return str(path)
+
+
+def rows(n=6, d=3, seed=0):
+    return np.random.default_rng(seed).standard_normal((n, d))
+
+
+def test_digits_are_images_between_0_and_1():
+    digits = sets.load("digits")
+    assert digits.input_shape == (8, 8, 1)
+    assert digits.x.min() == 0
+    assert digits.x.max() == 1
+    assert digits.y is not None
+    assert digits.y.shape == (len(digits.x),)
+
+
+def test_npz_file_is_read_with_its_shape(tmp_path):
+    loaded = sets.load(save(tmp_path / "a.npz", x=rows().reshape(6, 3, 1), y=np.arange(6)))
+    assert loaded.input_shape == (3, 1)
+    assert loaded.y is not None
+    assert loaded.y.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"z": rows()}, "needs an array 'x'"),
+        ({"x": rows().astype(int)}, "floating-point entries, got dtype int64"),
+        ({"x": np.full((3, 2), np.nan)}, "finite entries, got nan"),
+        ({"x": np.ones(4)}, r"needs shape \(n, ...\)"),
+        ({"x": np.ones((0, 3))}, r"needs shape \(n, ...\)"),
+        ({"x": rows(), "y": np.zeros(5)}, r"y needs shape \(6,\)"),
+        ({"x": rows(), "y": np.array(["one"] * 6)}, "y needs floating-point entries"),
+        ({"x": rows(), "y": np.zeros(6, complex)}, "y needs floating-point entries"),
+        ({"x": np.concatenate([rows(), rows()[:1]])}, "equal rows 0 and 6"),
+        ({"x": np.concatenate([rows(), -rows()[2:3]])}, "opposite rows 2 and 6"),
+    ],
+)
+def test_bad_arrays_are_refused_by_name(tmp_path, arrays, message):
+    with pytest.raises((DataError, InputError), match=message):
+        sets.load(save(tmp_path / "a.npz", **arrays))
+
+
+def test_missing_file_is_refused():
+    with pytest.raises(DataError, match="existing file"):
+        sets.load("nowhere.npz")
+
+
+def test_unknown_name_is_refused():
+    with pytest.raises(DataError, match="needs 'digits' or the path"):
+        sets.load("digit")
+
+
+def zipped(**members):
+    """Bytes of a zip archive of files with these contents."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def saved(save, *values, **named):
+    """Bytes that NumPy's `save` writes."""
+    file = io.BytesIO()
+    save(file, *values, **named)
+    return file.getvalue()
+
+
+PLAIN = saved(np.savez, x=rows())
+DAMAGED = bytearray(PLAIN)
+DAMAGED[150] ^= 255  # in the middle of x
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"x,y\n1,2\n", "it is no .npz file"),
+        (pickle.dumps([1, 2]), "it is no .npz file"),
+        (b"", "it is empty"),
+        (saved(np.save, rows()), "it is an .npy file"),
+        (saved(np.save, np.array([{}]), allow_pickle=True), "it is an .npy file"),
+        (PLAIN[:-30], "its end is missing: the file was cut off"),
+        (PLAIN[:8], "its end is missing: the file was cut off"),
+        (b"junk" + PLAIN, "it is no .npz file"),
+        (bytes(DAMAGED), "Bad CRC-32 for file 'x.npy'"),
+        (zipped(**{"readme.txt": "hello"}), "it is a zip archive without arrays"),
+        (zipped(x="hello"), "it is a zip archive without arrays"),
+        (zipped(**{"x.npy": "hello"}), "its member x.npy is no array"),
+        (zipped(**{"x.npy": saved(np.save, rows())[:40]}), "EOF"),
+        (saved(np.savez, x=np.array([{}]), allow_pickle=True), "it holds pickled objects"),
+        (saved(np.savez, x=rows(), y=np.array([{}] * 6)), "it holds pickled objects"),
+    ],
+)
+def test_file_that_is_no_archive_of_arrays_is_refused_with_the_reason(tmp_path, content, reason):
+    path = tmp_path / "a.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as refused:
+        sets.load(str(path))
+    message = str(refused.value)
+    assert reason in message
+    assert "\n" not in message
+    assert ("pickled" in message) == ("pickled" in reason)
+    assert message.endswith("write it with numpy.savez(path, x=x, y=y).")
+
+
+def test_archive_without_any_array_is_told_that_it_needs_x(tmp_path):
+    with pytest.raises(DataError, match=r"needs an array 'x', got \[\]"):
+        sets.load(save(tmp_path / "a.npz"))
+
+
+def test_what_is_no_file_or_cannot_be_opened_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "folder.npz").mkdir()
+    os.mkfifo(tmp_path / "pipe.npz")
+    (tmp_path / "locked.npz").write_bytes(PLAIN)
+
+    def closed(*_, **__):
+        raise PermissionError(13, "Permission denied", "locked.npz")
+
+    for name, reason in (
+        ("folder.npz", "it is a directory"),
+        ("pipe.npz", "it is no regular file"),
+        ("a" * 300 + ".npz", "File name too long|existing file"),
+    ):
+        with pytest.raises(DataError, match=reason):
+            sets.load(str(tmp_path / name))
+    monkeypatch.setattr(Path, "open", closed)  # root may read any file
+    with pytest.raises(DataError, match=r"locked\.npz' \(Permission denied\)"):
+        sets.load(str(tmp_path / "locked.npz"))
+
+
+class Trap:
+    """Raises when it is unpickled."""
+
+    def __reduce__(self):
+        return (pytest.fail, ("a pickle was loaded",))
+
+
+def test_pickled_objects_are_never_loaded(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.array([Trap()], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match="pickled objects, which are never loaded"):
+        sets.load(str(path))
+    path.write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(DataError, match=r"it is no \.npz file"):
+        sets.load(str(path))

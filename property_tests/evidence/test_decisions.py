@@ -1,0 +1,367 @@
+"""Decisions on synthetic measurements with known truth."""
+
+import math
+
+import numpy as np
+import pytest
+
+from ntval.evidence import e_values, exact, sequential
+from ntval.evidence.allowance import Allowance, allowance
+from ntval.evidence.exact import Bracket, Comparison
+from ntval.evidence.verdict import Verdict, worst
+
+
+def comparison(left, right, allowance, scale=1.0):
+    return Comparison("x", np.array(left), np.array(right), np.array(allowance), np.array(scale))
+
+
+def normal_stream(mean, spread, seed=0):
+    def draw(start, count):
+        generator = np.random.default_rng([seed, start])
+        return mean + spread * generator.standard_normal((count, np.size(mean)))
+
+    return draw
+
+
+def agreement(draw, *, remainder=0.0, resolution=0.0, span=8.0, **changes):
+    allowance = Allowance(np.asarray(remainder), np.asarray(span), np.asarray(resolution))
+    settings = {"predicted": 0.0, "allowance": allowance, "alpha": 1e-6, "effort": 1.0}
+    return sequential.agreement(draw, **{**settings, **changes})
+
+
+def test_identity_is_supported_within_the_allowance():
+    decision = exact.identity([comparison([1.0, 2.0], [1.0, 2.0 + 1e-13], 1e-12)])
+    assert decision.verdict is Verdict.SUPPORTED
+
+
+def test_identity_is_refuted_beyond_the_allowance_and_names_the_place():
+    just, barely = (comparison([1.0, 2.0], [1.0, 2.0 + gap], 0.1) for gap in (0.09, 0.11))
+    assert exact.identity([just]).verdict is Verdict.SUPPORTED
+    assert exact.identity([just, barely]).verdict is Verdict.REFUTED
+    decision = exact.identity([comparison([1.0, 2.0], [1.0, 2.1], 1e-12)])
+    assert decision.verdict is Verdict.REFUTED
+    assert decision.details["where"] == "x at [1]"
+
+
+def test_identity_with_a_zero_allowance_demands_equality():
+    assert exact.identity([comparison([1.0], [1.0], 0.0)]).verdict is Verdict.SUPPORTED
+    off = np.nextafter(1.0, 2.0)
+    assert exact.identity([comparison([1.0], [off], 0.0)]).verdict is Verdict.REFUTED
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_identity_refutes_values_that_are_not_finite(value):
+    assert exact.identity([comparison([value], [1.0], 1.0)]).verdict is Verdict.REFUTED
+
+
+def test_identity_refutes_unlike_shapes():
+    assert exact.identity([comparison([1.0], [1.0, 1.0], 1.0)]).verdict is Verdict.REFUTED
+
+
+def test_identity_with_an_allowance_of_the_quantity_s_size_is_vacuous():
+    decision = exact.identity([comparison([1.0], [1.5], 2.0)])
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "VACUOUS" in decision.summary
+
+
+@pytest.mark.parametrize("allowance", [np.nan, [1e-12, np.nan], [np.nan, 1e-12]])
+def test_identity_with_an_allowance_that_is_no_number_is_never_supported(allowance):
+    wrong, right = (exact.identity([comparison([1.0, x], [1.0, 2.0], allowance)]) for x in (9, 2))
+    assert wrong.verdict is not Verdict.SUPPORTED
+    assert right.verdict is Verdict.INCONCLUSIVE
+    assert exact.identity([comparison([1.0], [1.0], 0.0, np.nan)]).verdict is Verdict.SUPPORTED
+    assert exact.identity([comparison([1.0], [1.0], 1.0, np.nan)]).verdict is not Verdict.SUPPORTED
+
+
+@pytest.mark.parametrize("comparisons", [[], [comparison([], [], 1.0)]])
+def test_identity_of_nothing_is_inconclusive(comparisons):
+    decision = exact.identity(comparisons)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "nothing was compared" in decision.summary
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "verdict"),
+    [
+        (0.1, 0.2, Verdict.SUPPORTED),
+        (-0.2, -0.1, Verdict.REFUTED),
+        (-0.1, 0.1, Verdict.INCONCLUSIVE),
+        (-0.1, np.nan, Verdict.REFUTED),
+    ],
+)
+def test_bound_follows_its_certificates(lower, upper, verdict):
+    assert exact.bound([Bracket("x", lower, upper, 0.0, 1.0)]).verdict is verdict
+
+
+def test_bound_reports_the_tightest_of_its_brackets():
+    loose, tight = Bracket("a", 1.2, 1.3, 1.0, 1.0), Bracket("b", 0.5, 0.6, 1.0, 2.0, note="flat")
+    decision = exact.bound([loose, tight])
+    assert decision.verdict is Verdict.REFUTED
+    assert decision.details["where"] == "b"
+    assert decision.details["tightness"] == (0.6 - 1.0) / 2.0
+    assert decision.gap == 1.0 - 0.6
+    assert decision.smallest_gap == max(1.3 - 1.2, 0.6 - 0.5)
+    assert decision.summary.endswith("; flat")
+    assert exact.bound([loose]).gap == 0
+    assert exact.bound([loose]).summary.endswith("claimed >= 1")
+
+
+def test_identity_says_how_large_a_gap_it_sees_in_the_quantity_s_own_scale():
+    assert exact.identity([comparison([1.0], [1.0], 0.1, 2.0)]).smallest_gap == 0.05
+
+
+def test_bound_that_is_known_without_the_theorem_is_vacuous():
+    decision = exact.bound([Bracket("x", 0.1, 0.2, -1.0, 1.0, trivial=0.0)])
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "VACUOUS" in decision.summary
+
+
+def test_a_certificate_is_worth_infinite_evidence():
+    assert exact.bound([Bracket("x", -0.2, -0.1, 0.0, 1.0)]).log_e == math.inf
+    assert exact.bound([Bracket("x", 0.1, 0.2, 0.0, 1.0)]).log_e == 0.0
+
+
+def test_agreement_supports_a_true_mean():
+    decision = agreement(normal_stream([0.0, 0.0], 1.0), resolution=0.5)
+    assert decision.verdict is Verdict.SUPPORTED
+    assert decision.log_e < math.log(20)
+
+
+def test_agreement_refutes_a_mean_that_is_off_in_one_statistic():
+    decision = agreement(normal_stream([0.0, 0.5], 1.0), resolution=0.1)
+    assert decision.verdict is Verdict.REFUTED
+    assert decision.details["where"] == "statistic 1"
+    assert decision.log_e >= math.log(1e6)
+
+
+def test_agreement_is_inconclusive_at_the_budget():
+    decision = agreement(normal_stream([0.0], 1.0), resolution=0.01, most=256)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert decision.draws == 256
+    assert "VACUOUS" not in decision.summary
+
+
+def test_looks_grow_by_a_quarter_up_to_the_budget():
+    counts = []
+
+    def draw(start, count):
+        assert start == sum(counts)
+        counts.append(count)
+        return normal_stream([0.0], 1.0)(start, count)
+
+    agreement(draw, resolution=0.01, first=64, most=1000)
+    so_far = np.cumsum(counts)
+    assert (counts[0], so_far[-1]) == (64, 1000)
+    assert all(0 < k <= 64 + before / 4 for k, before in zip(counts[1:], so_far, strict=False))
+    assert all(k >= 64 for k in counts[1:-1])
+
+
+def test_agreement_stops_early_for_gross_faults():
+    assert agreement(normal_stream([5.0], 1.0)).draws == 64
+
+
+def test_agreement_allows_the_remainder():
+    draw = normal_stream([0.1], 0.01)
+    assert agreement(draw, remainder=0.2, span=0.6).verdict is Verdict.SUPPORTED
+    assert agreement(draw, remainder=0.05, span=0.6).verdict is Verdict.REFUTED
+
+
+def test_agreement_with_an_allowance_wider_than_its_draws_is_vacuous():
+    for wide in ({"remainder": 9.0}, {"remainder": 5.0, "resolution": 3.5}):
+        decision = agreement(normal_stream([0.0], 1.0), **wide)
+        assert decision.verdict is Verdict.INCONCLUSIVE
+        assert "VACUOUS" in decision.summary
+
+
+def test_agreement_counts_draws_beyond_the_span_as_if_they_lay_there():
+    # A mean of 100 from one wild draw in a thousand is not evidence about the others.
+    def draw(start, count):
+        values = np.zeros((count, 1))
+        values[0] = 1e5
+        return values
+
+    decision = agreement(draw, resolution=1.0, most=128)
+    assert decision.verdict is not Verdict.REFUTED
+
+
+def test_agreement_refutes_draws_that_are_not_finite_and_names_the_statistic():
+    decision = agreement(lambda start, count: np.array([[0.0, 0.0, np.nan]] * count))
+    assert decision.verdict is Verdict.REFUTED
+    assert decision.log_e == math.inf
+    assert "statistic 2" in decision.summary
+
+
+def test_agreement_of_a_constant_statistic_allows_its_rounding():
+    pilot = np.full((64, 1), 0.1 + 0.2)
+    decision = sequential.agreement(
+        lambda start, count: np.full((count, 1), 0.1 + 0.2),
+        predicted=0.3,
+        allowance=allowance(pilot),
+        alpha=0.05,
+        effort=1.0,
+    )
+    assert decision.verdict is Verdict.SUPPORTED
+
+
+@pytest.mark.parametrize("size", [0.05, 0.2])
+def test_the_smallest_gap_that_is_stated_is_refuted_when_it_is_there_and_half_of_it_is_not(size):
+    seen = agreement(normal_stream([0.0], 1.0), resolution=size)
+
+    def missed(gap, runs):
+        settings = {"resolution": size, "first": seen.draws, "most": seen.draws}
+        found = [agreement(normal_stream([gap], 1.0, i + 1), **settings) for i in range(runs)]
+        return sum(decision.verdict is not Verdict.REFUTED for decision in found)
+
+    fixed = {"resolution": size, "first": 1024, "most": 1024}
+    exact, allowed = (
+        agreement(normal_stream([0.0], 1.0), remainder=remainder, **fixed).smallest_gap
+        for remainder in (0.0, 0.5)
+    )
+    assert allowed == pytest.approx(exact + 0.5)
+    assert missed(seen.smallest_gap, 40) <= 1  # stated: 1 in 1,000
+    # Half of it is nearer than the end of the interval, which a mean passes half of the times.
+    assert missed(seen.smallest_gap / 2, 8) >= 4
+
+
+def test_the_interval_that_is_stated_is_that_of_a_statistic_among_several():
+    values = np.random.default_rng(0).standard_normal((4096, 8))
+    several = agreement(lambda i, k: values[i : i + k], resolution=0.5, alpha=0.05)
+    column = values[: several.draws, int(several.details["where"].split()[1])]
+    low, high = e_values.interval(column, low=-8.0, high=8.0, alpha=0.05 / 8)
+    error = column.std(ddof=1) / math.sqrt(several.draws)
+    assert several.details["standard_error"] == pytest.approx(error)
+    assert several.details["interval"] == pytest.approx([low, high])
+
+
+def test_agreement_refutes_true_means_no_more_often_than_alpha():
+    # 400 runs at 0.05: above 44 refutations the level is wrong, at one chance in a million.
+    refuted = sum(
+        agreement(normal_stream([0.0], 1.0, seed), alpha=0.05, resolution=0.4).verdict
+        is Verdict.REFUTED
+        for seed in range(400)
+    )
+    assert refuted <= 44
+
+
+def test_agreement_supports_means_that_depart_by_its_resolution_no_more_often_than_stated():
+    supported = sum(
+        agreement(
+            normal_stream([0.2], 1.0, seed), resolution=0.2, miss=0.05, most=512, alpha=1e-12
+        ).verdict
+        is Verdict.SUPPORTED
+        for seed in range(200)
+    )
+    assert supported <= 27  # binomial, 200 runs at 0.05, one chance in a million
+
+
+def test_rate_is_an_agreement_of_slopes():
+    decision = sequential.rate(
+        normal_stream([-1.0], 0.01),
+        predicted=-1.0,
+        allowance=Allowance(0.05, 0.5, 0.05),
+        alpha=1e-6,
+        effort=1.0,
+    )
+    assert decision.verdict is Verdict.SUPPORTED
+    assert decision.details["where"] == "slope"
+
+
+def limit(values, remainders, spread=0.01):
+    return sequential.limit(
+        normal_stream(values, spread),
+        predicted=1.0,
+        remainders=remainders,
+        allowance=Allowance(1.0, 6.0, 0.5),
+        alpha=1e-6,
+        effort=1.0,
+    )
+
+
+def test_limit_supports_a_gap_within_a_remainder_that_shrinks():
+    assert limit([1.2, 1.1, 1.05], [0.4, 0.2, 0.1]).verdict is Verdict.SUPPORTED
+
+
+def test_limit_refutes_a_gap_that_stays():
+    decision = limit([1.2, 1.2, 1.2], [0.4, 0.2, 0.1])
+    assert decision.verdict is Verdict.REFUTED
+    assert "rung 2" in decision.summary
+
+
+def test_limit_on_a_ladder_that_leads_nowhere_is_vacuous():
+    for last, verdict in ((0.3, Verdict.INCONCLUSIVE), (0.2, Verdict.SUPPORTED)):
+        decision = limit([1.1, 1.1, 1.1], [0.4, 0.3, last])
+        assert decision.verdict is verdict
+        assert ("VACUOUS" in decision.summary) == (verdict is Verdict.INCONCLUSIVE)
+
+
+def room(broken, seed=0):
+    def draw(start, count):
+        generator = np.random.default_rng([seed, start])
+        return np.where(generator.random((count, 1)) < broken, -1.0, 1.0)
+
+    return draw
+
+
+def probable_bound(draw, **changes):
+    settings = {"failure": 0.01, "alpha": 1e-6, "effort": 1.0, "resolution": 0.1}
+    return sequential.probable_bound(draw, **{**settings, **changes})
+
+
+def test_probable_bound_is_supported_where_it_holds():
+    decision = probable_bound(room(0.0))
+    assert decision.verdict is Verdict.SUPPORTED
+    assert decision.details["tightness"] == 1.0
+    kept = np.zeros(decision.draws)
+    assert decision.gap == 0
+    assert decision.log_e == float(e_values.log_capital(kept, 0.01, 0.0))
+    interval = e_values.interval(kept, low=0.0, high=1.0, alpha=1e-6)
+    assert tuple(decision.details["interval"]) == interval
+    assert decision.smallest_gap == interval[1]
+
+
+@pytest.mark.parametrize("failure", [0.01, 0.1])
+def test_probable_bound_is_supported_by_as_few_draws_as_evidence_needs(failure):
+    # None broken: no stake gains more than 1/(1 - p) a draw; of 13 stakes the largest is 0.9.
+    p = failure + 0.1
+    least = math.log(1000) / -math.log(1 - p)
+    most = math.log(13_000) / math.log(1 + 0.9 * p / (1 - p))
+    assert least <= probable_bound(room(0.0), failure=failure, first=1).draws <= 1.25 * most + 1
+
+
+def test_effort_multiplies_the_budget():
+    undecided = {"most": 100, "effort": 2.5, "resolution": 1e-3}
+    assert probable_bound(room(0.01), **undecided).draws == 250
+    assert agreement(normal_stream([0.0], 1.0), **undecided).draws == 250
+
+
+def test_probable_bound_is_refuted_where_it_is_broken_too_often():
+    decision = probable_bound(room(0.3))
+    assert decision.verdict is Verdict.REFUTED
+    assert decision.gap == (room(0.3)(0, 64) < 0).mean()  # decided at its first look
+    assert "broken in 64 of 64" in probable_bound(room(1.0)).summary
+
+
+def test_probable_bound_never_passes_a_vacuous_bound():
+    decision = probable_bound(room(0.0), vacuous=True)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "VACUOUS" in decision.summary
+
+
+def test_probable_bound_counts_what_is_not_a_number_as_broken():
+    assert (
+        probable_bound(lambda start, count: np.full((count, 1), np.nan)).verdict is Verdict.REFUTED
+    )
+
+
+def test_probable_bound_refutes_true_bounds_no_more_often_than_alpha():
+    refuted = sum(
+        probable_bound(room(0.05, seed), failure=0.05, alpha=0.05, most=256).verdict
+        is Verdict.REFUTED
+        for seed in range(400)
+    )
+    assert refuted <= 44
+
+
+def test_the_worst_verdict_decides():
+    assert worst([Verdict.SUPPORTED, Verdict.INCONCLUSIVE]) is Verdict.INCONCLUSIVE
+    assert worst([Verdict.INCONCLUSIVE, Verdict.REFUTED]) is Verdict.REFUTED

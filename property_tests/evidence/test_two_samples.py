@@ -1,0 +1,183 @@
+"""Two samples of one mean: level, power, accuracy of the infimum, and what is no drift."""
+
+import itertools
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ntval.evidence import e_values, two_samples
+from ntval.evidence.two_samples import LEVELS, Frame
+
+N, RUNS = 48, 100
+SURE = 1e-6  # probability that a test of chance here fails though all is well
+POSITIONS = np.linspace(-1, 1, LEVELS)
+
+LAWS = {
+    "normal": lambda rng, n: rng.standard_normal(n),
+    "skewed": lambda rng, n: rng.exponential(size=n),
+    "two values": lambda rng, n: rng.random(n) < 0.1,
+    "heavy tails": lambda rng, n: rng.standard_t(2, n),
+}
+
+
+def samples(law, *shifts, sizes=None, seed=0, runs=RUNS):
+    """Counts of independent samples, framed by a pilot of their own, run by run."""
+    rng = np.random.default_rng(seed)
+    draw = LAWS[law]
+    sizes = sizes or (N,) * len(shifts)
+    for _ in range(runs):
+        frame = two_samples.frame_of(draw(rng, 16), floor=0.1)
+        yield (
+            frame,
+            [
+                frame.counts(draw(rng, n) + shift * frame.span / two_samples.SPAN)
+                for n, shift in zip(sizes, shifts, strict=True)
+            ],
+        )
+
+
+def explained(successes, runs, probability):
+    """Whether a probability of at most so much explains so many successes."""
+    return scipy.stats.binom.sf(successes - 1, runs, probability) > SURE
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_one_mean_is_called_two_as_rarely_as_stated_however_often_one_looks(law):
+    alarms, at_the_mean = 0, []
+    for frame, (first, *looks) in samples(law, 0, 0, 0, 0):
+        seen = np.cumsum(looks, axis=0)
+        log_e = [two_samples.log_evidence(first, look) for look in seen]
+        alarms += max(log_e) >= math.log(20)
+        at_the_mean.append(np.exp(log_e[0]))
+        assert np.isfinite(log_e).all(), frame
+    assert explained(alarms, RUNS, 1 / 20)
+    assert e_values.log_capital(np.array(at_the_mean), 1.0, 0.0) < -math.log(SURE)
+
+
+def test_an_estimate_taken_for_the_mean_would_alarm_too_often():
+    # The planted fault: E_n at the first sample's mean, as if that were known.
+    alarms = 0
+    for _, (first, second) in samples("normal", 0, 0, sizes=(12, 600)):
+        mu = np.array([first @ POSITIONS / first.sum()])
+        at = np.logaddexp(*two_samples._log_capitals(POSITIONS, second, mu))
+        alarms += at[0] - math.log(2) >= math.log(20)
+        assert two_samples.log_evidence(first, second) < math.log(20)
+    assert not explained(alarms, RUNS, 1 / 20)
+
+
+@given(
+    first=st.lists(st.integers(0, LEVELS - 1), min_size=1, max_size=80),
+    second=st.lists(st.integers(0, LEVELS - 1), min_size=1, max_size=80),
+)
+def test_the_infimum_is_never_exceeded_and_nearly_reached(first, second):
+    counts = [np.bincount(sample, minlength=LEVELS) for sample in (first, second)]
+    mu = np.linspace(-1, 1, 3001)
+    at = [np.logaddexp(*two_samples._log_capitals(POSITIONS, c, mu)) - math.log(2) for c in counts]
+    found = two_samples.log_evidence(*counts)
+    assert found <= sum(at).min() + 1e-12
+    # A step of the fine grid changes the sum by less than 0.1 where it is least and finite.
+    assert found >= sum(at).min() - two_samples._ACCURACY - 0.1
+
+
+def test_a_coarse_grid_alone_would_exceed_the_infimum():
+    mu = np.linspace(-1, 1, 9)
+    over = 0
+    for _, (first, second) in samples("normal", 0, 1.5, sizes=(400, 400), runs=20):
+        at = [np.logaddexp(*two_samples._log_capitals(POSITIONS, c, mu)) for c in (first, second)]
+        over += (sum(at) - 2 * math.log(2)).min() > two_samples.log_evidence(first, second) + 1
+    assert over > 0
+
+
+def test_capitals_of_counts_are_those_of_the_draws(monkeypatch):
+    monkeypatch.setattr(e_values, "_STAKES", two_samples._STAKES)
+    counts = np.random.default_rng(0).integers(0, 4, LEVELS)
+    draws, mu = np.repeat(POSITIONS, counts), np.array([-0.4, 0.1, 0.3])
+    above, below = two_samples._log_capitals(POSITIONS, counts, mu)
+    wanted = np.array([e_values.log_capital(draws, m, -1.0) for m in mu])
+    np.testing.assert_allclose(above, wanted, rtol=1e-12)
+    wanted = np.array([e_values.log_capital(-draws, -m, -1.0) for m in mu])
+    np.testing.assert_allclose(below, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("law", ["normal", "skewed"])
+@pytest.mark.parametrize("n", [64, 512])
+def test_the_smallest_gap_is_seen_and_half_of_it_is_not(law, n):
+    level, sizes = math.log(1e8), (n, 4 * n)
+    seen = {1.0: 0, 0.5: 0}
+    runs = 60
+    rng = np.random.default_rng(n)
+    frame = two_samples.frame_of(LAWS[law](rng, 64))
+    counts = frame.counts(LAWS[law](rng, n))
+    gap = two_samples.smallest_gap(counts, frame, sizes, log_e=level, miss=1e-3)
+    for _ in range(runs):
+        old = frame.counts(LAWS[law](rng, n))
+        for share in seen:
+            new = frame.counts(LAWS[law](rng, sizes[1]) + share * gap)
+            seen[share] += two_samples.log_evidence(old, new) >= level
+    assert explained(runs - seen[1.0], runs, 1e-2)
+    assert seen[0.5] < runs / 2
+
+
+def test_a_sample_too_small_to_show_anything_says_so():
+    frame = Frame(0.0, 3.0)
+    counts = frame.counts(np.random.default_rng(0).standard_normal(8))
+    gap = two_samples.smallest_gap(counts, frame, (8, 8), log_e=math.log(1e8), miss=1e-3)
+    assert gap == math.inf
+
+
+def test_rounding_of_a_constant_is_no_drift_and_what_has_to_be_seen_is_one():
+    rng = np.random.default_rng(0)
+
+    def rounded(value):
+        return value * (1 + 4 * np.finfo(float).eps * rng.standard_normal(64))
+
+    frame = two_samples.frame_of(rounded(0.6)[:16], floor=0.03)
+    old = frame.counts(rounded(0.6))
+    assert two_samples.log_evidence(old, frame.counts(rounded(0.6))) <= 0
+    assert two_samples.log_evidence(old, frame.counts(rounded(0.63))) > math.log(1e8)
+
+
+def test_a_draw_that_is_not_a_number_is_a_drift():
+    frame = Frame(0.0, 3.0)
+    old = frame.counts(np.zeros(64))
+    assert two_samples.log_evidence(old, frame.counts(np.full(64, np.nan))) > math.log(1e8)
+    assert frame.counts(np.array([np.inf, -np.inf]))[[-1, 0]].tolist() == [1, 1]
+
+
+@given(st.integers(1, 4), st.integers(1, 4))
+def test_growth_is_an_e_value_over_all_orders(b, n):
+    values = range(b + n)
+    e = [
+        np.exp(two_samples.growth_evidence([x for x in values if x not in new], list(new)))
+        for new in itertools.combinations(values, n)
+    ]
+    assert np.mean(e) == pytest.approx(1)
+
+
+def test_growth_needs_every_value_above_and_by_the_factor():
+    assert two_samples.growth_evidence([1, 2], [2, 3]) == -math.inf
+    assert two_samples.growth_evidence([1, 2], [2.4, 3], factor=1.25) == -math.inf
+    assert two_samples.growth_evidence([1, 2], [2.6, 3], factor=1.25) == pytest.approx(math.log(6))
+    assert two_samples.growth_evidence([0, 0], [0, 0]) == -math.inf
+
+
+@given(st.integers(1, 8), st.floats(0.1, 25))
+def test_values_needed_are_the_fewest_that_suffice(b, log_e):
+    n = two_samples.values_needed(b, log_e)
+    assert two_samples.growth_evidence(np.zeros(b), np.ones(n)) >= log_e
+    assert n == 1 or two_samples.growth_evidence(np.zeros(b), np.ones(n - 1)) < log_e
+
+
+def test_frames_count_every_draw_once():
+    frame = Frame(1.0, 2.0)
+    assert Counter(frame.counts(np.array([-9.0, 1.0, 1.01, 9.0])).tolist())[0] == LEVELS - 3
+    assert frame.counts(np.array([-9.0, 1.0, 1.01, 9.0]))[[0, LEVELS // 2, -1]].tolist() == [
+        1,
+        2,
+        1,
+    ]

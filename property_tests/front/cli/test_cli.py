@@ -1,0 +1,327 @@
+"""The command line as a person uses it: exit statuses, tables, files, one-line errors."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+FAST = "kernel_identities.roads_agree"
+DIGITS = (FAST, "batch_independence", "analytic_oracle", "mean_kernel")
+
+
+@pytest.fixture
+def here(monkeypatch, capsys):
+    """The command line in this process, which has compiled what others need: (status, out, err)."""
+    from ntval.front.cli import app
+
+    monkeypatch.chdir(HERE)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["ntval", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            app.main()
+        output = capsys.readouterr()
+        return SimpleNamespace(
+            returncode=stopped.value.code or 0, stdout=output.out, stderr=output.err
+        )
+
+    return run
+
+
+def ntval(*words, cwd=HERE):
+    environment = {
+        **os.environ,
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache" / "jax"),
+        "COLUMNS": "200",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", "from ntval.cli import main; main()", *map(str, words)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def refused(result, *parts):
+    """The command ended with status 2 and one line that holds every part."""
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    for part in parts:
+        assert part in lines[0], lines[0]
+    return True
+
+
+def test_check_prints_a_table_and_writes_json_and_a_page(tmp_path):
+    result = ntval(
+        "check",
+        FAST,
+        "kernel_identities.symmetry",
+        "--json",
+        tmp_path / "a.json",
+        "--report",
+        tmp_path / "a.html",
+        "--junit",
+        tmp_path / "a.xml",
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "SUPPORTED" in result.stdout
+    suite = ElementTree.parse(tmp_path / "a.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "0")
+    properties = {p.get("name"): p.get("value") for p in suite.iter("property")}
+    assert properties["verdict"] == "SUPPORTED"
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document["schema"] == "ntval.check/2"
+    assert {"versions", "alpha", "seed", "results"} <= set(document)
+    assert len(document["results"]) == 4
+    for record in document["results"]:
+        assert {"claim", "verdict", "regime", "seed", "evidence", "seconds"} <= set(record)
+        assert record["verdict"] == "SUPPORTED"
+        assert record["replay"].startswith(f"ntval check {record['claim']}")
+    page = (tmp_path / "a.html").read_text()
+    assert FAST in page
+    assert "ntval check kernel_identities.symmetry" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_check_gives_the_same_results_in_worker_processes(tmp_path):
+    claims = ("montanari_zhong.normalization", "kernel_identities.symmetry")
+    for workers, name in ((1, "one.json"), (2, "two.json")):
+        result = ntval("check", *claims, "--workers", workers, "--json", tmp_path / name)
+        assert result.returncode == 0, result.stderr
+
+    def results(name):
+        found = json.loads((tmp_path / name).read_text())["results"]
+        return sorted(
+            (r["claim"], r["verdict"], json.dumps(r["regime"]), r["evidence"]["gap"]) for r in found
+        )
+
+    assert results("one.json") == results("two.json")
+
+
+@pytest.mark.parametrize("network", ["flax_mlp", "equinox_mlp", "stax_mlp", "stax_cnn"])
+def test_networks_of_users_are_supported(here, network, tmp_path):
+    result = here("check", "--network", f"user_networks:{network}", "--json", tmp_path / "a.json")
+    assert result.returncode == 0, result.stdout + result.stderr
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert {record["verdict"] for record in document["results"]} == {"SUPPORTED"}
+    assert {item["claim"] for item in document["not_run"]} >= {"montanari_zhong.min_eigenvalue"}
+
+
+def test_digits_are_supported(here, tmp_path):
+    result = here("check", *DIGITS, "--data", "digits", "--json", tmp_path / "a.json")
+    assert result.returncode == 0, result.stdout + result.stderr
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert {record["verdict"] for record in document["results"]} == {"SUPPORTED"}
+    assert {record["regime"]["d"] for record in document["results"]} == {64}
+
+
+def test_network_is_checked_at_the_data_given(here):
+    result = here(
+        "check", FAST, "--network", "user_networks:flax_mlp", "--data", "digits", "--seed", "5"
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [("stax_kernel_3_percent", "a wrong scale"), ("stax_no_bias", "a missing bias")],
+)
+def test_broken_network_is_refuted_by_name_and_confirmed(here, network, words, tmp_path):
+    page = tmp_path / "a.html"
+    result = here("check", "mean_kernel", "--network", f"user_networks:{network}", "--report", page)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "REFUTED kernel_identities.mean_kernel" in result.stdout
+    for said in (result.stdout, page.read_text()):
+        assert "confirmed 3/3 on fresh keys" in said
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("network", "claim", "words"),
+    [
+        ("stax_kernel_asymmetric", "symmetry", "K(x1, x2) = K(x2, x1)^T"),
+        ("stax_kernel_indefinite", "positive_semidefinite", "positive semi-definite"),
+        ("flax_batch_norm", "batch_independence", "inference mode"),
+    ],
+)
+def test_broken_prerequisite_ends_in_status_1_with_the_rule_and_way_out(
+    here, network, claim, words
+):
+    result = here("check", "--network", f"user_networks:{network}")
+    assert result.returncode == 1, result.stderr
+    assert f"REFUTED kernel_identities.{claim}" in result.stdout
+    assert f"because kernel_identities.{claim} is refuted" in result.stdout
+    last = result.stdout.strip().splitlines()[-1]
+    assert last.startswith(f"network 'user_networks:{network}' needs")
+    assert words in last
+    assert last.endswith(".")
+
+
+class Stopped(BaseException):
+    """Neither an Exception nor an exit, as what pytest.skip raises."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "said"),
+    [
+        (ValueError("made up"), 70, "crash: ValueError: made up; no verdict"),
+        (BrokenProcessPool("a worker died"), 70, "crash: BrokenProcessPool: a worker died"),
+        (AssertionError(), 70, "crash: AssertionError; no verdict"),
+        (MemoryError(), 70, "crash: MemoryError"),
+        (Stopped("made up"), 70, "crash: Stopped: made up"),
+        (SystemExit(1), 70, "SystemExit(1) inside of a command"),
+        (SystemExit(), 70, "inside of a command"),
+        (EOFError("no input"), 70, "EOFError(no input) inside of a command"),
+        (OSError("disk full"), 70, "crash: OSError: disk full"),
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(), 141, ""),
+    ],
+    ids=lambda it: type(it).__name__ if isinstance(it, BaseException) else "",
+)
+def test_a_crash_never_ends_in_the_status_of_a_refutation(here, monkeypatch, raised, status, said):
+    from ntval.runs import cell as sweeps
+
+    def run_cell(cell):
+        raise raised
+
+    monkeypatch.setattr(sweeps, "run_cell", run_cell)
+    result = here("check", FAST)
+    assert result.returncode == status
+    assert said in (result.stderr.strip().splitlines() or [""])[-1]
+    assert ("Traceback" in result.stderr) == (status == 70)
+
+
+def test_a_worker_that_dies_is_a_crash(monkeypatch, tmp_path):
+    (tmp_path / "deadly.py").write_text(
+        "import multiprocessing, os\nfrom user_networks import flax_mlp\n"
+        "if multiprocessing.parent_process():\n    os._exit(1)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(HERE)]))
+    result = ntval("check", FAST, "--network", "deadly:flax_mlp", "--workers", 2)
+    assert result.returncode == 70, result.stderr
+    assert "crash: BrokenProcessPool" in result.stderr.splitlines()[-1]
+
+
+def test_header_and_summary_say_what_the_budget_is_and_what_was_spent(here):
+    result = here("check", "montanari_zhong.normalization", "--alpha", "1e-4", "--seed", "7")
+    assert "Budget of false alarms 0.0001 a run, split over 1 claim in" in result.stdout
+    assert "at most 0.0001 of the budget 0.0001 spent. Seed 7" in result.stdout
+
+
+def test_power_prints_what_is_caught(here, tmp_path):
+    result = here(
+        "power", "symmetry", "--fault", "kernel_asymmetric", "--json", tmp_path / "a.json"
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 of 1 pairs caught, 0 of 1 faults caught by no claim" in result.stdout
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document["schema"] == "ntval.power/1"
+    assert document["detections"][0]["verdict"] == "REFUTED"
+    assert document["passes_allclose"] == {"kernel_asymmetric": True}
+
+
+def test_calibrate_prints_whether_the_level_holds(here, tmp_path):
+    words = ("calibrate", "normalization", "--runs", 20, "--json", tmp_path / "a.json")
+    result = here(*words)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "holds" in result.stdout
+    (claim,) = json.loads((tmp_path / "a.json").read_text())["claims"]
+    assert claim["runs"] == 20
+    assert claim["holds"]
+
+
+def test_seed_of_the_commit_is_that_of_head(here):
+    result = here("check", FAST, "--seed", "commit")
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=HERE
+    ).stdout
+    assert f"Seed {int(head[:8], 16)}" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["no_such_claim"], ["'no_such_claim'", "All names: `ntval list`."]),
+        (["min_eigenvalu"], ["did you mean 'montanari_zhong.min_eigenvalue'"]),
+        (["--profile", "quik"], ["did you mean 'quick'"]),
+        (["--seed", "-1"], ["--seed needs a whole number", "'-1'"]),
+        (["--seed", "٣"], ["--seed needs a whole number", "'٣'"]),
+        (["--alpha", "2"], ["--alpha needs a probability", "got 2.0"]),
+        (["--data", "nowhere.npz"], ["existing file"]),
+        (["--data", "digitz"], ["needs 'digits' or the path"]),
+        (["--network", "user_networks"], ["MODULE:ATTR"]),
+        (["--network", "user_networks:flax_mlpp"], ["did you mean 'flax_mlp'"]),
+        (["--network", "user_networks:no_network"], ["got int"]),
+        (["--network", "nowhere:x"], ["ModuleNotFoundError"]),
+        (["--network", "user_networks:equinox_mlp", "--data", "digits"], ["(8, 8, 1)"]),
+        ([FAST, "--json", "nowhere/a.json"], ["existing directory"]),
+    ],
+)
+def test_unusable_arguments_end_in_one_line_and_status_2(here, words, parts):
+    assert refused(here("check", *words), *parts)
+
+
+def test_unusable_data_ends_in_one_line_and_status_2(here, tmp_path):
+    x = np.random.default_rng(0).standard_normal((20, 3))
+    np.savez(tmp_path / "twice.npz", x=np.concatenate([x, x[:1]]))
+    np.savez(tmp_path / "integers.npz", x=np.arange(40).reshape(20, 2))
+    np.savez(tmp_path / "few.npz", x=x[:3])
+    assert refused(here("check", "--data", tmp_path / "twice.npz"), "equal rows 0 and 20")
+    assert refused(here("check", "--data", tmp_path / "integers.npz"), "dtype int64")
+    assert refused(here("check", FAST, "--data", tmp_path / "few.npz"), "at least 8 rows")
+
+
+def test_inconclusive_fails_under_strict_alone(monkeypatch):
+    from typer.testing import CliRunner
+
+    from ntval.claims.outcome import Result
+    from ntval.evidence.verdict import Decision, Verdict
+    from ntval.front.cli import app
+    from ntval.runs import cell as sweeps
+
+    def undecided(cell):
+        decision = Decision(Verdict.INCONCLUSIVE, "agreement", "undecided", 0.0, 0.0, 1.0)
+        return Result(cell.claim, cell.regime, cell.seed, decision, 0.0)
+
+    monkeypatch.setattr(sweeps, "run_cell", undecided)
+    assert CliRunner().invoke(app.app, ["check", FAST]).exit_code == 0
+    assert CliRunner().invoke(app.app, ["check", FAST, "--strict"]).exit_code == 3
+
+
+def test_list_names_every_claim(here):
+    from ntval.claims.catalogue import CLAIMS
+
+    output = here("list", "--markdown").stdout
+    assert all(f"`{name}`" in output for name in CLAIMS)
+    words = here("list").stdout.split()
+    assert set(CLAIMS) <= set(words)
+
+
+def test_where_prints_paths_that_exist(here):
+    result = here("where", "min_eigenvalue")
+    assert result.returncode == 0
+    paths = [line.split()[1].partition(":")[0] for line in result.stdout.splitlines()[1:]]
+    assert sum((ROOT / path).is_file() for path in paths) >= 4
+    assert refused(here("where", "min_eigenvalu"), "did you mean")
+
+
+def test_doctor_finds_everything():
+    result = ntval("doctor")
+    assert result.returncode == 0, result.stdout
+    for word in ("jax", "neural-tangents", "float64", "devices", "not used"):
+        assert word in result.stdout

@@ -1,0 +1,104 @@
+"""Spectra: values against NumPy, certificates from both sides, errors."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ntval.arrays import rounding_allowance
+from ntval.errors import GramError, InputError
+from ntval.front.strategies import positive_definite
+from ntval.observables import spectra
+
+
+def gram(n, *, rank=None, seed=0):
+    factor = np.random.default_rng(seed).standard_normal((n, rank or 2 * n))
+    return factor @ factor.T / factor.shape[1]
+
+
+@given(matrix=st.sampled_from([2, 5, 9]).flatmap(positive_definite))
+def test_min_eigenvalue_is_numpys(matrix):
+    exact = np.linalg.eigvalsh(matrix)[0]
+    assert abs(spectra.min_eigenvalue(matrix) - exact) <= rounding_allowance(40) * np.trace(matrix)
+
+
+def test_min_eigenvalue_by_inverse_lanczos_is_the_dense_one(monkeypatch):
+    matrix = gram(120)
+    dense = spectra.min_eigenvalue(matrix)
+    monkeypatch.setattr(spectra, "LANCZOS_FROM", 10)
+    assert abs(spectra.min_eigenvalue(matrix) - dense) <= rounding_allowance(4 * 120) * np.trace(
+        matrix
+    )
+
+
+def test_min_eigenvalue_of_a_large_singular_matrix_is_rounding(monkeypatch):
+    monkeypatch.setattr(spectra, "LANCZOS_FROM", 10)
+    matrix = gram(60, rank=20)
+    assert abs(spectra.min_eigenvalue(matrix)) <= rounding_allowance(4 * 60) * np.trace(matrix)
+
+
+@given(matrix=st.sampled_from([2, 5, 9]).flatmap(positive_definite))
+def test_certified_min_eigenvalue_is_below_and_close(matrix):
+    certified = spectra.certified_min_eigenvalue(matrix)
+    exact = np.linalg.eigvalsh(matrix)[0]
+    margin = rounding_allowance(len(matrix) + 1) * np.trace(matrix)
+    assert exact - 8 * margin <= certified <= exact
+
+
+@pytest.mark.parametrize("exponent", [-2, -6, -10, -14])
+def test_certified_min_eigenvalue_never_exceeds_the_true_one(exponent):
+    # A diagonal matrix is its own spectrum, so the truth is known to the last bit.
+    values = np.geomspace(10.0**exponent, 1.0, 40)
+    assert spectra.certified_min_eigenvalue(np.diag(values)) <= values[0]
+
+
+def test_certified_min_eigenvalue_of_an_indefinite_matrix_is_negative():
+    assert spectra.certified_min_eigenvalue(np.diag([-1.0, 2.0])) < -1.0 + 1e-12
+    assert spectra.certified_min_eigenvalue(np.diag([-1.0, 2.0])) <= -1.0
+
+
+def test_certified_min_eigenvalue_pays_for_entry_errors():
+    matrix = gram(8)
+    paid = spectra.certified_min_eigenvalue(matrix) - spectra.certified_min_eigenvalue(
+        matrix, entry_error=0.25
+    )
+    assert paid == pytest.approx(0.25, rel=rounding_allowance(8))
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 7)])
+def test_operator_norm_is_the_largest_singular_value(shape):
+    matrix = np.random.default_rng(1).standard_normal(shape)
+    exact = np.linalg.svd(matrix, compute_uv=False)[0]
+    assert abs(spectra.operator_norm(matrix) - exact) <= rounding_allowance(100) * exact
+
+
+def test_relative_distance_of_a_scaled_matrix_is_the_scale():
+    matrix = gram(12)
+    allowed = rounding_allowance(12**2) * np.linalg.cond(matrix)
+    assert abs(spectra.relative_distance(1.25 * matrix, matrix) - 0.25) <= allowed
+
+
+def test_asymmetric_matrix_is_refused_with_the_entry():
+    matrix = gram(4)
+    matrix[1, 2] += 1e-3
+    with pytest.raises(GramError, match=r"symmetric matrix, got .* at \["):
+        spectra.min_eigenvalue(matrix)
+
+
+@pytest.mark.parametrize("bad", [np.ones((2, 3)), np.ones(3), np.ones((0, 0))])
+def test_matrix_that_is_not_square_is_refused(bad):
+    with pytest.raises(GramError, match="needs shape"):
+        spectra.min_eigenvalue(bad)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_entries_that_are_not_finite_are_refused(value):
+    matrix = gram(3)
+    matrix[0, 0] = value
+    with pytest.raises(InputError, match="finite entries"):
+        spectra.certified_min_eigenvalue(matrix)
+
+
+def test_singular_reference_is_refused():
+    with pytest.raises(GramError, match="positive definite"):
+        spectra.relative_distance(np.eye(3), np.diag([1.0, 1.0, -1.0]))

@@ -1,0 +1,88 @@
+"""Tables can be read at the width and the height of the terminal."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from ntval.claims.catalogue import CLAIMS
+from ntval.claims.outcome import Outcome, Result
+from ntval.evidence.verdict import Decision, Verdict
+from ntval.reports import live, tables
+from ntval.runs import power, suite
+
+
+def lines(renderable, width):
+    on = Console(width=width, file=io.StringIO())
+    on.print(renderable)
+    return [line.rstrip() for line in on.file.getvalue().splitlines()]
+
+
+def result(claim, regime, verdict):
+    decision = Decision(verdict, "agreement", "words " * 60, 0.0, 0.0, 0.0, log_e=-1.0)
+    return Result(claim, regime, 0, decision, 1.25)
+
+
+def run_until(claim, departing=None):
+    """A run whose claims before `claim` are finished, all of them SUPPORTED but `departing`."""
+    run = suite.planned()
+    done = list(CLAIMS)[: list(CLAIMS).index(claim)]
+    verdicts = {departing: Verdict.INCONCLUSIVE}
+    results = [
+        result(cell.claim, cell.regime, verdicts.get(cell.claim, Verdict.SUPPORTED))
+        for cell in run.cells
+        if cell.claim in done
+    ]
+    return replace(run, results=tuple(results))
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_run_keeps_verdicts_regimes_and_seconds_at_every_width(width):
+    run = run_until("montanari_zhong.lazy_training")
+    head, *rows = lines(live.run_table(run), width)
+    assert head.split()[:4] == ["claim", "verdict", "regimes", "seconds"]
+    assert max(map(len, rows)) <= width
+    expected = [
+        [name.partition(".")[2], "SUPPORTED", f"{o.planned}/{o.planned}", f"{1.25 * o.planned:.1f}"]
+        for name, o in run.finished.items()
+    ]
+    shown = [row.split() for row in rows if row.startswith("  ")]
+    assert [row[:4] for row in shown[: len(expected)]] == expected
+    assert len(shown) == len(run.outcomes) > len(expected) > 40
+
+
+@pytest.mark.parametrize("claim", ["kernel_identities.roads_agree", "montanari_zhong.memorization"])
+def test_a_low_terminal_shows_what_departs_and_what_is_being_checked(claim):
+    run = run_until(claim, departing="kernel_identities.batch_independence")
+    rows = lines(live.run_table(run, most=20), 100)
+    assert len(rows) <= 21
+    assert any("batch_independence" in row and "INCONCLUSIVE" in row for row in rows)
+    assert any(row.split()[:1] == [claim.partition(".")[2]] for row in rows)
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_detection_matrix_has_every_fault_and_claim_at_every_width(width):
+    regime = CLAIMS["kernel_identities.symmetry"].regimes["quick"][0]
+    found = [
+        power.Detection(
+            name,
+            fault,
+            Outcome(name, (result(name, regime, Verdict.REFUTED),), 1, 1.0),
+            seconds=0.5,
+        )
+        for name, claim in CLAIMS.items()
+        for fault in claim.faults
+    ]
+    shown = [
+        line for table in tables.power_tables(found, {}, width) for line in lines(table, width)
+    ]
+    assert max(map(len, shown)) <= width
+    words = {word for line in shown for word in line.split()}
+    assert {d.fault for d in found} <= words
+    assert {d.claim.partition(".")[2] for d in found} <= words
+    assert sum(line.count("○") + line.count("●") for line in shown) == len(found)
+
+
+def test_a_detection_matrix_of_nothing_is_no_table():
+    assert list(tables.power_tables([], {}, 80)) == []

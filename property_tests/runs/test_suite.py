@@ -1,0 +1,142 @@
+"""A run of the suite: order, prerequisites, repetitions."""
+
+import contextlib
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ntval.claims.budget import CONFIRMATIONS
+from ntval.claims.outcome import Result
+from ntval.errors import UnknownNameError
+from ntval.evidence.verdict import Decision, Verdict
+from ntval.runs import cell as sweeps
+from ntval.runs import suite
+
+NETWORK = "a network"
+
+
+@pytest.fixture
+def checked(monkeypatch):
+    """A run whose cells end as told: {claim: log e-value}, 0 for the others."""
+
+    def run(evidence, names=None, network=None):
+        seen = []
+
+        def run_cell(cell):
+            seen.append(cell)
+            log_e = evidence.get(cell.claim.partition(".")[2], 0.0)
+            log_e = log_e(cell.seed) if callable(log_e) else log_e
+            refuted = log_e > 0 and (cell.alpha == 0 or log_e >= -math.log(cell.alpha))
+            verdict = Verdict.REFUTED if refuted else Verdict.SUPPORTED
+            decision = Decision(verdict, "agreement", "", 0.0, 0.0, 1.0, log_e=log_e)
+            return Result(cell.claim, cell.regime, cell.seed, decision, 0.0)
+
+        monkeypatch.setattr(sweeps, "run_cell", run_cell)
+        monkeypatch.setattr(sweeps, "diagnosis", lambda cell, claims: f"a word on {cell.claim}")
+        plan = suite.planned(names)
+        if network:
+            cells = tuple(
+                type(c)(**{**c.__dict__, "network": network, "seed": c.seed}) for c in plan.cells
+            )
+            plan = suite.replace(plan, cells=cells, network=network)
+        *_, last = suite.states(plan)
+        return last, seen
+
+    return run
+
+
+def verdict(run, word):
+    return next(o.verdict for n, o in run.outcomes.items() if n.endswith(f".{word}"))
+
+
+def test_every_claim_is_run_once_a_regime(checked):
+    run, seen = checked({})
+    assert len(seen) == len(run.cells) == len(run.results)
+    assert {o.verdict for o in run.outcomes.values()} == {Verdict.SUPPORTED}
+    assert run.spent == pytest.approx(run.alpha)
+
+
+def test_a_refuted_claim_is_repeated_on_fresh_keys(checked):
+    run, seen = checked({"normalization": 40.0})
+    again = [cell for cell in seen if cell.claim.endswith("normalization")]
+    assert len(again) == 1 + CONFIRMATIONS
+    assert len({cell.seed for cell in again}) == len(again)
+    assert verdict(run, "normalization") is Verdict.REFUTED
+
+
+def test_a_fluke_is_not_called_a_refutation(checked):
+    run, _ = checked({"normalization": lambda seed: 20.0 if seed == 0 else -3.0})
+    assert verdict(run, "normalization") is Verdict.INCONCLUSIVE
+
+
+def test_a_broken_prerequisite_of_a_users_network_stops_the_rest(checked):
+    run, seen = checked({"batch_independence": math.inf}, network=NETWORK)
+    assert {cell.claim for cell in seen} == {"kernel_identities.batch_independence"}
+    assert run.broken_prerequisite.claim == "kernel_identities.batch_independence"
+    reasons = {item.claim: item.reason for item in run.not_run}
+    assert "batch_independence is refuted" in reasons["kernel_identities.mean_kernel"]
+
+
+def test_prerequisites_of_our_own_networks_are_claims_like_others(checked):
+    run, _ = checked({"batch_independence": math.inf})
+    assert run.broken_prerequisite is None
+    assert len(run.results) == len(run.cells)
+
+
+def test_unknown_claims_and_profiles_are_refused():
+    with pytest.raises(UnknownNameError, match="did you mean"):
+        suite.planned(["min_eigenvalu"])
+    with pytest.raises(UnknownNameError, match="quick"):
+        suite.planned(profile="quik")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc")
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    code = (
+        "from ntval import sweeps\n"
+        "import os, time\n"
+        "def sleep(cell):\n"
+        f"    open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        "    time.sleep(600)\n"
+        "if __name__ == '__main__':\n"
+        "    with sweeps.engine(2, task=sleep) as results:\n"
+        "        list(results([1, 2]))\n"
+    )
+    (tmp_path / "parent.py").write_text(code)
+    parent = subprocess.Popen([sys.executable, tmp_path / "parent.py"], start_new_session=True)
+    try:
+        wait_for(lambda: (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text())
+        worker = int((tmp_path / "pid").read_text())
+        parent.kill()
+        parent.wait()
+        wait_for(lambda: not alive(worker))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+
+
+def alive(pid):
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return "State:\tZ" not in status
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_a_refuted_claim_is_diagnosed_once(checked):
+    run = checked({"symmetry": math.inf})
+    run = run[0] if isinstance(run, tuple) else run
+    assert run.diagnoses == {"kernel_identities.symmetry": "a word on kernel_identities.symmetry"}
