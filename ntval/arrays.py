@@ -10,9 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from ntval.errors import GramError, InputError
+
+# An array of JAX or of NumPy.
+AnyArray = Array | np.ndarray
 
 UNIT_ROUNDOFF = float(np.finfo(np.float64).eps) / 2
 

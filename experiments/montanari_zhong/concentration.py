@@ -10,7 +10,7 @@ from ntval.observables import spectra
 from ntval.regimes import Regime
 from ntval.reports import figures
 from ntval.runs.experiments import Experiment, mean_interval
-from ntval.theory.montanari_zhong import width as width_theory
+from ntval.theory import montanari_zhong as theory
 
 N, D = 240, 60
 
@@ -31,7 +31,7 @@ def summary(rows):
     """A row for each activation and width: the edge against the mean."""
     table = []
     for row in rows:
-        predicted = width_theory.concentration(N, D, row["width"])
+        predicted = theory.concentration(N, D, row["width"])
         mean, low, high = mean_interval(row["distances"])
         table.append(
             {
@@ -42,7 +42,7 @@ def summary(rows):
                 "95 % from": low,
                 "to": high,
                 "ratio": mean / predicted,
-                "remainder": width_theory.concentration_remainder(N, D, row["width"]),
+                "remainder": theory.concentration_remainder(N, D, row["width"]),
             }
         )
     return table
@@ -52,8 +52,8 @@ def draw(rows):
     """Points for each activation over the edge and its remainder, both axes logarithmic."""
     widths = sorted({row["width"] for row in rows})
     dense = figures.between(min(widths), max(widths))
-    edge = np.array([width_theory.concentration(N, D, width) for width in dense])
-    above = np.array([width_theory.concentration_remainder(N, D, width) for width in dense])
+    edge = np.array([theory.concentration(N, D, width) for width in dense])
+    above = np.array([theory.concentration_remainder(N, D, width) for width in dense])
     figure, (ax,) = figures.figure(f"Montanari & Zhong, concentration of $K_N$: n = {N}, d = {D}")
     figures.curve(ax, dense, edge, style=5, name=r"$2 \sqrt{\psi} + \psi$, $\psi = n / (N d)$")
     figures.band(ax, dense, edge, edge + above, style=5, name="its remainder, n + d for n")

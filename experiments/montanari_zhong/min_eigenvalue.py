@@ -11,8 +11,7 @@ from ntval.observables import spectra
 from ntval.regimes import Regime
 from ntval.reports import figures
 from ntval.runs.experiments import Experiment, mean_interval
-from ntval.theory.montanari_zhong import kernel as theory
-from ntval.theory.montanari_zhong import width as width_theory
+from ntval.theory import montanari_zhong as theory
 
 RELU = activation("relu")
 RATIO = 3  # n / d
@@ -39,7 +38,7 @@ def _predicted(row) -> tuple[float, float]:
     d = row["d"]
     return (
         theory.min_eigenvalue(RELU, RATIO * d, d),
-        width_theory.finite_width_min_eigenvalue(np.array(row["spectrum"]), d, row["width"]),
+        theory.finite_width_min_eigenvalue(np.array(row["spectrum"]), d, row["width"]),
     )
 
 

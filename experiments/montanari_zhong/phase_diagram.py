@@ -10,8 +10,8 @@ from ntval.observables import regression, spectra
 from ntval.regimes import Regime
 from ntval.reports import figures
 from ntval.runs.experiments import Experiment, mean_interval
+from ntval.theory import montanari_zhong as theory
 from ntval.theory.montanari_zhong import risk as risks
-from ntval.theory.montanari_zhong import width as width_theory
 
 D = 20
 NOISE_STD = 1.0
@@ -48,7 +48,7 @@ def measure(cell, key):
 
 def predicted_rank(n: int, width: int) -> float:
     """The paper's min(n, N d), less the inputs that no ReLU sees, up to their own number."""
-    return min(width_theory.rank(n, D, width), n - width_theory.dead_points(n, width))
+    return min(theory.rank(n, D, width), n - theory.dead_points(n, width))
 
 
 def summary(rows):
@@ -126,7 +126,7 @@ def _cut(rows, n: int):
         left, widths, [mean_interval(row["train"]) for row in chosen], name="measured, mean, 95 %"
     )
     edges = [
-        width_theory.finite_width_min_eigenvalue(np.array(row["spectrum"]), D, row["width"])
+        theory.finite_width_min_eigenvalue(np.array(row["spectrum"]), D, row["width"])
         for row in chosen
     ]
     figures.curve(right, widths, edges, name="edge from the spectrum of K")

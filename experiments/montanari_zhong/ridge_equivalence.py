@@ -15,7 +15,7 @@ from ntval.regimes import Regime
 from ntval.reports import figures
 from ntval.runs.experiments import Experiment, mean_interval
 from ntval.theory import gegenbauer
-from ntval.theory.montanari_zhong import kernel as theory
+from ntval.theory import montanari_zhong as theory
 from ntval.theory.montanari_zhong import risk as risks
 from ntval.theory.ridge_equivalents import Target
 

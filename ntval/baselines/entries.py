@@ -16,7 +16,6 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,9 +32,10 @@ from ntval.baselines.statistics import (
     smallest_gap,
 )
 from ntval.claims.claim import Claim
-from ntval.claims.sampling import draw_params, key_for, replicates
-from ntval.evidence.allowance import Allowance
+from ntval.claims.procedures import Examination, Procedure
+from ntval.claims.sampling import draw_params, kept, key_for, replicates
 from ntval.evidence.exact import Bracket, Comparison
+from ntval.evidence.sequential import Sample, Trials
 from ntval.evidence.two_samples import Frame
 from ntval.evidence.verdict import Decision, Verdict
 from ntval.regimes import Regime
@@ -140,56 +140,40 @@ def _key(order: Order, purpose: str) -> Array:
 
 def _claim_entry(order: Order, claim: Claim, subject: Subject) -> Entry:
     """The claim's check, as `Claim.check` does it, its sample, and what goes unseen."""
-    cell, regime, statistics = order.cell, order.cell.regime, ()
+    cell, regime, procedure = order.cell, order.cell.regime, claim.procedure
 
-    def examined(key: Array) -> tuple[Any, Allowance | None, Callable[[], Decision]]:
-        measurement = claim.measure(key, regime, subject)
-        granted = claim.allowance(key, regime, subject)
-        settings = {"predicted": claim.predict(regime), "allowance": granted}
-        settings |= {"alpha": cell.alpha, "effort": cell.effort}
-        return measurement, granted, functools.partial(claim.decide, measurement, **settings)
+    def decide(examination: Examination) -> Decision:
+        return procedure.decide(examination, alpha=cell.alpha, effort=cell.effort)
 
-    measurement, granted, decide = examined(key_for(claim.name, regime, cell.seed))
-    decision = decide()
-    if _draws_of(measurement) is not None:
-        in_unit = granted is not None and decision.kind != "limit"  # whose unit is the remainder
-        seen = granted.remainder + granted.resolution if in_unit else None
-        statistics = _statistics(order, claim, subject, seen)
-    if granted is not None:
-        k = len(statistics)
-        remainders = np.broadcast_to(granted.remainder, k)
-        resolutions = np.broadcast_to(granted.resolution, k)
-        statistics = tuple(
-            replace(s, remainder=float(remainders[i]), resolution=float(resolutions[i]))
-            for i, s in enumerate(statistics)
-        )
-    unseen = [dict(_unseen(measurement, granted, lambda: decision))]
+    examination = procedure.examine(key_for(claim.name, regime, cell.seed), regime, subject)
+    decision = decide(examination)
+    statistics = _statistics(order, procedure, subject, examination)
+    unseen = [dict(_unseen(examination, lambda: decision))]
     for i in range(order.keys):
         key = jax.random.fold_in(_key(order, "unseen"), i)
-        unseen.append(dict(_unseen(*examined(key))))
+        again = procedure.examine(key, regime, subject)
+        unseen.append(dict(_unseen(again, lambda again=again: decide(again))))
     names = {name: tuple(at[name] for at in unseen if name in at) for name in unseen[0]}
     return Entry(order.name, regime, decision, statistics, names)
 
 
-def _draws_of(measurement: Any) -> Callable | None:
-    """The function that draws, of a measurement that is one, or one with a ladder's remainders."""
-    first = measurement[0] if isinstance(measurement, tuple) else measurement
-    return first if callable(first) else None
-
-
 def _statistics(
-    order: Order, claim: Claim, subject: Subject, seen: Float[np.ndarray, "k"] | float | None
+    order: Order, procedure: Procedure, subject: Subject, examination: Examination
 ) -> tuple[Statistic, ...]:
-    """The sample of each of a claim's statistics; none where there are others than before.
+    """The sample of each of a claim's statistics; none where nothing is drawn, or there are others
+    than before.
 
-    A drift by `seen` has to be seen, which the claim could see, or by `DRIFT` of the statistic's
-    size: a value is the mean of so many draws that this is likely, `_DRAWS` at most.
+    A drift that the claim could see has to be seen; of the room of an inequality, by `DRIFT` of its
+    size. A value is the mean of so many draws that this is likely, `_DRAWS` at most.
     """
+    if not isinstance(examination, Sample | Trials):
+        return ()
     cell, frames, draws, size = order.cell, order.frames, order.draws, order.size or 0
-    means = functools.partial(_means, claim, regime=cell.regime, subject=subject)
+    means = functools.partial(_means, procedure, regime=cell.regime, subject=subject)
+    sample = examination if isinstance(examination, Sample) else None
     if frames is None or draws is None:
         pilot = means(_key(order, "pilot"), count=_PILOT, draws=1)
-        wanted = np.broadcast_to(relative(pilot) if seen is None else seen, pilot.shape[1])
+        wanted = sample.margin + sample.resolution if sample else relative(pilot)
         gaps = [
             smallest_gap(frame.counts(x), frame, size, len(wanted), cell.alpha)
             for frame, x in zip(frames_of(pilot), pilot.T, strict=True)
@@ -200,22 +184,28 @@ def _statistics(
         pilot = means(_key(order, "frame"), count=_PILOT, draws=draws) if draws > 1 else pilot
         frames = frames_of(pilot, wanted)
     x = means(_key(order, "draws"), count=size, draws=draws)
-    if x.shape[1:] != (len(frames),):
+    labels = sample.labels if sample else ("room of the inequality",)
+    if x.shape[1:] != (len(frames),) or len(labels) != len(frames):
         return ()
-    name = getattr(claim.decide, "keywords", {}).get("labels", lambda i, k: f"statistic {i}")
-    found = counted([name(i, len(frames)) for i in range(len(frames))], frames, x, draws)
-    return sized(found, cell.alpha) if order.frames is None else found
+    found = counted(labels, frames, x, draws)
+    if order.frames is None:
+        found = sized(found, cell.alpha)
+    if sample is None:
+        return found
+    return tuple(
+        replace(s, remainder=float(margin), resolution=float(resolution))
+        for s, margin, resolution in zip(found, sample.margin, sample.resolution, strict=True)
+    )
 
 
 def _means(
-    claim: Claim, key: Array, regime: Regime, subject: Subject, *, count: int, draws: int
+    procedure: Procedure, key: Array, regime: Regime, subject: Subject, *, count: int, draws: int
 ) -> Float[np.ndarray, "count k"]:
     """Means of so many draws, each from a key of its own: independent, though the draws of a key
     may have the same inputs."""
 
     def mean(i: int) -> Float[np.ndarray, "k"]:
-        draw = _draws_of(claim.measure(jax.random.fold_in(key, i), regime, subject))
-        assert draw is not None  # or there would be no sample of it
+        draw = procedure.draw(jax.random.fold_in(key, i), regime, subject)
         with np.errstate(invalid="ignore"):
             return np.asarray(draw(0, draws), dtype=float).reshape(draws, -1).mean(axis=0)
 
@@ -223,22 +213,20 @@ def _means(
 
 
 def _unseen(
-    measurement: Any, granted: Allowance | None, decide: Callable[[], Decision]
+    examination: Examination, decide: Callable[[], Decision]
 ) -> Iterator[tuple[str, float]]:
     """What a check lets pass, by name: of a comparison its allowance, of a bracket its width and
     its bound's slack, of a mean remainder and resolution, of others what their decision says."""
-    if _draws_of(measurement) is None:
-        for item in measurement:
-            yield from _unseen_by(item)
-    elif granted is None:
+    if isinstance(examination, Sample):
+        whole = examination.margin + examination.resolution
+        yield from ((f"allowance of statistic {i}", float(a)) for i, a in enumerate(whole))
+    elif isinstance(examination, Trials):
         decision = decide()
         yield "allowed", decision.allowed
         yield "smallest gap", decision.smallest_gap
     else:
-        whole = np.ravel(np.asarray(granted.remainder) + np.asarray(granted.resolution))
-        yield from ((f"allowance of statistic {i}", float(a)) for i, a in enumerate(whole))
-    if isinstance(measurement, tuple):
-        yield from ((f"remainder {i}", float(a)) for i, a in enumerate(np.ravel(measurement[1])))
+        for item in examination:
+            yield from _unseen_by(item)
 
 
 def _unseen_by(item: Comparison | Bracket) -> Iterator[tuple[str, float]]:
@@ -254,8 +242,8 @@ def _unseen_by(item: Comparison | Bracket) -> Iterator[tuple[str, float]]:
     yield f"slack of {item.label}", float(slack) / scale
 
 
-@functools.lru_cache(maxsize=64)
-def _kernel_size(subject: Subject):
+@kept
+def _kernel_size(subject: Subject) -> Callable:
     road = subject.road()
 
     def size(key):

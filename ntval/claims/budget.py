@@ -17,10 +17,10 @@ CONFIRMATIONS = 3
 
 
 def shares(claims: Sequence[Claim], alpha: float) -> dict[str, float]:
-    """The part of `alpha` that each claim may spend, by its weight; 0 where chance has no part."""
-    weights = {claim.name: claim.weight if claim.random else 0.0 for claim in claims}
-    total = sum(weights.values()) or 1.0
-    return {name: alpha * weight / total for name, weight in weights.items()}
+    """The part of `alpha` that each claim may spend: the same for all in which chance has a part,
+    and 0 for the others."""
+    number = sum(claim.statistical for claim in claims) or 1
+    return {claim.name: alpha / number if claim.statistical else 0.0 for claim in claims}
 
 
 def regime_alpha(share: float, planned: int) -> float:

@@ -1,25 +1,75 @@
-"""Randomness of claims: keys, weights, replicates."""
+"""Randomness of claims: keys and their streams, weights, and samplers of statistics.
+
+A *sampler* is a function of (key, regime, subject, stream, options) that gives a function of
+(start, count), which draws replicates. `looped` makes one of a statistic in Python, `replicates` of
+one that JAX compiles. `kept` is the one cache: an object that is kept has one set of compiled
+programs.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import json
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from ntval.evidence.allowance import allowance
+from ntval.arrays import AnyArray
+from ntval.evidence.sequential import Draw
 from ntval.kernels import analytic
 from ntval.networks.network import Network
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import Subject, roads_of
+
+Sampler = Callable[..., Draw]
 
 # Streams of randomness under a claim's key: what is measured, and the pilot of its allowance.
-MEASURED, PILOT = 0, 1
+MEASURED, PILOT = "measured", "pilot"
+_NUMBERS = {MEASURED: 0, PILOT: 1}
+
+_Arguments = ParamSpec("_Arguments")
+_Value = TypeVar("_Value")
+
+# The number of values that `kept` keeps, over all functions: subjects, statistics, programs.
+_MOST = 96
+_values: OrderedDict[tuple, Any] = OrderedDict()
+_lock = threading.RLock()
+
+
+def kept(function: Callable[_Arguments, _Value]) -> Callable[_Arguments, _Value]:
+    """`function`, whose last values are kept; arguments need to be hashable.
+
+    All such functions share one store of bounded size: what has not been asked for longest goes
+    first, and its compiled programs with it.
+    """
+
+    @functools.wraps(function)
+    def found(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Value:
+        name = (function, args, tuple(sorted(kwargs.items())))
+        with _lock:
+            if name in _values:
+                _values.move_to_end(name)
+                return _values[name]
+            value = _values[name] = function(*args, **kwargs)
+            while len(_values) > _MOST:
+                _values.popitem(last=False)
+            return value
+
+    return found
+
+
+def forget() -> None:
+    """Drop all that is kept, and JAX's own caches of compiled programs."""
+    with _lock:
+        _values.clear()
+    jax.clear_caches()
 
 
 def key_for(name: str, regime: Regime, seed: int) -> Array:
@@ -27,6 +77,18 @@ def key_for(name: str, regime: Regime, seed: int) -> Array:
     text = json.dumps([name, regime.as_dict(), int(seed)], sort_keys=True)
     words = np.frombuffer(hashlib.sha256(text.encode()).digest()[:8], dtype=np.uint32)
     return jax.random.wrap_key_data(jax.numpy.asarray(words), impl="threefry2x32")
+
+
+def stream_of(key: Array, stream: str) -> Array:
+    """The key of a named stream under `key`: streams are independent of each other.
+
+    A claim that conditions on features draws them from one stream and the rest from another, so
+    that one can be drawn anew while the other stays.
+    """
+    number = _NUMBERS.get(stream)
+    if number is None:
+        number = int.from_bytes(hashlib.sha256(stream.encode()).digest()[:4], "big") >> 1
+    return jax.random.fold_in(key, number)
 
 
 def draw_params(network: Network, key: Array):
@@ -81,7 +143,7 @@ def replicates(
     return draw
 
 
-@functools.lru_cache(maxsize=64)
+@kept
 def _program(statistic: Callable, chunk: int) -> Callable:
     return jax.jit(
         lambda key, first, *operands: jax.lax.map(
@@ -91,22 +153,44 @@ def _program(statistic: Callable, chunk: int) -> Callable:
     )
 
 
-@functools.lru_cache(maxsize=64)
-def _empirical_kernel(subject: Subject):
-    return jax.jit(functools.partial(subject.road(), subject.network))
+@kept
+def _empirical_kernel(subject: Subject, road: str) -> Callable:
+    return jax.jit(functools.partial(subject.roads[road], subject.network))
 
 
-def empirical_at(subject: Subject, params, x1, x2=None) -> np.ndarray:
-    """K_N at given weights."""
-    return np.asarray(_empirical_kernel(subject)(params, x1, x2))
+def empirical_at(
+    subject: Subject,
+    params: Any,
+    x1: Float[AnyArray, "n1 *shape"],
+    x2: Float[AnyArray, "n2 *shape"] | None = None,
+    *,
+    road: str | None = None,
+) -> Float[np.ndarray, "n1 n2"]:
+    """K_N at given weights, by a road of this name or the cheapest."""
+    name = roads_of(subject.network)[0] if road is None else road
+    return np.asarray(_empirical_kernel(subject, name)(params, x1, x2))
 
 
-def infinite(subject: Subject, x1, x2=None) -> np.ndarray:
+def infinite(
+    subject: Subject,
+    x1: Float[AnyArray, "n1 *shape"],
+    x2: Float[AnyArray, "n2 *shape"] | None = None,
+) -> Float[np.ndarray, "n1 n2"]:
     """K of infinite width."""
     return np.asarray(analytic.ntk(subject.network, x1, x2))
 
 
-class Draw:
+@kept
+def grams_program(subject: Subject) -> Callable[..., Float[Array, "draws n n"]]:
+    """Function of (x, keys): K_N at the weights of each key; compiled once, whatever the keys."""
+
+    def gram(x: Float[Array, "n *shape"], key: Array) -> Float[Array, "n n"]:
+        return subject.road()(subject.network, draw_params(subject.network, key), x)
+
+    return jax.jit(lambda x, keys: jax.lax.map(functools.partial(gram, x), keys))
+
+
+class Replicate:
     """What one replicate sees: fresh inputs, and kernels computed when they are asked for."""
 
     def __init__(self, key, regime: Regime, subject: Subject):
@@ -128,9 +212,9 @@ class Draw:
         """K_N at the inputs."""
         return empirical_at(self.subject, self._params, self.x)
 
-    def at(self, rung: Subject) -> Draw:
+    def at(self, rung: Subject) -> Replicate:
         """The same inputs, examined at another width with weights of its own."""
-        return Draw(self._whole, self.regime, rung)
+        return Replicate(self._whole, self.regime, rung)
 
     def rows_at(self, x) -> np.ndarray:
         """K_N between other points and the inputs, at the weights of `empirical`."""
@@ -145,31 +229,26 @@ class Draw:
         )
 
 
-def measured(statistic: Callable[..., list[float]]):
-    """Measurement of a claim: replicates of `statistic(draw, **changes)` at fresh inputs."""
+def looped(statistic: Callable[..., list[float]]) -> Sampler:
+    """Sampler of `statistic(draw, **options)`, a number a label, at a fresh `Replicate` each."""
 
-    def measure(key, regime: Regime, subject: Subject, *, stream: int = MEASURED, **changes):
-        key = jax.random.fold_in(key, stream)
+    @functools.wraps(statistic)
+    def sampler(
+        key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED, **options: object
+    ) -> Draw:
+        key = stream_of(key, stream)
 
         def one(i: int) -> list[float]:
-            return statistic(Draw(jax.random.fold_in(key, i), regime, subject), **changes)
+            return statistic(Replicate(jax.random.fold_in(key, i), regime, subject), **options)
 
         return lambda start, count: np.array([one(i) for i in range(start, start + count)])
 
-    return measure
+    return sampler
 
 
-def sampled(
-    measure: Callable,
-    *,
-    pilot: int = 32,
-    resolution: float | np.ndarray = 0.0,
-    remainder: Callable[[Regime], float | np.ndarray] = lambda regime: 0.0,
-) -> Callable:
-    """Allowance of a claim whose draws are those of `measure`; `remainder` is one of the regime."""
-
-    def of(key, regime: Regime, subject: Subject):
-        draws = measure(key, regime, subject, stream=PILOT)(0, pilot)
-        return allowance(draws, remainder=remainder(regime), resolution=resolution)
-
-    return of
+def inputs_and_key(
+    key: Array, regime: Regime, subject: Subject, stream: str
+) -> tuple[Float[Array, "n *shape"], Array]:
+    """Inputs that are the same in every stream, and the key of the stream's weights."""
+    key_inputs, key_draws = jax.random.split(key)
+    return subject.inputs(key_inputs, regime.n), stream_of(key_draws, stream)

@@ -29,7 +29,7 @@ class Comparison:
     scale: Float[np.ndarray, "..."]
 
 
-def identity(comparisons: Sequence[Comparison], **_) -> Decision:
+def identity(comparisons: Sequence[Comparison]) -> Decision:
     """Two expressions are equal up to rounding: refuted when any entry departs by more.
 
     An allowance that reaches the quantity's own size, or is not a number, is vacuous, and so are
@@ -102,7 +102,7 @@ class Bracket:
     note: str = ""
 
 
-def bound(brackets: Sequence[Bracket], **_) -> Decision:
+def bound(brackets: Sequence[Bracket]) -> Decision:
     """An inequality `quantity >= bound`, decided by certificates from both sides.
 
     SUPPORTED when the certified lower end respects the bound, REFUTED when the certified upper

@@ -12,13 +12,13 @@ from ntval.faults.fault import Fault
 from ntval.faults.sites import (
     in_kernel,
     in_kernel_of,
-    in_measure,
+    in_measurement,
     in_mlp,
     in_prediction,
     in_road,
 )
 from ntval.theory import isotropic_targets
-from ntval.theory.montanari_zhong import kernel as theory
+from ntval.theory import montanari_zhong as theory
 from ntval.theory.ridge_equivalents import Target
 
 FAULTS = (
@@ -64,17 +64,17 @@ FAULTS = (
     Fault(
         "energies_shifted",
         "the energy of each degree is given to the one below",
-        in_measure(energies=lambda fn, d, degree: theory.energies(fn, d, degree + 1)[1:]),
+        in_measurement(energies=lambda fn, d, degree: theory.energies(fn, d, degree + 1)[1:]),
     ),
     Fault(
         "energies_of_limit",
         "squared Hermite coefficients in place of the energies at finite d",
-        in_measure(energies=mutations.limit_energies),
+        in_measurement(energies=mutations.limit_energies),
     ),
     Fault(
         "energies_without_constant",
         "the energy of degree 0 is left out",
-        in_measure(
+        in_measurement(
             energies=lambda fn, d, degree: (
                 theory.energies(fn, d, degree) * (np.arange(degree + 1) > 0)
             )
@@ -83,62 +83,62 @@ FAULTS = (
     Fault(
         "tail_shifted_up",
         "the tail starts one degree too late",
-        in_measure(tail=lambda fn, d, degree: theory.tail_energy(fn, d, degree + 1)),
+        in_measurement(tail=lambda fn, d, degree: theory.tail_energy(fn, d, degree + 1)),
     ),
     Fault(
         "tail_shifted_down",
         "the tail starts one degree too early",
-        in_measure(tail=lambda fn, d, degree: theory.tail_energy(fn, d, degree - 1)),
+        in_measurement(tail=lambda fn, d, degree: theory.tail_energy(fn, d, degree - 1)),
     ),
     Fault(
         "outliers_without_constant",
         "the constant is not counted among the outliers",
-        in_measure(count=lambda fn, d, degree: theory.outliers(fn, d, degree=degree) - 1),
+        in_measurement(count=lambda fn, d, degree: theory.outliers(fn, d, degree=degree) - 1),
     ),
     Fault(
         "tail_missing",
         "the self-induced ridge is left out",
-        in_measure(tail=lambda fn, d, degree: 0.0),
+        in_measurement(tail=lambda fn, d, degree: 0.0),
     ),
     Fault(
         "tail_of_limit",
         "the limit v_l in place of the self-induced ridge at finite d",
-        in_measure(tail=lambda fn, d, degree: theory.tail_energy_limit(fn, degree)),
+        in_measurement(tail=lambda fn, d, degree: theory.tail_energy_limit(fn, degree)),
     ),
     Fault(
         "ridge_times_n",
         "the ridge is multiplied by n, as of an averaged loss",
-        in_measure(ridge=lambda regime: regime.ridge * regime.n),
+        in_measurement(ridge=lambda regime: regime.ridge * regime.n),
     ),
     Fault(
         "ridge_over_n",
         "the ridge is divided by n",
-        in_measure(ridge=lambda regime: regime.ridge / regime.n),
+        in_measurement(ridge=lambda regime: regime.ridge / regime.n),
     ),
     Fault(
         "ridge_not_averaged",
         "the ridge of an averaged loss is not divided by n",
-        in_measure(averaged=lambda ridge, n: ridge),
+        in_measurement(averaged=lambda ridge, n: ridge),
     ),
     Fault(
         "ridge_not_relative",
         "neural-tangents' diag_reg is taken for an absolute ridge",
-        in_measure(relative=lambda ridge, gram: ridge),
+        in_measurement(relative=lambda ridge, gram: ridge),
     ),
     Fault(
         "ridge_of_primal_over_n",
         "the ridge on features is divided by n",
-        in_measure(primal=lambda ridge, n: ridge / n),
+        in_measurement(primal=lambda ridge, n: ridge / n),
     ),
     Fault(
         "ridge_left_on",
         "a ridge of 0.1 in place of none",
-        in_measure(ridge=lambda regime: 0.1),
+        in_measurement(ridge=lambda regime: 0.1),
     ),
     Fault(
         "train_for_test",
         "the train error in place of the risk",
-        in_measure(
+        in_measurement(
             score=lambda gram, harmonics, moments, target, *, ridge: isotropic_targets.train_error(
                 gram, harmonics, target, ridge=ridge
             )
@@ -147,7 +147,7 @@ FAULTS = (
     Fault(
         "noise_in_risk",
         "the variance of the labels' noise is counted in the risk",
-        in_measure(
+        in_measurement(
             score=lambda gram, harmonics, moments, target, *, ridge: (
                 isotropic_targets.risk(gram, harmonics, moments, target, ridge=ridge)
                 + target.noise_std**2
@@ -157,29 +157,29 @@ FAULTS = (
     Fault(
         "target_without_noise",
         "residuals are taken from the target, not from its noisy labels",
-        in_measure(
+        in_measurement(
             target=lambda regime: Target(energies=(0.0, 1.0), noise_std=0.0),
         ),
     ),
     Fault(
         "pairs_not_paired",
         "weights are independent where they should come in pairs",
-        in_measure(init=lambda init: init),
+        in_measurement(init=lambda init: init),
     ),
     Fault(
         "scale_of_root",
         "outputs are scaled by the root of alpha",
-        in_measure(scale=math.sqrt),
+        in_measurement(scale=math.sqrt),
     ),
     Fault(
         "linearized_elsewhere",
         "the linearization is taken 5 % away from the initial weights",
-        in_measure(shift=0.05),
+        in_measurement(shift=0.05),
     ),
     Fault(
         "width_not_halved",
         "all neurons of a symmetrized initialization are counted",
-        in_measure(effective=lambda width, *, symmetrized: width),
+        in_measurement(effective=lambda width, *, symmetrized: width),
     ),
     Fault(
         "road_leaky_relu",
@@ -189,21 +189,21 @@ FAULTS = (
     Fault(
         "prediction_free_intercept",
         "an intercept is taken to cost nothing",
-        in_prediction(lambda fn, regime: 0.0),
+        in_prediction(0.0),
     ),
     Fault(
         "prediction_limit",
         "the limit v_1 in place of the finite-d formula",
-        in_prediction(lambda fn, regime: theory.min_eigenvalue_limit(fn)),
+        in_prediction(theory.min_eigenvalue_limit),
     ),
     Fault(
         "prediction_every_degree_learned",
         "every degree up to 3 is taken to be learned",
-        in_prediction(lambda fn, regime: 1.0),
+        in_prediction(1.0),
     ),
     Fault(
         "prediction_degree_shifted",
         "the tail starts one degree too late",
-        in_prediction(lambda fn, regime: theory.tail_energy(fn, regime.d, 2)),
+        in_prediction(lambda activation, d: theory.tail_energy(activation, d, 2)),
     ),
 )

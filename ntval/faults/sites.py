@@ -13,11 +13,13 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 
-from ntval.activations import activation
 from ntval.arrays import float64
 from ntval.claims.claim import Claim
+from ntval.claims.procedures import Formula, Limit, Means
+from ntval.claims.sampling import kept
 from ntval.kernels import quadrature_oracle
 from ntval.networks.mlp import Mlp
+from ntval.regimes import Regime
 from ntval.subjects.subject import Subject, roads_of
 
 Plant = Callable[[Claim], Claim]
@@ -31,8 +33,11 @@ def in_subject(change: Callable[[Subject], Subject]) -> Plant:
 
     def plant(claim: Claim) -> Claim:
         # One subject a regime, as the claims have it: programs are compiled once.
-        cached = functools.lru_cache(maxsize=16)(lambda regime: changed(claim.subject(regime)))
-        return replace(claim, subject=cached)
+        @kept
+        def broken(regime: Regime) -> Subject:
+            return changed(claim.subject(regime))
+
+        return replace(claim, subject=broken)
 
     return plant
 
@@ -183,19 +188,20 @@ def in_inputs(change: Callable) -> Plant:
     return in_subject(lambda subject: replace(subject, inputs=change(subject.inputs)))
 
 
-def in_prediction(formula: Callable) -> Plant:
-    """Fault of the prediction: every predicted number is `formula(activation, regime)`."""
-    return lambda claim: replace(
-        claim,
-        predict=lambda regime: np.full_like(
-            claim.predict(regime), formula(activation(regime.activation), regime)
-        ),
-    )
+def in_prediction(formula: Formula) -> Plant:
+    """Fault of the prediction: every predicted number is that of `formula`."""
+
+    def plant(claim: Claim) -> Claim:
+        procedure = claim.procedure
+        assert isinstance(procedure, Means | Limit), f"{claim.name} predicts no mean"
+        return replace(claim, procedure=replace(procedure, formula=formula))
+
+    return plant
 
 
-def in_measure(**changes: object) -> Plant:
-    """Fault of what a measurement takes from theory: arguments of the claim's `measure`.
+def in_measurement(**options: object) -> Plant:
+    """Fault of what a measurement takes from theory: options of the claim's procedure.
 
-    The allowance, which speaks of correct code, is left alone.
+    The pilot, which speaks of correct code, is left alone.
     """
-    return lambda claim: replace(claim, measure=functools.partial(claim.measure, **changes))
+    return lambda claim: replace(claim, procedure=claim.procedure.taking(**options))

@@ -92,7 +92,7 @@ def checks_for(
     network, found = subject.network, applying(subject, None, profile)
     cells = [item for item in found if not isinstance(item, NotRun)]
     chosen = [name for name in suite.chosen_claims(claims) if name in {c.name for c, _ in cells}]
-    random = sum(CLAIMS[claim].random for claim in chosen) or 1
+    random = sum(CLAIMS[claim].statistical for claim in chosen) or 1
     checks = [
         Check(
             claim,

@@ -28,8 +28,9 @@ def regimes_for(claim: Claim) -> st.SearchStrategy[Regime]:
 
     A claim in which chance decides has its regimes written out, as its power depends on them.
     """
-    if claim.space or claim.random or "theorem's setting" in claim.needs:
-        return st.sampled_from(claim.space or claim.regimes["standard"])
+    written = claim.regimes.get("random")
+    if written or claim.statistical or "theorem's setting" in claim.needs:
+        return st.sampled_from(written or claim.regimes["standard"])
     widths = st.sampled_from([w for w in WIDTH_LADDER if w <= _LARGEST_WIDTH])
     return st.builds(
         Regime,

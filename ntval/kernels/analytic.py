@@ -12,7 +12,9 @@ from jaxtyping import Array, Float
 
 from ntval import arrays
 from ntval.activations import LEAKY_SLOPE, Activation, activation
+from ntval.arrays import AnyArray
 from ntval.errors import InputError, NetworkError
+from ntval.kernels._neural_tangents import predict as predict
 from ntval.kernels._neural_tangents import stax
 from ntval.networks import mlp
 from ntval.networks.mlp import Mlp
@@ -28,33 +30,37 @@ ACCURACY = 1e-12
 COINCIDENT_ACCURACY = 1e-8
 
 Get = Literal["ntk", "nngp"]
-Subject = Regime | Mlp | Network
+Architecture = Regime | Mlp | Network
 
 
 def ntk(
-    subject: Subject, x1: Float[Array, "n1 *shape"], x2: Float[Array, "n2 *shape"] | None = None
+    architecture: Architecture,
+    x1: Float[AnyArray, "n1 *shape"],
+    x2: Float[AnyArray, "n2 *shape"] | None = None,
 ) -> Float[Array, "n1 n2"]:
-    r"""Infinite-width neural tangent kernel $\Theta(x_1, x_2)$ of `subject`.
+    r"""Infinite-width neural tangent kernel $\Theta(x_1, x_2)$ of `architecture`.
 
     Float64 whatever the inputs' precision and JAX's flags; symmetric when `x2` is None.
 
     Source: Jacot et al. (2018), as neural-tangents computes it (read in its code).
-    Accuracy: `accuracy(subject)` relative to $\sqrt{\Theta_{ii} \Theta_{jj}}$; near coincident
+    Accuracy: `accuracy(architecture)` relative to $\sqrt{\Theta_{ii} \Theta_{jj}}$; near coincident
     points arccos leaves $\sqrt u$ for kinked activations.
     Raises: `InputError` on malformed inputs, `NetworkError` on a network without a kernel_fn, or
     one whose kernel_fn raises or returns other than a finite (n1, n2) array.
     """
-    return _kernel(subject, x1, x2, "ntk")
+    return _kernel(architecture, x1, x2, "ntk")
 
 
 def nngp(
-    subject: Subject, x1: Float[Array, "n1 *shape"], x2: Float[Array, "n2 *shape"] | None = None
+    architecture: Architecture,
+    x1: Float[AnyArray, "n1 *shape"],
+    x2: Float[AnyArray, "n2 *shape"] | None = None,
 ) -> Float[Array, "n1 n2"]:
-    """Infinite-width covariance of the outputs of `subject` at random weights.
+    """Infinite-width covariance of the outputs of `architecture` at random weights.
 
     Source, Accuracy, Raises: as `ntk`.
     """
-    return _kernel(subject, x1, x2, "nngp")
+    return _kernel(architecture, x1, x2, "nngp")
 
 
 def kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
@@ -90,15 +96,15 @@ def kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
     return _diagonal_kept(stax.serial(*layers, _dense(mlp, mlp.outputs))[2])
 
 
-def accuracy(subject: Subject) -> float:
+def accuracy(architecture: Architecture) -> float:
     """Relative accuracy to expect of the kernel, away from coincident points."""
-    known = not isinstance(subject, Network) or subject.mlp is not None
+    known = not isinstance(architecture, Network) or architecture.mlp is not None
     return ACCURACY if known else COINCIDENT_ACCURACY
 
 
-def _kernel(subject: Subject, x1, x2, get: Get) -> Float[Array, "n1 n2"]:
+def _kernel(architecture: Architecture, x1, x2, get: Get) -> Float[Array, "n1 n2"]:
     rows1, rows2 = arrays.require_inputs(x1, x2)
-    name, function = _function(subject)
+    name, function = _function(architecture)
     shape = (len(rows1), len(rows1 if rows2 is None else rows2))
     with arrays.float64():
         first = jnp.asarray(rows1)
@@ -121,25 +127,25 @@ def _kernel(subject: Subject, x1, x2, get: Get) -> Float[Array, "n1 n2"]:
                 f"get={get!r}, got {got}; return the kernel of the inputs, outputs traced over."
             )
         gram = jnp.asarray(arrays.as_float64(f"kernel_fn of {name}", result))
-        return (gram + gram.T) / 2 if second is None and _trusted(subject) else gram
+        return (gram + gram.T) / 2 if second is None and _trusted(architecture) else gram
 
 
-def _trusted(subject: Subject) -> bool:
+def _trusted(architecture: Architecture) -> bool:
     """Whether asymmetry can only be rounding: of a user's kernel_fn it is for a claim to see."""
-    return not isinstance(subject, Network)
+    return not isinstance(architecture, Network)
 
 
-def _function(subject: Subject) -> tuple[str, Callable]:
-    if isinstance(subject, Regime):
-        subject = mlp.mlp_of(subject)
-    if isinstance(subject, Mlp):
-        return f"Mlp {subject.sizes}", kernel_fn(subject)
-    if subject.kernel_fn is None:
+def _function(architecture: Architecture) -> tuple[str, Callable]:
+    if isinstance(architecture, Regime):
+        architecture = mlp.mlp_of(architecture)
+    if isinstance(architecture, Mlp):
+        return f"Mlp {architecture.sizes}", kernel_fn(architecture)
+    if architecture.kernel_fn is None:
         raise NetworkError(
-            f"network {subject.name!r} needs a kernel_fn for its infinite-width kernel, got None; "
-            "build it with ntval.stax, or use an empirical kernel."
+            f"network {architecture.name!r} needs a kernel_fn for its infinite-width kernel, "
+            "got None; build it with ntval.stax, or use an empirical kernel."
         )
-    return f"network {subject.name!r}", subject.kernel_fn
+    return f"network {architecture.name!r}", architecture.kernel_fn
 
 
 def _diagonal_kept(stax_kernel_fn: Callable) -> Callable:

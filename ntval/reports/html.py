@@ -48,7 +48,7 @@ def row(run: Run, name: str) -> dict[str, Any]:
         "diagnosis": run.diagnoses.get(name),
         "regimes": len(outcome.results),
         "repeated": len(outcome.repetitions),
-        "share": outcome.share if claim.random else 0.0,
+        "share": outcome.share if claim.statistical else 0.0,
         "seconds": sum(result.seconds for result in outcome.results),
         "replay": replay(run, name),
         "results": [

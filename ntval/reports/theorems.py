@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.claim import Claim
+from ntval.claims.procedures import formulas_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -18,15 +21,22 @@ def of(claim: Claim) -> dict[str, str]:
     """
     module, _, word = claim.name.partition(".")
     found = {
-        "formula": _line(f"ntval/theory/{module}/*.py", rf"def {claim.formula or word}\("),
-        "claim": _line(f"ntval/claims/{module}*/*.py", rf"{word} = Claim\(")
+        "formula": ", ".join(_definition(formula) for formula in formulas_of(claim.procedure)),
+        "claim": _line(f"ntval/claims/{module}/*.py", rf"{word} = Claim\(")
         or _line(f"ntval/claims/{module}.py", rf"{word} = Claim\("),
-        "test": _line(f"property_tests/claims/test_{module}.py", rf"def test_{word}_"),
+        "test": _line("property_tests/claims/test_claims.py", r"def test_claim_is_supported"),
         "power": _line("property_tests/power/test_planted_faults.py", r"def test_"),
         "faults": ", ".join(claim.faults),
         "experiment": _line(f"experiments/{module}/{word}.py", r"EXPERIMENT = "),
     }
     return {part: path for part, path in found.items() if path}
+
+
+def _definition(function: Callable) -> str:
+    """Where a function is defined, and its name."""
+    code = inspect.unwrap(function).__code__
+    path = Path(code.co_filename).relative_to(ROOT)
+    return f"{path}:{code.co_firstlineno} {function.__name__}"
 
 
 def theorems_markdown() -> str:

@@ -99,7 +99,7 @@ def cells(
             profile,
         )
         for claim in claims
-        if claim.random
+        if claim.statistical
         for run in range(runs)
     ]
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Array, Float
 
+from ntval.errors import InputError
 from ntval.kernels import deep_mlp, jacobian, operator, two_layer
+from ntval.networks.mlp import Mlp
 from ntval.networks.network import Network
 
 # A road computes the empirical kernel of a network: (network, params, x1, x2) -> (n1, n2).
@@ -58,6 +60,16 @@ class Subject:
     grams: Float[np.ndarray, "draws n n"] | None = None
     reference: Float[np.ndarray, "n n"] | None = None
     rounding: float = 0.0
+
+    @property
+    def mlp(self) -> Mlp:
+        """The architecture, of a network of ours.
+
+        Raises: `InputError` when it is another's.
+        """
+        if self.network.mlp is None:
+            raise InputError(f"subject needs a network of ntval's own, got {self.network.name!r}.")
+        return self.network.mlp
 
     def road(self) -> Road:
         """The cheapest road that applies."""

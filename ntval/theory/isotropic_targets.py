@@ -10,7 +10,7 @@ the spherical harmonics of degree k with $E\|f_k\|^2 = F_k$.
 | `energies` | $\gamma_k$ | weight of degree k in a kernel $\sum_k \gamma_k P_k$ |
 | `Moments.square` | $M$ | $E_x\, k(X, x) k(x, X)$ |
 | `Moments.overlaps` | $C_k$ | $E_x\, k(X, x) P_k(x, X)$ |
-| `target` | $F_k$, $\sigma_\varepsilon$ | energies by degree and noise, `random_matrices.Target` |
+| `target` | $F_k$, $\sigma_\varepsilon$ | a `ridge_equivalents.Target` |
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import os
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 
 import jax
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 import scipy.stats
 
 from ntval import baselines
+from ntval.activations import activation
 from ntval.arrays import float64
 from ntval.baselines import Baseline, drifts, entries, files
 from ntval.baselines.drifts import Pair
@@ -19,12 +20,15 @@ from ntval.baselines.entries import Entry
 from ntval.baselines.statistics import SUSPICION, counted, frames_of, sized
 from ntval.claims.budget import CONFIRMATIONS, fresh_seed
 from ntval.claims.catalogue import CLAIMS
+from ntval.claims.procedures import Bound, Identity, Means
+from ntval.claims.sampling import MEASURED, stream_of
 from ntval.errors import InputError
 from ntval.evidence.exact import Bracket
 from ntval.evidence.verdict import Decision, Verdict
 from ntval.regimes import Regime
 from ntval.reports import documents
 from ntval.runs import applicable
+from ntval.theory import montanari_zhong as theory
 
 # One worker, so that what the module sets up is set up once.
 pytestmark = pytest.mark.xdist_group("baselines")
@@ -35,23 +39,29 @@ POSITIVE = CLAIMS["kernel_identities.positive_semidefinite"]
 SEED = 7
 
 
+def predicted_mean(regime):
+    return theory.diagonal(activation(regime.activation), regime.d)
+
+
 def drawn(scale=1.0, spread=0.02, columns=1):
     """A measurement that draws normal numbers about what the claim predicts, times `scale`."""
 
-    def measure(key, regime, subject, *, stream=0):
-        words = np.asarray(jax.random.key_data(key)).ravel().astype(int)
-        rng = np.random.default_rng([*words, stream])
-        mean = NORMALIZATION.predict(regime)
+    def sampler(key, regime, subject, *, stream=MEASURED):
+        words = np.asarray(jax.random.key_data(stream_of(key, stream))).ravel().astype(int)
+        rng = np.random.default_rng(words)
+        mean = predicted_mean(regime)
         return lambda start, count: (
             mean * scale * (1 + spread * rng.standard_normal((count, columns)))
         )
 
-    return measure
+    return sampler
 
 
-def claims(*changed, **normalization):
-    """The claims, with a fast `normalization` and whatever was changed."""
-    fast = replace(NORMALIZATION, **{"measure": drawn(), **normalization})
+def claims(*changed, procedure=None, **normalization):
+    """The claims, with a fast `normalization` and whatever was changed of its procedure."""
+    procedure = procedure or NORMALIZATION.procedure
+    procedure = replace(procedure, **{"sampler": drawn(), **normalization})
+    fast = replace(NORMALIZATION, procedure=procedure)
     return {**CLAIMS, **{claim.name: claim for claim in (fast, *changed)}}
 
 
@@ -78,7 +88,7 @@ def test_a_baseline_says_what_was_measured_how_surely_and_what_it_sees(frozen):
     (statistic,) = entry.statistics
     assert entry.decision.verdict is Verdict.SUPPORTED
     assert statistic.label == "mean of K_N(x, x)"
-    predicted = NORMALIZATION.predict(entry.regime)
+    predicted = predicted_mean(entry.regime)
     assert abs(statistic.estimate - predicted) < 6 * statistic.standard_error
     spread = 0.02 * predicted / math.sqrt(statistic.n * statistic.draws)
     assert statistic.standard_error == pytest.approx(spread, rel=0.5)
@@ -90,7 +100,9 @@ def test_a_baseline_says_what_was_measured_how_surely_and_what_it_sees(frozen):
 
 def test_frames_hold_their_samples():
     # A center that is as uncertain as the sample is wide would leave some column on one end.
-    wide = baselines.freeze(["normalization"], seed=SEED, instead=claims(measure=drawn(columns=24)))
+    wide = baselines.freeze(
+        ["normalization"], seed=SEED, instead=claims(sampler=drawn(columns=24), labels=24 * ("x",))
+    )
     for statistic in wide.entries[0].statistics:
         assert statistic.draws > 1
         assert max(statistic.counts[0], statistic.counts[-1]) < 0.1 * statistic.n
@@ -129,7 +141,7 @@ def test_a_baseline_is_compared_on_keys_of_its_own(frozen):
         seen.append(tuple(np.asarray(jax.random.key_data(key)).ravel().tolist()))
         return drawn()(key, regime, subject, stream=stream)
 
-    instead = claims(measure=measure)
+    instead = claims(sampler=measure)
     baselines.freeze(["normalization"], seed=SEED, instead=instead)
     before = set(seen)
     seen.clear()
@@ -142,7 +154,7 @@ def test_a_baseline_is_compared_on_keys_of_its_own(frozen):
 
 @pytest.mark.parametrize("scale", [1.03, 0.97])
 def test_a_change_of_scale_by_3_percent_is_found_and_confirmed(frozen, scale):
-    compared = baselines.compare(frozen, instead=claims(measure=drawn(scale)))
+    compared = baselines.compare(frozen, instead=claims(sampler=drawn(scale)))
     assert "drift" in kinds(compared)
     finding = next(f for f in compared.findings if f.kind == "drift")
     assert finding.name == NORMALIZATION.name
@@ -182,7 +194,7 @@ def test_a_fluke_is_measured_again_and_is_no_finding(frozen):
 
     def measured(order, instead=None):
         scale = 1.004 if order.cell.seed == first_seed else 1.0
-        return entries.measured(order, claims(measure=drawn(scale)))
+        return entries.measured(order, claims(sampler=drawn(scale)))
 
     compared = compare_with(measured, frozen)
     assert not compared.findings
@@ -203,7 +215,13 @@ def loosened(claim, factor):
             return replace(item, bound=factor * item.bound)
         return replace(item, allowance=factor * np.asarray(item.allowance))
 
-    return replace(claim, measure=lambda *given: [wider(item) for item in claim.measure(*given)])
+    name = "enclose" if isinstance(claim.procedure, Bound) else "compare"
+    measure = getattr(claim.procedure, name)
+
+    def loose(*given):
+        return [wider(item) for item in measure(*given)]
+
+    return replace(claim, procedure=replace(claim.procedure, **{name: loose}))
 
 
 @pytest.mark.parametrize("claim", [ROADS, POSITIVE], ids=lambda claim: claim.name)
@@ -218,11 +236,8 @@ def test_a_loosened_tolerance_of_a_certificate_is_lost_power(certified, claim):
 
 @pytest.mark.parametrize("part", ["remainder", "resolution"])
 def test_a_loosened_allowance_of_a_mean_is_lost_power(frozen, part):
-    def allowance(*given):
-        granted = NORMALIZATION.allowance(*given)
-        return replace(granted, **{part: getattr(granted, part) + 0.01})
-
-    compared = baselines.compare(frozen, instead=claims(allowance=allowance))
+    larger = getattr(NORMALIZATION.procedure, part) + 0.01
+    compared = baselines.compare(frozen, instead=claims(**{part: larger}))
     assert "lost power" in kinds(compared)
     finding = compared.findings[-1]
     assert finding.what == "allowance of statistic 0"
@@ -230,7 +245,8 @@ def test_a_loosened_allowance_of_a_mean_is_lost_power(frozen, part):
 
 
 def test_a_comparison_that_is_no_longer_made_is_lost_power(certified):
-    short = replace(ROADS, measure=lambda *given: ROADS.measure(*given)[1:])
+    compare = ROADS.procedure.compare
+    short = replace(ROADS, procedure=Identity(lambda *given: compare(*given)[1:]))
     with float64():
         compared = baselines.compare(certified, instead=claims(short))
     (finding,) = compared.findings
@@ -239,11 +255,15 @@ def test_a_comparison_that_is_no_longer_made_is_lost_power(certified):
 
 
 def test_a_claim_that_decides_nothing_any_more_is_lost_power(frozen):
-    def undecided(draw, **settings):
-        decision = NORMALIZATION.decide(draw, **settings)
-        return replace(decision, verdict=Verdict.INCONCLUSIVE)
+    @dataclass(frozen=True)
+    class Undecided(Means):
+        def decide(self, examination, *, alpha, effort):
+            decision = super().decide(examination, alpha=alpha, effort=effort)
+            return replace(decision, verdict=Verdict.INCONCLUSIVE)
 
-    compared = baselines.compare(frozen, instead=claims(decide=undecided))
+    procedure = NORMALIZATION.procedure
+    told = {field.name: getattr(procedure, field.name) for field in fields(procedure)}
+    compared = baselines.compare(frozen, instead=claims(procedure=Undecided(**told)))
     (finding,) = compared.findings
     assert (finding.kind, finding.now) == ("lost power", "INCONCLUSIVE")
 
@@ -256,7 +276,7 @@ def test_a_claim_that_is_undecided_once_in_four_is_not():
 
 
 def test_a_claim_that_is_refuted_now_is_a_finding(frozen):
-    compared = baselines.compare(frozen, instead=claims(predict=lambda regime: 0.3))
+    compared = baselines.compare(frozen, instead=claims(formula=0.3))
     assert kinds(compared) == ["refuted"]
     assert "confirmed 3/3" in compared.findings[0].evidence
 
@@ -269,7 +289,7 @@ def test_a_refutation_by_a_certificate_needs_no_keys():
 
 
 def test_other_statistics_than_before_are_a_finding(frozen):
-    two = baselines.compare(frozen, instead=claims(measure=drawn(columns=2)))
+    two = baselines.compare(frozen, instead=claims(sampler=drawn(columns=2)))
     assert "gone" in kinds(two)
 
 
@@ -327,8 +347,8 @@ def test_a_selection_that_does_not_apply_is_refused():
 
 
 def test_accepting_keeps_the_history_and_needs_a_reason(frozen):
-    drifted = baselines.compare(frozen, instead=claims(measure=drawn(1.1)))
-    new = baselines.freeze(["normalization"], seed=9, instead=claims(measure=drawn(1.1)))
+    drifted = baselines.compare(frozen, instead=claims(sampler=drawn(1.1)))
+    new = baselines.freeze(["normalization"], seed=9, instead=claims(sampler=drawn(1.1)))
     accepted = baselines.accepted(new, drifted, " wider weights ")
     (last,) = accepted.history
     assert last["why"] == "wider weights"
@@ -338,7 +358,7 @@ def test_accepting_keeps_the_history_and_needs_a_reason(frozen):
     assert [item["why"] for item in again.history] == ["wider weights", "once more"]
     with pytest.raises(InputError, match="--why needs words"):
         baselines.accepted(new, drifted, "  ")
-    assert not baselines.compare(accepted, instead=claims(measure=drawn(1.1))).findings
+    assert not baselines.compare(accepted, instead=claims(sampler=drawn(1.1))).findings
 
 
 # The file.

@@ -1,7 +1,6 @@
 """One budget over claims, regimes and repetitions."""
 
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -33,17 +32,11 @@ def outcome(*log_e, planned=None, repetitions=(), share=SHARE):
 def test_shares_add_up_to_alpha_and_certificates_spend_nothing():
     part = shares(list(CLAIMS.values()), 1e-6)
     assert sum(part.values()) == pytest.approx(1e-6)
-    assert all((part[name] > 0) == claim.random for name, claim in CLAIMS.items())
-
-
-def test_shares_follow_the_weights():
-    one, two = (c for c in list(CLAIMS.values())[-2:])
-    part = shares([one, replace(two, weight=3.0)], 0.04)
-    assert part[two.name] == pytest.approx(3 * part[one.name])
+    assert all((part[name] > 0) == claim.statistical for name, claim in CLAIMS.items())
 
 
 def test_a_suite_without_chance_spends_nothing():
-    certain = [claim for claim in CLAIMS.values() if not claim.random]
+    certain = [claim for claim in CLAIMS.values() if not claim.statistical]
     assert sum(shares(certain, 1e-6).values()) == 0
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ntval.activations import ACTIVATIONS
+from ntval.claims import kernel_identities as claims
 from ntval.claims.catalogue import CLAIMS, find
-from ntval.claims.kernel_identities import claims
 from ntval.claims.sampling import draw_params, key_for, replicates
 from ntval.errors import RefutedError, UnknownNameError, unknown_name
 from ntval.evidence.verdict import Verdict

@@ -8,6 +8,7 @@ import pytest
 from ntval.evidence import e_values, exact, sequential
 from ntval.evidence.allowance import Allowance, allowance
 from ntval.evidence.exact import Bracket, Comparison
+from ntval.evidence.sequential import Sample, Trials
 from ntval.evidence.verdict import Verdict, worst
 
 
@@ -23,10 +24,19 @@ def normal_stream(mean, spread, seed=0):
     return draw
 
 
-def agreement(draw, *, remainder=0.0, resolution=0.0, span=8.0, **changes):
+def sample(draw, *, remainder=0.0, resolution=0.0, span=8.0, predicted=0.0, labels=None):
     allowance = Allowance(np.asarray(remainder), np.asarray(span), np.asarray(resolution))
-    settings = {"predicted": 0.0, "allowance": allowance, "alpha": 1e-6, "effort": 1.0}
-    return sequential.agreement(draw, **{**settings, **changes})
+    k = np.shape(draw(0, 1))[1]
+    labels = labels or tuple(f"statistic {i}" for i in range(k))
+    return Sample(draw, labels, np.asarray(predicted), allowance)
+
+
+SETTINGS = ("alpha", "effort", "miss", "first", "most", "kind")
+
+
+def agreement(draw, **told):
+    settings = {name: told.pop(name) for name in SETTINGS if name in told}
+    return sequential.means(sample(draw, **told), **{"alpha": 1e-6, **settings})
 
 
 def test_identity_is_supported_within_the_allowance():
@@ -149,7 +159,7 @@ def test_looks_grow_by_a_quarter_up_to_the_budget():
         counts.append(count)
         return normal_stream([0.0], 1.0)(start, count)
 
-    agreement(draw, resolution=0.01, first=64, most=1000)
+    agreement(draw, resolution=0.01, first=64, most=1000, labels=("x",))
     so_far = np.cumsum(counts)
     assert (counts[0], so_far[-1]) == (64, 1000)
     assert all(0 < k <= 64 + before / 4 for k, before in zip(counts[1:], so_far, strict=False))
@@ -193,13 +203,10 @@ def test_agreement_refutes_draws_that_are_not_finite_and_names_the_statistic():
 
 def test_agreement_of_a_constant_statistic_allows_its_rounding():
     pilot = np.full((64, 1), 0.1 + 0.2)
-    decision = sequential.agreement(
-        lambda start, count: np.full((count, 1), 0.1 + 0.2),
-        predicted=0.3,
-        allowance=allowance(pilot),
-        alpha=0.05,
-        effort=1.0,
+    constant = Sample(
+        lambda start, count: np.full((count, 1), 0.1 + 0.2), ("x",), np.array(0.3), allowance(pilot)
     )
+    decision = sequential.means(constant, alpha=0.05)
     assert decision.verdict is Verdict.SUPPORTED
 
 
@@ -254,26 +261,17 @@ def test_agreement_supports_means_that_depart_by_its_resolution_no_more_often_th
     assert supported <= 27  # binomial, 200 runs at 0.05, one chance in a million
 
 
-def test_rate_is_an_agreement_of_slopes():
-    decision = sequential.rate(
-        normal_stream([-1.0], 0.01),
-        predicted=-1.0,
-        allowance=Allowance(0.05, 0.5, 0.05),
-        alpha=1e-6,
-        effort=1.0,
-    )
-    assert decision.verdict is Verdict.SUPPORTED
-    assert decision.details["where"] == "slope"
+def test_a_decision_is_called_by_the_kind_that_it_is_given():
+    draw = normal_stream([-1.0], 0.01)
+    decision = agreement(draw, predicted=-1.0, remainder=0.05, span=0.5, kind="slopes")
+    assert (decision.kind, decision.verdict) == ("slopes", Verdict.SUPPORTED)
 
 
 def limit(values, remainders, spread=0.01):
+    remainders = np.array(remainders)
+    sizes = {"remainder": remainders, "span": 6 * remainders, "resolution": remainders / 2}
     return sequential.limit(
-        normal_stream(values, spread),
-        predicted=1.0,
-        remainders=remainders,
-        allowance=Allowance(1.0, 6.0, 0.5),
-        alpha=1e-6,
-        effort=1.0,
+        sample(normal_stream(values, spread), predicted=1.0, **sizes), alpha=1e-6
     )
 
 
@@ -284,7 +282,7 @@ def test_limit_supports_a_gap_within_a_remainder_that_shrinks():
 def test_limit_refutes_a_gap_that_stays():
     decision = limit([1.2, 1.2, 1.2], [0.4, 0.2, 0.1])
     assert decision.verdict is Verdict.REFUTED
-    assert "rung 2" in decision.summary
+    assert "statistic 2" in decision.summary
 
 
 def test_limit_on_a_ladder_that_leads_nowhere_is_vacuous():
@@ -302,9 +300,9 @@ def room(broken, seed=0):
     return draw
 
 
-def probable_bound(draw, **changes):
-    settings = {"failure": 0.01, "alpha": 1e-6, "effort": 1.0, "resolution": 0.1}
-    return sequential.probable_bound(draw, **{**settings, **changes})
+def probable_bound(draw, *, vacuous=False, **changes):
+    settings = {"failure": 0.01, "alpha": 1e-6, "resolution": 0.1}
+    return sequential.probable_bound(Trials(draw, vacuous), **{**settings, **changes})
 
 
 def test_probable_bound_is_supported_where_it_holds():

@@ -353,7 +353,7 @@ def test_an_error_names_the_network_and_the_place_it_comes_from():
 def test_checks_have_readable_names_and_share_a_budget():
     checks = checks_for((tanh_mlp, weights(4)), x=X, name="mine")
     assert "mine-batch_independence" in [check.name for check in checks]
-    random = [c for c in checks if ntval.CLAIMS[c.claim].random]
+    random = [c for c in checks if ntval.CLAIMS[c.claim].statistical]
     assert sum(check.share for check in random) <= 1
     (check,) = [c for c in checks if c.claim.endswith("roads_agree")]
     run = check()

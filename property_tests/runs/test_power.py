@@ -23,7 +23,7 @@ def test_detection_of_a_planted_fault_says_what_it_took():
 
 def test_power_is_measured_at_the_share_of_a_full_run():
     (cell,) = power.cells([montanari_zhong.normalization], ["road_scale_3"])
-    random = sum(claim.random for claim in CLAIMS.values())
+    random = sum(claim.statistical for claim in CLAIMS.values())
     assert cell.alpha == pytest.approx(1e-6 / random)
 
 

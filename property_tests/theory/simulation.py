@@ -6,7 +6,7 @@ import numpy as np
 
 from ntval.activations import activation
 from ntval.theory import gegenbauer
-from ntval.theory.montanari_zhong import kernel as theory
+from ntval.theory import montanari_zhong as theory
 
 
 def sphere(n, d, seed=0):

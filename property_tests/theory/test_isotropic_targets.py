@@ -9,7 +9,7 @@ from simulation import interval, relu_kernel, sphere, width_kernel
 from ntval.activations import activation
 from ntval.errors import InputError
 from ntval.theory import gegenbauer, isotropic_targets
-from ntval.theory.montanari_zhong import kernel as theory
+from ntval.theory import montanari_zhong as theory
 from ntval.theory.ridge_equivalents import Target
 
 D, N = 6, 40

@@ -12,7 +12,7 @@ from simulation import interval, kernel, of_pilot, sphere
 from ntval.activations import ACTIVATIONS, activation
 from ntval.errors import InputError
 from ntval.theory import gegenbauer
-from ntval.theory.montanari_zhong import kernel as theory
+from ntval.theory import montanari_zhong as theory
 
 # v_1 .. v_5 of spec section 2.1.
 TAILS = {

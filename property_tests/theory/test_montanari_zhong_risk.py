@@ -12,9 +12,8 @@ from simulation import interval
 from ntval.activations import activation
 from ntval.errors import InputError
 from ntval.theory import gegenbauer, isotropic_targets
+from ntval.theory import montanari_zhong as theory
 from ntval.theory.montanari_zhong import kernel as kernels
-from ntval.theory.montanari_zhong import risk as theory
-from ntval.theory.montanari_zhong import width as width_theory
 from ntval.theory.ridge_equivalents import Target
 
 LINEAR = Target(energies=(0.0, 1.0), noise_std=0.5)
@@ -244,7 +243,7 @@ def test_a_degree_that_the_kernel_lacks_is_never_learned():
     ("width", "pilot", "spread"), [(5, 0.487, 0.067), (9, 0.089, 0.026), (10, 0.0, 0.0)]
 )
 def test_noise_train_error_meets_the_pilots_of_the_spec(width, pilot, spread):
-    got = theory.noise_train_error(200, width_theory.rank(200, 20, width), noise_std=1.0)
+    got = theory.noise_train_error(200, theory.rank(200, 20, width), noise_std=1.0)
     assert abs(got - pilot) <= 5 * spread / math.sqrt(10) + 5e-4
 
 

@@ -5,7 +5,7 @@ import pytest
 from simulation import interval, kernel, of_pilot, sphere, width_kernel
 
 from ntval.errors import InputError
-from ntval.theory.montanari_zhong import width as theory
+from ntval.theory import montanari_zhong as theory
 
 
 @pytest.mark.parametrize(

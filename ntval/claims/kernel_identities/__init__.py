@@ -1,16 +1,23 @@
-"""Kernel identities: what holds of every neural tangent kernel, whatever the theorem."""
+"""Kernel identities: what holds of every neural tangent kernel, whatever the theorem.
 
-from ntval.claims.kernel_identities.claims import (
-    analytic_oracle,
+They apply to users' networks and data as well.
+"""
+
+from ntval.claims.kernel_identities.empirical import (
     batch_independence,
     jacobian_outer_product,
-    mean_kernel,
-    parametrization,
-    permutation_equivariance,
-    positive_semidefinite,
     precision,
     roads_agree,
+)
+from ntval.claims.kernel_identities.structure import (
+    analytic_oracle,
+    permutation_equivariance,
+    positive_semidefinite,
     symmetry,
+)
+from ntval.claims.kernel_identities.width import (
+    mean_kernel,
+    parametrization,
     unbiased_kernel,
     width_concentration,
     width_rate,

@@ -1,206 +1,97 @@
-"""How the claims of `kernel_identities` are measured: a function of that word each.
-
-Comparisons, brackets and replicates are what `decisions` takes; allowances stand beside them, with
-the derivation of each. What rests on many draws of the weights is in `_width_measurements`.
-"""
+"""Kernel identities of structure: symmetry, permutations, eigenvalues, the closed form."""
 
 from __future__ import annotations
 
-import functools
 import math
-from typing import cast
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
 
 from ntval.arrays import rounding_allowance
-from ntval.claims.sampling import draw_params, replicates
+from ntval.claims.claim import Claim
+from ntval.claims.kernel_identities.setting import REGIMES, kernels, mlp_with_twin
+from ntval.claims.procedures import Bound, Identity
+from ntval.claims.sampling import draw_params
 from ntval.evidence.exact import Bracket, Comparison
 from ntval.kernels import analytic, quadrature_oracle
 from ntval.networks import adapters
-from ntval.networks.mlp import Mlp
 from ntval.observables import spectra
+from ntval.observables.entries import entry_scale
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject, roads_of
+from ntval.subjects.subject import Subject
 
 
-def _entry_scale(diagonal1, diagonal2=None):
-    """sqrt(K_ii K_jj), which bounds an entry of a positive semi-definite kernel."""
-    diagonal2 = diagonal1 if diagonal2 is None else diagonal2
-    return np.sqrt(np.maximum(np.outer(diagonal1, diagonal2), 0.0))
-
-
-def _unit(subject: Subject, params, x) -> type:
-    """The precision that the network really computes in: a float32 layer shows in its outputs."""
-    dtype = np.dtype(jax.eval_shape(subject.network.apply_fn, params, x).dtype)
-    return np.float64 if dtype == np.float64 else dtype.type
-
-
-def _contraction_allowance(subject: Subject, params, x) -> float:
-    """Relative rounding of one kernel entry: a contraction over all P parameters.
-
-    P products and sums, and P more for the entries of the Jacobian: each is a chain of inner
-    products whose lengths and cancellations, sum of fan_in^(3/2), stay below P.
-    """
-    return _rounding(2 * adapters.num_params(params), _unit(subject, params, x))
-
-
-def _rounding(operations: int, dtype) -> float:
-    """`rounding_allowance`, or 1, all of the quantity, where so many operations leave nothing."""
-    unit = float(np.finfo(dtype).eps)
-    return rounding_allowance(operations, dtype=dtype) if operations * unit < 1 else 1.0
-
-
-def _fixed_draw(key, regime: Regime, subject: Subject):
-    key_params, key_x1, key_x2 = jax.random.split(key, 3)
-    params = draw_params(subject.network, key_params)
-    return params, subject.inputs(key_x1, regime.n), subject.inputs(key_x2, regime.n)
-
-
-def _kernels(key, regime: Regime, subject: Subject):
-    """Each kernel that structure claims speak of: label, kernel(x1, x2=None), rounding, x1, x2."""
-    if subject.grams is not None:
-        rows = subject.inputs(key, regime.n)
-        for number, gram in enumerate(subject.grams[:_MOST_GRAMS]):
-            name = "given" if len(subject.grams) == 1 else f"given ({number})"
-            yield name, functools.partial(_lookup, gram), subject.rounding, rows, rows
-        return
-    params, x1, x2 = _fixed_draw(key, regime, subject)
-    rounding = _contraction_allowance(subject, params, x1)
-    yield (
-        "empirical",
-        jax.jit(functools.partial(subject.road(), subject.network, params)),
-        rounding,
-        x1,
-        x2,
-    )
-    if subject.network.kernel_fn is not None:
-        yield (
-            "analytic",
-            functools.partial(analytic.ntk, subject.network),
-            analytic.accuracy(subject.network),
-            x1,
-            x2,
-        )
-
-
-_MOST_GRAMS = 16  # of several Gram matrices brought as such, each examined by itself
-
-
-def _lookup(gram: np.ndarray, x1, x2=None) -> np.ndarray:
-    """Entries of a Gram matrix at rows and columns of these numbers."""
-    rows = np.asarray(x1)[:, 0].astype(int)
-    return gram[np.ix_(rows, rows if x2 is None else np.asarray(x2)[:, 0].astype(int))]
-
-
-def roads_agree(key, regime: Regime, subject: Subject) -> list[Comparison]:
-    """Every road against the last, square and rectangular."""
-    params, x1, x2 = _fixed_draw(key, regime, subject)
-    rounding = _contraction_allowance(subject, params, x1)
-    names = roads_of(subject.network)
-    run = {name: jax.jit(functools.partial(subject.roads[name], subject.network)) for name in names}
-    square = {name: np.asarray(run[name](params, x1)) for name in names}
-    block = {name: np.asarray(run[name](params, x1, x2)) for name in names}
-    reference = names[-1]
-    scale1 = np.diag(square[reference])
-    scale2 = np.diag(np.asarray(run[reference](params, x2)))
+def _symmetry(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
+    """K(x1, x2) against K(x2, x1)^T."""
     comparisons = []
-    for name in names[:-1]:
-        for label, grams, scale in (
-            ("K(x, x)", square, _entry_scale(scale1)),
-            ("K(x1, x2)", block, _entry_scale(scale1, scale2)),
-        ):
-            comparisons.append(
-                Comparison(
-                    f"{label} by {name} against {reference}",
-                    grams[name],
-                    grams[reference],
-                    rounding * scale,
-                    scale,
-                )
-            )
+    for kernel in kernels(key, regime, subject):
+        x1, x2 = kernel.x1, kernel.x2
+        scale = entry_scale(np.diag(kernel.at(x1)), np.diag(kernel.at(x2)))
+        left, right = np.asarray(kernel.at(x1, x2)), np.asarray(kernel.at(x2, x1)).T
+        words = f"{kernel.name} K(x1, x2) against K(x2, x1)^T"
+        comparisons.append(Comparison(words, left, right, kernel.rounding * scale, scale))
     return comparisons
 
 
-def _autodiff_rows(subject: Subject, params, x) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters in one vector, and the Jacobian (n, outputs, P) of the whole batch by them."""
-    flat, unravel = ravel_pytree(params)
-    jacobian = jax.jit(jax.jacrev(lambda theta: subject.network.apply_fn(unravel(theta), x)))(flat)
-    return np.asarray(flat), np.asarray(jacobian).reshape(len(x), -1, flat.size)
+symmetry = Claim(
+    name="kernel_identities.symmetry",
+    source="K(x, x') is an inner product.",
+    statement="K(x1, x2) = K(x2, x1)^T, empirical and analytic.",
+    needs=(),
+    regimes=REGIMES,
+    subject=mlp_with_twin,
+    procedure=Identity(_symmetry),
+    faults=("kernel_asymmetric", "road_asymmetric", "kernel_stale_inputs"),
+    prerequisite=(
+        "a kernel_fn with K(x1, x2) = K(x2, x1)^T",
+        "correct it, or leave kernel_fn out",
+    ),
+)
 
 
-def jacobian_outer_product(key, regime: Regime, subject: Subject) -> list[Comparison]:
-    """The cheapest road against J J^T of the whole batch."""
-    params, x, _ = _fixed_draw(key, regime, subject)
-    _, rows = _autodiff_rows(subject, params, x)
-    exact = np.einsum("iop,jop->ij", rows, rows) / rows.shape[1]
-    scale = _entry_scale(np.diag(exact))
-    return [
-        Comparison(
-            "K against J J^T",
-            np.asarray(jax.jit(functools.partial(subject.road(), subject.network))(params, x)),
-            exact,
-            _contraction_allowance(subject, params, x) * scale,
-            scale,
-        )
-    ]
-
-
-def symmetry(key, regime: Regime, subject: Subject) -> list[Comparison]:
-    """K(x1, x2) against K(x2, x1)^T, empirical and analytic."""
-    comparisons = []
-    for label, kernel, rounding, x1, x2 in _kernels(key, regime, subject):
-        scale = _entry_scale(np.diag(kernel(x1)), np.diag(kernel(x2)))
-        comparisons.append(
-            Comparison(
-                f"{label} K(x1, x2) against K(x2, x1)^T",
-                np.asarray(kernel(x1, x2)),
-                np.asarray(kernel(x2, x1)).T,
-                rounding * scale,
-                scale,
-            )
-        )
-    return comparisons
-
-
-def permutation_equivariance(key, regime: Regime, subject: Subject) -> list[Comparison]:
+def _permutation_equivariance(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
     """Rows in another order against inputs in another order."""
     comparisons = []
     order = np.roll(np.arange(regime.n), 1)[::-1]
-    for label, kernel, rounding, x1, x2 in _kernels(key, regime, subject):
-        scale = _entry_scale(np.diag(kernel(x1)), np.diag(kernel(x2)))[order]
-        comparisons.append(
-            Comparison(
-                f"{label} K(P x1, x2) against P K(x1, x2)",
-                np.asarray(kernel(x1[order], x2)),
-                np.asarray(kernel(x1, x2))[order],
-                rounding * scale,
-                scale,
-            )
-        )
+    for kernel in kernels(key, regime, subject):
+        x1, x2 = kernel.x1, kernel.x2
+        scale = entry_scale(np.diag(kernel.at(x1)), np.diag(kernel.at(x2)))[order]
+        left, right = np.asarray(kernel.at(x1[order], x2)), np.asarray(kernel.at(x1, x2))[order]
+        words = f"{kernel.name} K(P x1, x2) against P K(x1, x2)"
+        comparisons.append(Comparison(words, left, right, kernel.rounding * scale, scale))
     return comparisons
 
 
-def positive_semidefinite(key, regime: Regime, subject: Subject) -> list[Bracket]:
+permutation_equivariance = Claim(
+    name="kernel_identities.permutation_equivariance",
+    source="K is a function of pairs of inputs, not of their place in the batch.",
+    statement="K(P x1, x2) = P K(x1, x2) for every permutation P, empirical and analytic.",
+    needs=(),
+    regimes=REGIMES,
+    subject=mlp_with_twin,
+    procedure=Identity(_permutation_equivariance),
+    faults=("kernel_permuted_rows", "road_permuted_rows", "kernel_stale_inputs"),
+)
+
+
+def _positive_semidefinite(key: Array, regime: Regime, subject: Subject) -> list[Bracket]:
     """Smallest eigenvalues enclosed, each against what rounding may have made of 0."""
     brackets = []
-    for label, kernel, rounding, x, _ in _kernels(key, regime, subject):
-        gram = np.asarray(kernel(x))
+    for kernel in kernels(key, regime, subject):
+        gram = np.asarray(kernel.at(kernel.x1))
         gram = (gram + gram.T) / 2  # asymmetry is another claim's business
         trace = float(np.abs(np.diag(gram)).sum())
         if not np.isfinite(gram).all():
-            name = f"the {label} kernel is not finite: smallest eigenvalue"
-            brackets.append(Bracket(name, math.nan, math.nan, bound=0.0, scale=1.0))
+            words = f"the {kernel.name} kernel is not finite: smallest eigenvalue"
+            brackets.append(Bracket(words, math.nan, math.nan, bound=0.0, scale=1.0))
             continue
-        certificate = 4 * rounding_allowance(len(gram) + 1)
-        floor = (rounding + certificate) * trace
+        floor = (kernel.rounding + 4 * rounding_allowance(len(gram) + 1)) * trace
         smallest = spectra.min_eigenvalue(gram)
-        features = _num_features(key, subject, x) if label == "empirical" else None
+        features = _num_features(key, subject, kernel.x1) if kernel.name == "empirical" else None
         brackets.append(
             Bracket(
-                f"smallest eigenvalue of the {label} kernel",
+                f"smallest eigenvalue of the {kernel.name} kernel",
                 lower=spectra.certified_min_eigenvalue(gram),
                 upper=smallest + rounding_allowance(4 * len(gram)) * trace,
                 bound=-floor,
@@ -211,7 +102,7 @@ def positive_semidefinite(key, regime: Regime, subject: Subject) -> list[Bracket
     return brackets
 
 
-def _num_features(key, subject: Subject, x) -> int:
+def _num_features(key: Array, subject: Subject, x: Float[Array, "n *shape"]) -> int:
     """Number of parameters times outputs: K is the Gram matrix of vectors no longer than that."""
     params = draw_params(subject.network, key)
     outputs = jax.eval_shape(subject.network.apply_fn, params, x).shape[1:]
@@ -221,7 +112,9 @@ def _num_features(key, subject: Subject, x) -> int:
 _NEAR = 1e-6  # 1 - |cosine| of rows that are called nearly equal
 
 
-def _eigenvalue_words(gram, smallest: float, floor: float, features: int | None) -> str:
+def _eigenvalue_words(
+    gram: Float[np.ndarray, "n n"], smallest: float, floor: float, features: int | None
+) -> str:
     """What the smallest eigenvalue looks like: positive, 0 as predicted, rounding, or a bug."""
     if smallest > floor:
         return "positive"
@@ -230,7 +123,7 @@ def _eigenvalue_words(gram, smallest: float, floor: float, features: int | None)
     n = len(gram)
     if features is not None and features < n:
         return f"rank-deficient as predicted: {n} inputs, {features} parameters times outputs"
-    sizes = _entry_scale(np.diag(gram))
+    sizes = entry_scale(np.diag(gram))
     cosines = np.abs(np.triu(gram, 1)) / np.maximum(sizes, np.finfo(float).tiny)
     i, j = np.unravel_index(int(cosines.argmax()), cosines.shape)
     words = f"0 within rounding ({smallest:.1e}): "
@@ -242,94 +135,73 @@ def _eigenvalue_words(gram, smallest: float, floor: float, features: int | None)
     )
 
 
-def batch_independence(key, regime: Regime, subject: Subject) -> list[Comparison]:
-    """Outputs of a batch against those of its rows one by one."""
-    params, x, _ = _fixed_draw(key, regime, subject)
-    apply_fn = subject.network.apply_fn
-    together = np.asarray(apply_fn(params, x)).reshape(regime.n, -1)
-    alone = np.concatenate([np.asarray(apply_fn(params, x[i : i + 1])) for i in range(regime.n)])
-    # To first order a relative perturbation u of every parameter moves an output by at most
-    # u |J_i| |theta|, the Cauchy-Schwarz bound of sum_p |J_ip theta_p|.
-    flat, rows = _autodiff_rows(subject, params, x)
-    size = np.linalg.norm(rows, axis=-1) * np.linalg.norm(flat)
-    scale = np.nan_to_num(size) + np.abs(alone.reshape(regime.n, -1))
-    return [
-        Comparison(
-            "f(x)[i] against f(x[i:i+1])",
-            together,
-            alone.reshape(regime.n, -1),
-            _contraction_allowance(subject, params, x) * scale,
-            scale,
-        )
-    ]
+positive_semidefinite = Claim(
+    name="kernel_identities.positive_semidefinite",
+    source="K = J J^T is a Gram matrix.",
+    statement="The smallest eigenvalue of K is not negative, empirical and analytic.",
+    needs=(),
+    regimes=REGIMES,
+    subject=mlp_with_twin,
+    procedure=Bound(_positive_semidefinite),
+    every_input=True,
+    faults=("kernel_shifted_down", "road_shifted_down", "kernel_entry_exceeds_diagonal"),
+    prerequisite=(
+        "a kernel_fn whose Gram matrices are positive semi-definite",
+        "correct it, or leave kernel_fn out",
+    ),
+)
 
 
-def batch_words(key, regime: Regime, subject: Subject) -> str:
-    """How outputs depend on the rest of the batch, in words."""
-    params, x, _ = _fixed_draw(key, regime, subject)
-
-    def outputs(x):
-        return np.asarray(subject.network.apply_fn(params, x)).reshape(len(x), -1)
-
-    together = outputs(x)
-    if not np.array_equal(together, outputs(x)):
-        return "outputs differ from call to call: dropout, or other noise, left on"
-    order = np.roll(np.arange(regime.n), 1)
-    if not np.allclose(outputs(x[order]), together[order], rtol=_LOOSE):
-        return (
-            "outputs depend on the place in the batch: dropout left on with a fixed key, or rows "
-            "mixed up"
-        )
-    return "outputs depend on the other inputs' values: BatchNorm in training mode, or the like"
-
-
-_LOOSE = 1e-4  # words only: float32 rounding is below, what a dropped unit does far above
-
-
-def analytic_oracle(key, regime: Regime, subject: Subject) -> list[Comparison]:
+def _analytic_oracle(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
     """The analytic kernel against the layer recursion by quadrature."""
     x = subject.inputs(key, regime.n)
     left = np.asarray(analytic.ntk(subject.network, x))
-    mlp = cast(Mlp, subject.network.mlp)  # the claim needs one
-    right = np.asarray(quadrature_oracle.ntk(mlp, x))
-    scale = _entry_scale(np.diag(right))
-    cosine = np.clip(np.abs(right / scale), 0.0, 1.0)
+    right = np.asarray(quadrature_oracle.ntk(subject.mlp, x))
+    scale = entry_scale(np.diag(right))
     # arccos loses digits as 1 / sin(angle); on the diagonal both sides are exact.
-    steepness = quadrature_oracle.steepness(cosine)
+    steepness = quadrature_oracle.steepness(np.clip(np.abs(right / scale), 0.0, 1.0))
     np.fill_diagonal(steepness, 1.0)
     accuracy = analytic.accuracy(subject.network) + quadrature_oracle.ACCURACY
-    return [
-        Comparison(
-            "analytic K against quadrature", left, right, accuracy * steepness * scale, scale
-        )
-    ]
+    words = "analytic K against quadrature"
+    return [Comparison(words, left, right, accuracy * steepness * scale, scale)]
 
 
-@functools.lru_cache(maxsize=16)
-def _single_precision_room(subject: Subject):
-    """Statistic of one draw: the room that rounding leaves an entry of K in float32, relative."""
-    road = subject.road()
-
-    def room(key, like):
-        key_params, key_x = jax.random.split(key)
-        params = draw_params(subject.network, key_params)
-        x = subject.inputs(key_x, len(like))
-        low_params, low_x = jax.tree.map(_as_float32, (params, x))
-        exact = road(subject.network, params, x)
-        low = road(subject.network, low_params, low_x)
-        scale = jnp.sqrt(jnp.outer(jnp.diag(exact), jnp.diag(exact)))
-        gap = jnp.abs(low - exact) / jnp.maximum(scale, np.finfo(float).tiny)
-        allowed = _rounding(2 * adapters.num_params(params) + math.prod(x.shape[1:]), np.float32)
-        return (allowed - gap.max())[None]
-
-    return room
-
-
-def _as_float32(leaf):
-    floating = jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.floating)
-    return jnp.asarray(leaf, dtype=jnp.float32) if floating else leaf
-
-
-def precision(key, regime: Regime, subject: Subject):
-    """Room that rounding leaves the kernel in float32, negative where it is not enough."""
-    return replicates(_single_precision_room(subject), key, jnp.zeros(regime.n), chunk=16)
+analytic_oracle = Claim(
+    name="kernel_identities.analytic_oracle",
+    source="Layer recursion of the infinite-width kernel; Jacot et al. (2018), recalled.",
+    statement="The infinite-width kernel of neural-tangents equals our own quadrature.",
+    needs=("mlp", "kernel_fn"),
+    regimes={
+        **REGIMES,
+        "quick": (
+            *REGIMES["quick"],
+            *(Regime(n=8, d=8, widths=(64,), activation=name) for name in ("relu", "gelu")),
+        ),
+    },
+    subject=mlp_with_twin,
+    procedure=Identity(_analytic_oracle),
+    faults=(
+        "kernel_scale_1",
+        "kernel_scale_3",
+        "kernel_scale_10",
+        "kernel_scale_100",
+        "kernel_off_diagonal_1",
+        "kernel_off_diagonal_3",
+        "kernel_off_diagonal_10",
+        "kernel_off_diagonal_100",
+        "kernel_row_10",
+        "kernel_entry_15",
+        "kernel_derivative",
+        "kernel_function",
+        "kernel_drops_bias",
+        "kernel_drops_layer",
+        "kernel_drops_head",
+        "kernel_float32",
+        "kernel_bfloat16",
+        "kernel_jitter",
+        "kernel_leaky_relu_for_relu",
+        "kernel_silu_for_gelu",
+        "kernel_erf_sqrt2_for_erf",
+        "kernel_erf_for_tanh",
+    ),
+)

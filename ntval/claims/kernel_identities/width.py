@@ -1,214 +1,184 @@
-"""How claims about many draws of the weights are measured: means, and rates in the width."""
+"""Kernel identities of many draws of the weights: means, and rates in the width."""
 
 from __future__ import annotations
 
-import functools
 import math
-from typing import cast
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
-from ntval.claims.sampling import MEASURED, PILOT, draw_params, replicates
-from ntval.evidence.allowance import allowance
-from ntval.kernels import analytic
+from ntval.claims.claim import Claim
+from ntval.claims.kernel_identities.setting import mlp_ladder, mlp_with_twin
+from ntval.claims.kernel_identities.words import mean_kernel_words
+from ntval.claims.procedures import Means, Slopes
+from ntval.claims.sampling import (
+    MEASURED,
+    PILOT,
+    draw_params,
+    grams_program,
+    infinite,
+    inputs_and_key,
+    kept,
+    replicates,
+)
+from ntval.evidence.sequential import Draw
+from ntval.observables.entries import entry_labels, entry_scale, upper_triangle
+from ntval.observables.slopes import log_slope
 from ntval.regimes import Regime
 from ntval.subjects.subject import Subject
 
 
-@functools.lru_cache(maxsize=64)
-def _kernel_gap(subject: Subject):
+@kept
+def _kernel_gap(subject: Subject) -> Callable:
     """Statistics of one draw: entries, trace and off-diagonal mass of K_N - K, in units of K."""
     road = subject.road()
 
-    def statistics(key, x, exact):
-        scale = jnp.sqrt(jnp.maximum(jnp.outer(jnp.diag(exact), jnp.diag(exact)), 0.0))
+    def statistics(key: Array, x: Float[Array, "n *shape"], exact: Float[Array, "n n"]):
         off = jnp.where(jnp.eye(len(exact), dtype=bool), 0.0, exact)
         gap = road(subject.network, draw_params(subject.network, key), x) - exact
-        return jnp.concatenate(
-            [
-                (gap / scale)[np.triu_indices(len(exact))],
-                jnp.stack(
-                    [(gap * exact).sum() / (exact**2).sum(), (gap * off).sum() / (off**2).sum()]
-                ),
-            ]
-        )
+        entries = (gap / entry_scale(jnp.diag(exact)))[upper_triangle(len(exact))]
+        wholes = [(gap * exact).sum() / (exact**2).sum(), (gap * off).sum() / (off**2).sum()]
+        return jnp.concatenate([entries, jnp.stack(wholes)])
 
     return statistics
 
 
-def mean_kernel(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
+def _mean_kernel(key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED) -> Draw:
     """Replicates of K_N - K at one set of inputs, the same in every stream."""
-    key_inputs, key_draws = jax.random.split(key)
-    key_draws = jax.random.fold_in(key_draws, stream)
-    x = subject.inputs(key_inputs, regime.n)
-    exact = jnp.asarray(analytic.ntk(subject.network, x))
-    return replicates(_kernel_gap(subject), key_draws, x, exact)
+    x, key_draws = inputs_and_key(key, regime, subject, stream)
+    return replicates(_kernel_gap(subject), key_draws, x, jnp.asarray(infinite(subject, x)))
 
 
-def mean_kernel_label(i: int, k: int) -> str:
-    """Name of statistic i of the k of `mean_kernel`."""
-    n = round((math.sqrt(8 * (k - 2) + 1) - 1) / 2)
-    entries = [f"K[{i}, {j}]" for i in range(n) for j in range(i, n)]
-    return [*entries, "scale of K", "scale of K off the diagonal"][i]
+def _gap_labels(regime: Regime) -> tuple[str, ...]:
+    return (*entry_labels(regime.n), "scale of K", "scale of K off the diagonal")
 
 
-def _resolution(n: int, entry: float, whole: float) -> np.ndarray:
-    return np.array([entry] * (n * (n + 1) // 2) + [whole] * 2)
+def _resolution(entry: float, whole: float) -> Callable[[Regime], Float[np.ndarray, "k"]]:
+    """What has to be seen of an entry, and of a scale."""
+    return lambda regime: np.array([entry] * len(entry_labels(regime.n)) + [whole] * 2)
 
 
-def unbiased_kernel_allowance(key, regime: Regime, subject: Subject, *, entry: float, whole: float):
-    """No remainder: E[K_N] = K exactly."""
-    return allowance(
-        mean_kernel(key, regime, subject, stream=PILOT)(0, 64),
-        resolution=_resolution(regime.n, entry, whole),
+def _one_hidden(*activations: str, dimensions: tuple[int, ...] = (8,)) -> tuple[Regime, ...]:
+    return tuple(
+        Regime(n=4, d=d, widths=(1024,), activation=name)
+        for d in dimensions
+        for name in activations
     )
 
 
-def mean_kernel_allowance(key, regime: Regime, subject: Subject, *, entry: float, whole: float):
-    r"""Remainder: the mean over entries of Var(K_N[i, j]) / (K_ii K_jj), the finite-width bias.
+unbiased_kernel = Claim(
+    name="kernel_identities.unbiased_kernel",
+    source="E[K_N] = K for one hidden layer at every width; spec montanari_zhong, section 1 "
+    "(derived and checked).",
+    statement="The mean empirical kernel of one hidden layer is the infinite-width kernel.",
+    needs=("mlp", "kernel_fn", "random weights"),
+    regimes={
+        "quick": _one_hidden("erf", "relu"),
+        "standard": _one_hidden("erf", "relu", "gelu", "tanh"),
+        "thorough": _one_hidden("erf", "relu", "gelu", "tanh", "silu", "sin", "cos", "softplus"),
+        "random": _one_hidden(
+            *("erf", "relu", "leaky_relu", "gelu", "tanh", "silu", "sin", "softplus"),
+            dimensions=(3, 8, 20),
+        ),
+    },
+    subject=mlp_with_twin,
+    procedure=Means(
+        _mean_kernel, labels=_gap_labels, resolution=_resolution(entry=0.05, whole=0.01), pilot=64
+    ),
+    faults=(
+        "kernel_scale_3",
+        "kernel_off_diagonal_3",
+        "kernel_row_10",
+        "kernel_entry_15",
+        "kernel_drops_bias",
+        "kernel_erf_sqrt2_for_erf",
+        "kernel_leaky_relu_for_relu",
+        "road_scale_3",
+        "road_entry_15",
+        "road_derivative",
+        "road_drops_bias",
+        "road_drops_head",
+        "apply_over_sqrt_width",
+        "weights_shared",
+    ),
+)
+
+
+def _single_draw_variance(
+    key: Array, regime: Regime, subject: Subject, pilot: Float[np.ndarray, "draws k"]
+) -> float:
+    r"""The mean over entries of Var(K_N[i, j]) / (K_ii K_jj), which bounds the finite-width bias.
 
     K_N is a smooth function g of averages over neurons. By the delta method its bias is
     $\tfrac12 g'' s^2$ and its variance $g'^2 s^2$, both of order 1/width with s^2 the variance of
     those averages; in relative units, products of averages have |g''| <= 2 g'^2.
     """
-    pilot = mean_kernel(key, regime, subject, stream=PILOT)(0, 64)
-    return allowance(
-        pilot,
-        remainder=_single_draw_variance(pilot, regime.n),
-        resolution=_resolution(regime.n, entry, whole),
-    )
+    return float(pilot[:, : len(entry_labels(regime.n))].var(axis=0, ddof=1).mean())
 
 
-def _single_draw_variance(pilot: np.ndarray, n: int) -> float:
-    return float(pilot[:, : n * (n + 1) // 2].var(axis=0, ddof=1).mean())
-
+mean_kernel = Claim(
+    name="kernel_identities.mean_kernel",
+    source="K_N -> K in probability with a bias of order 1/width; remainder derived here by the "
+    "delta method.",
+    statement="The mean empirical kernel of a network of any depth is the infinite-width kernel "
+    "up to the finite-width bias.",
+    needs=("kernel_fn", "random weights"),
+    regimes={
+        "quick": (Regime(n=4, d=8, widths=(512, 512), activation="erf"),),
+        "standard": (
+            Regime(n=4, d=8, widths=(512, 512), activation="erf"),
+            Regime(n=4, d=8, widths=(512, 512), activation="relu"),
+        ),
+        "thorough": (
+            Regime(n=4, d=8, widths=(1024, 1024), activation="erf"),
+            Regime(n=4, d=8, widths=(1024, 1024, 1024), activation="relu"),
+        ),
+    },
+    subject=mlp_with_twin,
+    procedure=Means(
+        _mean_kernel,
+        labels=_gap_labels,
+        bias=_single_draw_variance,
+        resolution=_resolution(entry=0.03, whole=0.02),
+        pilot=64,
+    ),
+    diagnose=mean_kernel_words,
+    faults=(
+        "kernel_scale_3",
+        "kernel_scale_10",
+        "kernel_entry_15",
+        "kernel_drops_bias",
+        "kernel_drops_layer",
+        "kernel_drops_head",
+        "road_scale_3",
+        "apply_drops_bias",
+        "weights_shared",
+    ),
+)
 
 _BLOCK = 32  # draws a slope
 _MEANS = 8  # where only means are compared
 
 
-@functools.lru_cache(maxsize=16)
-def _slope(rungs: tuple[Subject, ...]):
-    """Statistic of one block of draws: the slope of log E|K_N - K|^2 over log width."""
-
-    def squared(gram, exact):
-        return ((gram - exact) ** 2).sum()
-
-    def slope(key, x, exact):
-        sizes = [
-            jax.vmap(squared, (0, None))(_grams(rung)(x, keys), exact).mean()
-            for rung, keys in _keys(key, rungs)
-        ]
-        return _log_slope(rungs, jnp.stack(sizes))
-
-    return slope
-
-
-def _keys(key, rungs: tuple[Subject, ...], draws: int = _BLOCK):
-    """Each rung with the keys of a block of draws."""
-    return zip(rungs, jax.random.split(key, (len(rungs), draws)), strict=True)
-
-
-def _of_draw(rung: Subject, x, key):
-    """The empirical kernel at fresh weights."""
-    return rung.road()(rung.network, draw_params(rung.network, key), x)
-
-
-@functools.lru_cache(maxsize=64)
-def _grams(subject: Subject):
-    """Function of (x, keys): K_N of each draw; compiled once, whatever the keys."""
-    return jax.jit(lambda x, keys: jax.lax.map(functools.partial(_of_draw, subject, x), keys))
+def _blocks(
+    key: Array, rungs: tuple[Subject, ...], x: Float[Array, "n *shape"], draws: int = _BLOCK
+) -> Iterator[Float[Array, "draws n n"]]:
+    """Kernels of a block of draws at each rung."""
+    keys = jax.random.split(key, (len(rungs), draws))
+    for rung, at in zip(rungs, keys, strict=True):
+        yield grams_program(rung)(x, at)
 
 
 def _widths(rungs: tuple[Subject, ...]) -> list[int]:
     return [cast(int, rung.width) for rung in rungs]
 
 
-def _log_slope(rungs: tuple[Subject, ...], sizes):
-    """Slope of log `sizes` over log width, as one statistic."""
-    log_width = np.log(_widths(rungs))
-    centered = jnp.asarray(log_width - log_width.mean())
-    return (centered @ jnp.log(sizes) / (centered @ centered))[None]
-
-
-@functools.lru_cache(maxsize=16)
-def _size_slope(rungs: tuple[Subject, ...]):
-    """Statistic of one block of draws: the slope of log mean K_N(x, x) over log width."""
-
-    def slope(key, x):
-        sizes = [
-            _grams(rung)(x, keys).diagonal(axis1=1, axis2=2).mean()
-            for rung, keys in _keys(key, rungs, _MEANS)
-        ]
-        return _log_slope(rungs, jnp.stack(sizes))
-
-    return slope
-
-
-@functools.lru_cache(maxsize=16)
-def _spread_slope(rungs: tuple[Subject, ...]):
-    """Statistic of one block of draws: the slope of log Var(K_N) / |E K_N|^2 over log width."""
-
-    def spread(grams):
-        mean = grams.mean(axis=0)
-        variance = ((grams - mean) ** 2).sum() / (len(grams) - 1)
-        return variance / ((mean**2).sum() - variance / len(grams))
-
-    def slope(key, x):
-        sizes = [spread(_grams(rung)(x, keys)) for rung, keys in _keys(key, rungs)]
-        return _log_slope(rungs, jnp.stack(sizes))
-
-    return slope
-
-
-def _slopes_at_inputs(statistic, key, regime: Regime, subject: Subject, stream: int):
-    key_inputs, key_draws = jax.random.split(key)
-    x = subject.inputs(key_inputs, regime.n)
-    key_draws = jax.random.fold_in(key_draws, stream)
-    return replicates(statistic(subject.rungs), key_draws, x, chunk=16)
-
-
-def parametrization(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
-    """Slopes of log mean K_N(x, x) over log width, one from each block of draws."""
-    return _slopes_at_inputs(_size_slope, key, regime, subject, stream)
-
-
-def width_concentration(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
-    """Slopes of log Var(K_N) / |E K_N|^2 over log width, one from each block of draws."""
-    return _slopes_at_inputs(_spread_slope, key, regime, subject, stream)
-
-
-def parametrization_allowance(key, regime: Regime, subject: Subject, *, resolution: float):
-    r"""How far a slope may lie from that of infinite width: a mean is a + b/m, with |b/a| at most
-    m times the relative variance v of one draw at the smallest width (delta method, as
-    `mean_kernel_allowance`), so the slope is off by v / log(largest / smallest width) at most; and
-    the logarithm of a mean over k draws is low by v / 2k."""
-    variance = _relative_variance(key, regime, subject) * (1 + 1 / (2 * _MEANS))
-    return allowance(
-        parametrization(key, regime, subject, stream=PILOT)(0, 16),
-        remainder=variance / _log_range(subject.rungs),
-        resolution=resolution,
-    )
-
-
-def concentration_allowance(key, regime: Regime, subject: Subject, *, resolution: float):
-    r"""That of `parametrization_allowance`, and a mixture of parametrizations.
-
-    Layers of which K grows like the width (standard parametrization) and of which it does not,
-    with shares u and 1 - u of the mean and w and 1 - w of the variance, give the slope
-    $-1 + 2(w - u)$. The size's own slope is u; the larger part has no smaller share of the
-    variance, so $|w - u| \le \min(u, 1 - u)$.
-    """
-    sizes = parametrization(key, regime, subject, stream=PILOT)(0, 16)
-    share = float(np.clip(sizes.mean(), 0.0, 1.0))
-    variance = _relative_variance(key, regime, subject) / _log_range(subject.rungs)
-    return allowance(
-        width_concentration(key, regime, subject, stream=PILOT)(0, 16),
-        remainder=variance + 2 * min(share, 1 - share),
-        resolution=resolution,
-    )
+def _slope(rungs: tuple[Subject, ...], sizes: list[Any]) -> Float[Array, "1"]:
+    return log_slope(_widths(rungs), jnp.stack(sizes))[None]
 
 
 def _log_range(rungs: tuple[Subject, ...]) -> float:
@@ -216,19 +186,178 @@ def _log_range(rungs: tuple[Subject, ...]) -> float:
     return math.log(widths[-1] / widths[0])
 
 
-def _relative_variance(key, regime: Regime, subject: Subject) -> float:
+@kept
+def _gap_slope(rungs: tuple[Subject, ...]) -> Callable:
+    """Statistic of one block of draws: the slope of log E|K_N - K|^2 over log width."""
+
+    def slope(key: Array, x: Float[Array, "n *shape"], exact: Float[Array, "n n"]):
+        squares = [((grams - exact) ** 2).sum(axis=(1, 2)) for grams in _blocks(key, rungs, x)]
+        return _slope(rungs, [square.mean() for square in squares])
+
+    return slope
+
+
+def _width_rate(key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED) -> Draw:
+    """Slopes of log E|K_N - K|^2 over log width, one from each block of draws."""
+    x, key_draws = inputs_and_key(key, regime, subject, stream)
+    exact = jnp.asarray(infinite(subject, x))
+    return replicates(_gap_slope(subject.rungs), key_draws, x, exact, chunk=16)
+
+
+def _width_rate_bias(key: Array, regime: Regime, subject: Subject, pilot: np.ndarray) -> float:
+    r"""How far the slope may lie from -1: E|K_N - K|^2 = a/m + b/m^2 with |b/a| at most m times
+    the relative variance v of one draw at the smallest width, so the slope is off by
+    v / log(largest / smallest width) at most."""
+    gaps = _mean_kernel(key, regime, subject.rungs[0], stream=PILOT)(0, 64)
+    variance = _single_draw_variance(key, regime, subject, gaps)
+    return variance / _log_range(subject.rungs)
+
+
+width_rate = Claim(
+    name="kernel_identities.width_rate",
+    source="Central limit theorem over neurons; remainder derived here.",
+    statement="The empirical kernel tends to the analytic one at the rate width^(-1/2).",
+    needs=("kernel_fn", "random weights", "ladder"),
+    regimes={
+        "quick": (Regime(n=4, d=8, widths=(32, 32), activation="erf"),),
+        "standard": (
+            Regime(n=4, d=8, widths=(64, 64), activation="erf"),
+            Regime(n=4, d=8, widths=(64, 64, 64), activation="tanh"),
+        ),
+        "thorough": (
+            Regime(n=4, d=8, widths=(128, 128), activation="erf"),
+            Regime(n=4, d=8, widths=(128, 128, 128), activation="tanh"),
+            Regime(n=4, d=8, widths=(128, 128), activation="relu"),
+        ),
+    },
+    subject=mlp_ladder,
+    procedure=Slopes(
+        _width_rate,
+        formula=-1.0,
+        bias=_width_rate_bias,
+        resolution=0.15,
+        pilot=16,
+        first=32,
+        most=256,
+    ),
+    faults=("kernel_scale_100", "kernel_drops_layer", "road_derivative"),
+)
+
+_LADDERS = {
+    "quick": (Regime(n=4, d=8, widths=(32,), activation="erf"),),
+    "standard": (
+        Regime(n=4, d=8, widths=(32,), activation="erf"),
+        Regime(n=4, d=8, widths=(64, 64), activation="erf"),
+        Regime(n=4, d=8, widths=(64,), activation="relu"),
+    ),
+    "thorough": (
+        Regime(n=4, d=8, widths=(128, 128), activation="erf"),
+        Regime(n=4, d=8, widths=(128, 128, 128), activation="tanh"),
+        Regime(n=4, d=8, widths=(128,), activation="relu"),
+    ),
+}
+
+
+@kept
+def _spread_slope(rungs: tuple[Subject, ...]) -> Callable:
+    """Statistic of one block of draws: the slope of log Var(K_N) / |E K_N|^2 over log width."""
+
+    def spread(grams: Float[Array, "draws n n"]) -> Float[Array, ""]:
+        mean = grams.mean(axis=0)
+        variance = ((grams - mean) ** 2).sum() / (len(grams) - 1)
+        return variance / ((mean**2).sum() - variance / len(grams))
+
+    def slope(key: Array, x: Float[Array, "n *shape"]):
+        return _slope(rungs, [spread(grams) for grams in _blocks(key, rungs, x)])
+
+    return slope
+
+
+@kept
+def _size_slope(rungs: tuple[Subject, ...]) -> Callable:
+    """Statistic of one block of draws: the slope of log mean K_N(x, x) over log width."""
+
+    def slope(key: Array, x: Float[Array, "n *shape"]):
+        blocks = _blocks(key, rungs, x, _MEANS)
+        return _slope(rungs, [grams.diagonal(axis1=1, axis2=2).mean() for grams in blocks])
+
+    return slope
+
+
+def _slopes(statistic: Callable, key: Array, regime: Regime, subject: Subject, stream: str) -> Draw:
+    x, key_draws = inputs_and_key(key, regime, subject, stream)
+    return replicates(statistic(subject.rungs), key_draws, x, chunk=16)
+
+
+def _width_concentration(
+    key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED
+) -> Draw:
+    """Slopes of log Var(K_N) / |E K_N|^2 over log width, one from each block of draws."""
+    return _slopes(_spread_slope, key, regime, subject, stream)
+
+
+def _parametrization(
+    key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED
+) -> Draw:
+    """Slopes of log mean K_N(x, x) over log width, one from each block of draws."""
+    return _slopes(_size_slope, key, regime, subject, stream)
+
+
+def _relative_variance(key: Array, regime: Regime, subject: Subject) -> float:
     """Variance of an entry at the smallest width, in units of the diagonal; the mean entry's."""
-    key_inputs, key_draws = jax.random.split(key)
-    x = subject.inputs(key_inputs, regime.n)
-    keys = jax.random.split(jax.random.fold_in(key_draws, PILOT), 64)
-    grams = np.asarray(_grams(subject.rungs[0])(x, keys))
-    diagonal = np.diag(grams.mean(axis=0))
-    return float((grams.var(axis=0, ddof=1) / np.outer(diagonal, diagonal)).mean())
+    x, key_draws = inputs_and_key(key, regime, subject, PILOT)
+    grams = np.asarray(grams_program(subject.rungs[0])(x, jax.random.split(key_draws, 64)))
+    scale = entry_scale(np.diag(grams.mean(axis=0)))
+    return float((grams.var(axis=0, ddof=1) / scale**2).mean())
 
 
-def parametrization_words(key, regime: Regime, subject: Subject) -> str:
+def _concentration_bias(key: Array, regime: Regime, subject: Subject, pilot: np.ndarray) -> float:
+    r"""That of `_parametrization_bias`, and a mixture of parametrizations.
+
+    Layers of which K grows like the width (standard parametrization) and of which it does not,
+    with shares u and 1 - u of the mean and w and 1 - w of the variance, give the slope
+    $-1 + 2(w - u)$. The size's own slope is u; the larger part has no smaller share of the
+    variance, so $|w - u| \le \min(u, 1 - u)$.
+    """
+    sizes = _parametrization(key, regime, subject, stream=PILOT)(0, 16)
+    share = float(np.clip(sizes.mean(), 0.0, 1.0))
+    variance = _relative_variance(key, regime, subject) / _log_range(subject.rungs)
+    return variance + 2 * min(share, 1 - share)
+
+
+width_concentration = Claim(
+    name="kernel_identities.width_concentration",
+    source="Central limit theorem over neurons; remainder derived here.",
+    statement="The empirical kernel of random weights concentrates: its relative variance falls "
+    "like 1/width.",
+    needs=("random weights", "ladder"),
+    regimes=_LADDERS,
+    subject=mlp_ladder,
+    procedure=Slopes(
+        _width_concentration,
+        formula=-1.0,
+        bias=_concentration_bias,
+        resolution=0.15,
+        pilot=16,
+        first=16,
+        most=256,
+    ),
+    faults=("weights_shared", "weights_tied", "weights_of_random_scale"),
+)
+
+
+def _parametrization_bias(key: Array, regime: Regime, subject: Subject, pilot: np.ndarray) -> float:
+    r"""How far a slope may lie from that of infinite width: a mean is a + b/m, with |b/a| at most
+    m times the relative variance v of one draw at the smallest width (delta method, as
+    `_single_draw_variance`), so the slope is off by v / log(largest / smallest width) at most; and
+    the logarithm of a mean over k draws is low by v / 2k."""
+    variance = _relative_variance(key, regime, subject) * (1 + 1 / (2 * _MEANS))
+    return variance / _log_range(subject.rungs)
+
+
+def _parametrization_words(key: Array, regime: Regime, subject: Subject) -> str:
     """Which parametrization a slope looks like."""
-    slope = float(parametrization(key, regime, subject, stream=PILOT)(0, 16).mean())
+    slope = float(_parametrization(key, regime, subject, stream=PILOT)(0, 16).mean())
     if abs(slope - 1) < 0.25:
         return (
             f"K grows like the width (slope {slope:.2f}): the standard parametrization; in the NTK "
@@ -237,24 +366,22 @@ def parametrization_words(key, regime: Regime, subject: Subject) -> str:
     return f"K(x, x) goes like width^({slope:.2f}): a layer is scaled by a wrong power of its width"
 
 
-def width_rate(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
-    """Slopes of log E|K_N - K|^2 over log width, one from each block of draws."""
-    key_inputs, key_draws = jax.random.split(key)
-    key_draws = jax.random.fold_in(key_draws, stream)
-    x = subject.inputs(key_inputs, regime.n)
-    exact = jnp.asarray(analytic.ntk(subject.network, x))
-    return replicates(_slope(subject.rungs), key_draws, x, exact, chunk=16)
-
-
-def width_rate_allowance(key, regime: Regime, subject: Subject, *, resolution: float):
-    r"""How far the slope may lie from -1: E|K_N - K|^2 = a/m + b/m^2 with |b/a| at most m times
-    the relative variance v of one draw at the smallest width, so the slope is off by
-    v / log(largest / smallest width) at most."""
-    pilot = mean_kernel(key, regime, subject.rungs[0], stream=PILOT)(0, 64)
-    variance = _single_draw_variance(pilot, regime.n)
-    widths = _widths(subject.rungs)
-    return allowance(
-        width_rate(key, regime, subject, stream=PILOT)(0, 16),
-        remainder=variance / math.log(widths[-1] / widths[0]),
-        resolution=resolution,
-    )
+parametrization = Claim(
+    name="kernel_identities.parametrization",
+    source="Definition of the NTK parametrization; Jacot et al. (2018), recalled.",
+    statement="The network has the NTK parametrization: the mean of K(x, x) does not depend on "
+    "the width, up to 1/width.",
+    needs=("random weights", "ladder"),
+    regimes=_LADDERS,
+    subject=mlp_ladder,
+    procedure=Slopes(
+        _parametrization,
+        bias=_parametrization_bias,
+        resolution=0.05,
+        pilot=16,
+        first=16,
+        most=256,
+    ),
+    diagnose=_parametrization_words,
+    faults=("apply_over_sqrt_width", "apply_times_sqrt_width", "road_over_sqrt_width"),
+)

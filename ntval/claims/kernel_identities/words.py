@@ -7,23 +7,21 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
-from ntval.claims.kernel_identities.width import _grams
-from ntval.claims.sampling import PILOT, draw_params
-from ntval.kernels import analytic
+from ntval.claims.sampling import PILOT, draw_params, grams_program, infinite, inputs_and_key
 from ntval.regimes import Regime
 from ntval.subjects.subject import Subject
 
 _DIAGNOSED = 256  # draws
 
 
-def mean_kernel_words(key, regime: Regime, subject: Subject) -> str:
+def mean_kernel_words(key: Array, regime: Regime, subject: Subject) -> str:
     """What the gap between mean and analytic kernel looks like: the likeliest of written causes."""
-    key_inputs, key_draws = jax.random.split(key)
-    x = subject.inputs(key_inputs, regime.n)
-    exact = np.asarray(analytic.ntk(subject.network, x))
-    keys = jax.random.split(jax.random.fold_in(key_draws, PILOT), _DIAGNOSED)
-    gap = exact - np.asarray(_grams(subject)(x, keys)).mean(axis=0)
+    x, key_draws = inputs_and_key(key, regime, subject, PILOT)
+    exact = infinite(subject, x)
+    keys = jax.random.split(key_draws, _DIAGNOSED)
+    gap = exact - np.asarray(grams_program(subject)(x, keys)).mean(axis=0)
     return gap_words("the analytic kernel", gap, exact, _of_biases(subject, x, keys))
 
 

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import numpy as np
+from jaxtyping import Array
 
 from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Claim
 from ntval.claims.montanari_zhong.setting import SETTING, regimes, two_layer
-from ntval.claims.sampling import Draw
-from ntval.evidence.exact import Comparison, identity
-from ntval.kernels._neural_tangents import predict
+from ntval.claims.procedures import Identity
+from ntval.claims.sampling import Replicate
+from ntval.evidence.exact import Comparison
+from ntval.kernels.analytic import predict
 from ntval.observables import regression
 from ntval.regimes import Regime
 from ntval.subjects.subject import Subject
 
 
+def _absolute(ridge: float, n: int) -> float:
+    return ridge
+
+
 def _ridge_conventions(
-    key,
+    key: Array,
     regime: Regime,
     subject: Subject,
-    averaged=regression.averaged_from_ridge,
-    relative=regression.relative_from_ridge,
-    primal=lambda ridge, n: ridge,
+    averaged: Callable[..., float] = regression.averaged_from_ridge,
+    relative: Callable[..., float] = regression.relative_from_ridge,
+    primal: Callable[..., float] = _absolute,
 ) -> list[Comparison]:
     """Predictions at fresh inputs by one absolute ridge, in four other conventions."""
     from sklearn.kernel_ridge import KernelRidge  # seconds, for one claim
 
     key_draw, key_fresh, key_labels = jax.random.split(key, 3)
-    draw = Draw(key_draw, regime, subject)
+    draw = Replicate(key_draw, regime, subject)
     fresh = subject.inputs(key_fresh, regime.n)
     gram, rows, n = draw.empirical, draw.rows_at(fresh), regime.n
     y = np.asarray(jax.random.normal(key_labels, (n,)))
@@ -66,7 +74,6 @@ ridge_conventions = Claim(
         ),
     },
     subject=two_layer,
-    measure=_ridge_conventions,
-    decide=identity,
+    procedure=Identity(_ridge_conventions),
     faults=("ridge_not_averaged", "ridge_not_relative", "ridge_of_primal_over_n"),
 )

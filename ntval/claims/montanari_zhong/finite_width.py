@@ -2,56 +2,76 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
 from ntval.claims.montanari_zhong.setting import (
     PAPER,
+    RATE_FACTORS,
     SETTING,
+    arguments,
+    fresh_inputs,
     harmonics_of,
-    ladder,
+    rate_ladder,
     regimes,
     ridge_of,
     risk_given_inputs,
     target_of,
     two_layer,
+    widened,
 )
-from ntval.claims.sampling import Draw, infinite, measured, sampled
-from ntval.evidence.sequential import probable_bound, rate
+from ntval.claims.procedures import ProbableBound, Slopes
+from ntval.claims.sampling import (
+    Replicate,
+    infinite,
+    looped,
+)
+from ntval.observables.slopes import log_slope
 from ntval.regimes import Regime
 from ntval.subjects.subject import Subject
-from ntval.theory import gegenbauer, isotropic_targets
-from ntval.theory.montanari_zhong import width as width_theory
+from ntval.theory import isotropic_targets
+from ntval.theory import montanari_zhong as theory
 
-_FRESH = 200  # inputs over which the moments of K_N are means
+Ridge = Callable[[Regime], float]
 
 
-def _fresh_scores(draw: Draw, rungs: Sequence[Subject], ridge=ridge_of) -> list[float]:
-    """Risks given the inputs: with K, then with K_N of each rung, over the same fresh inputs."""
-    regime, x = draw.regime, np.asarray(draw.x)
-    fresh = np.asarray(draw.subject.inputs(draw.key, _FRESH))
-    harmonics = harmonics_of(draw, 1)
-    cross = gegenbauer.polynomials(regime.d, 1, fresh @ x.T / regime.d)
+def _scores(draw: Replicate) -> tuple[Callable[..., float], Float[Array, "m d"]]:
+    """Function (gram, rows, ridge) that gives a risk given the inputs, and its fresh inputs."""
+    regime, harmonics = draw.regime, harmonics_of(draw, 1)
+    fresh, cross = fresh_inputs(draw, 1)
 
-    def score(gram, rows, ridge):
+    def score(
+        gram: Float[np.ndarray, "n n"], rows: Float[np.ndarray, "m n"], ridge: Ridge
+    ) -> float:
         moments = isotropic_targets.sampled_moments(rows, cross)
         return risk_given_inputs(gram, harmonics, moments, target_of(regime), ridge=ridge(regime))
 
+    return score, fresh
+
+
+def _fresh_scores(
+    draw: Replicate, rungs: Sequence[Subject], ridge: Ridge = ridge_of
+) -> list[float]:
+    """Risks given the inputs: with K, then with K_N of each rung, over the same fresh inputs."""
+    score, fresh = _scores(draw)
     kernel = score(draw.gram, infinite(draw.subject, fresh, draw.x), ridge_of)
     at = [draw.at(rung) for rung in rungs]
     return [kernel, *(score(d.empirical, d.rows_at(fresh), ridge) for d in at)]
 
 
-def _room_for_equivalence(draw: Draw, ridge=ridge_of) -> list[float]:
-    """Room that |R_NT - R_KRR| <= sqrt(n/Nd) (|f|^2 + s^2) leaves, in units of the right side."""
+@looped
+def _room_for_equivalence(draw: Replicate, ridge: Ridge = ridge_of) -> list[float]:
+    """Room that the bound of |R_NT - R_KRR| leaves, in units of the bound."""
     regime = draw.regime
-    kernel, tangent = _fresh_scores(draw, [draw.subject], ridge=ridge)
-    allowed = math.sqrt(regime.n / (regime.widths[0] * regime.d)) * (1 + regime.noise_std**2)
-    return [1 - abs(tangent - kernel) / allowed]
+    kernel, tangent = _fresh_scores(draw, [draw.subject], ridge)
+    bound = theory.ridge_equivalence_bound(
+        regime.n, regime.d, regime.widths[0], noise_std=regime.noise_std
+    )
+    return [1 - abs(tangent - kernel) / bound]
 
 
 ridge_equivalence = Claim(
@@ -80,33 +100,31 @@ ridge_equivalence = Claim(
         ),
     },
     subject=two_layer,
-    measure=measured(_room_for_equivalence),
-    decide=functools.partial(probable_bound, failure=0.01, resolution=0.15, first=32, most=256),
+    procedure=ProbableBound(
+        _room_for_equivalence,
+        failure=0.01,
+        resolution=0.15,
+        formula=theory.ridge_equivalence_bound,
+        at=arguments,
+        first=32,
+        most=256,
+    ),
     faults=("ridge_times_n", "road_over_sqrt_width", "road_over_width"),
 )
-
-
-_RATE_FACTORS = (1, 2, 4, 8)
 _STEP = 1e-3  # of the central difference below: its error is of order _STEP^2
 
 
-def _equivalence_slope(draw: Draw, ridge=ridge_of) -> list[float]:
+@looped
+def _equivalence_slope(draw: Replicate, ridge: Ridge = ridge_of) -> list[float]:
     """Slope over log N of log (R_NT - R_KRR - R'), R' the risk's derivative in K_N - K.
 
     R' has mean 0 over the weights, since E K_N = K: to leave it out changes no mean, and takes
     the fluctuation of order N^(-1/2) away.
     """
-    regime, x = draw.regime, np.asarray(draw.x)
-    fresh = np.asarray(draw.subject.inputs(draw.key, _FRESH))
-    harmonics = harmonics_of(draw, 1)
-    cross = gegenbauer.polynomials(regime.d, 1, fresh @ x.T / regime.d)
+    risk, fresh = _scores(draw)
     rows = infinite(draw.subject, fresh, draw.x)
 
-    def risk(gram, rows, ridge):
-        moments = isotropic_targets.sampled_moments(rows, cross)
-        return risk_given_inputs(gram, harmonics, moments, target_of(regime), ridge=ridge(regime))
-
-    def gap(rung: Draw) -> float:
+    def gap(rung: Replicate) -> float:
         away, away_rows = rung.empirical - draw.gram, rung.rows_at(fresh) - rows
 
         def at(t: float) -> float:
@@ -116,19 +134,8 @@ def _equivalence_slope(draw: Draw, ridge=ridge_of) -> list[float]:
         return at(1.0) - risk(draw.gram, rows, ridge_of) - linear
 
     gaps = np.abs([gap(draw.at(rung)) for rung in draw.subject.rungs])
-    log_width = np.log(_RATE_FACTORS)
-    return [float(np.polyfit(log_width, np.log(gaps), 1)[0])]
+    return [float(log_slope(RATE_FACTORS, gaps))]
 
-
-def _predict_equivalence_rate(regime: Regime) -> float:
-    return width_theory.ridge_equivalence_rate()
-
-
-def _equivalence_rate_remainder(regime: Regime) -> float:
-    return width_theory.ridge_equivalence_rate_remainder(regime.n, regime.d, regime.widths[0])
-
-
-_measure_equivalence = measured(_equivalence_slope)
 
 ridge_equivalence_rate = Claim(
     name="montanari_zhong.ridge_equivalence_rate",
@@ -148,35 +155,44 @@ ridge_equivalence_rate = Claim(
             ridge=0.05,
             noise_std=0.5,
         ),
+        "random": tuple(
+            regime
+            for noise_std in (0.0, 0.5, 1.0)
+            for regime in regimes(
+                (60, 20, 32),
+                (60, 20, 64),
+                activations=("tanh", "relu"),
+                ridge=0.05,
+                noise_std=noise_std,
+            )
+        ),
     },
-    space=tuple(
-        regime
-        for noise_std in (0.0, 0.5, 1.0)
-        for regime in regimes(
-            (60, 20, 32),
-            (60, 20, 64),
-            activations=("tanh", "relu"),
-            ridge=0.05,
-            noise_std=noise_std,
-        )
+    subject=rate_ladder,
+    procedure=Slopes(
+        _equivalence_slope,
+        formula=theory.ridge_equivalence_rate,
+        remainder=theory.ridge_equivalence_rate_remainder,
+        at=arguments,
+        resolution=0.05,
+        pilot=16,
+        first=16,
+        most=256,
     ),
-    subject=functools.partial(ladder, factors=_RATE_FACTORS),
-    measure=_measure_equivalence,
-    predict=_predict_equivalence_rate,
-    allowance=sampled(
-        _measure_equivalence, pilot=16, resolution=0.05, remainder=_equivalence_rate_remainder
-    ),
-    decide=functools.partial(rate, first=16, most=256),
     faults=("ridge_times_n", "ridge_left_on", "road_over_sqrt_width", "road_without_inputs"),
 )
 
 _PEAK_FACTORS = (1 / 3, 1, 3)
 
 
-def _peak(draw: Draw, ridge=ridge_of) -> list[float]:
+@looped
+def _peak(draw: Replicate, ridge: Ridge = ridge_of) -> list[float]:
     """Log ratio of the risk at Nd = n to the larger of those at a third and at three times it."""
-    _, less, peak, more = _fresh_scores(draw, draw.subject.rungs, ridge=ridge)
+    _, less, peak, more = _fresh_scores(draw, draw.subject.rungs, ridge)
     return [math.log(peak / max(less, more))]
+
+
+def _around_the_peak(regime: Regime) -> Subject:
+    return widened(regime, _PEAK_FACTORS)
 
 
 double_descent = Claim(
@@ -193,8 +209,7 @@ double_descent = Claim(
             (120, 20, 6), (180, 30, 6), (240, 40, 6), activations=("tanh", "gelu"), noise_std=0.5
         ),
     },
-    subject=functools.partial(ladder, factors=_PEAK_FACTORS),
-    measure=measured(_peak),
-    decide=functools.partial(probable_bound, failure=0.2, resolution=0.25, first=32, most=256),
+    subject=_around_the_peak,
+    procedure=ProbableBound(_peak, failure=0.2, resolution=0.25, first=32, most=256),
     faults=("weights_symmetrized", "ridge_left_on", "road_without_inputs"),
 )

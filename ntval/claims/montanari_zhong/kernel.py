@@ -2,38 +2,68 @@
 
 from __future__ import annotations
 
-import functools
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import scipy.special
+from jaxtyping import Array, Float
 
 from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Claim
-from ntval.claims.kernel_identities import structure as identities
-from ntval.claims.montanari_zhong import setting
+from ntval.claims.kernel_identities.empirical import jacobian_comparison
 from ntval.claims.montanari_zhong.setting import (
     PAPER,
+    RATE_FACTORS,
     SETTING,
     SMOOTH,
-    ladder,
+    arguments,
+    rate_ladder,
     regimes,
     sigma,
     two_layer,
 )
-from ntval.claims.sampling import Draw, infinite, measured, sampled
-from ntval.evidence.exact import Comparison, identity
-from ntval.evidence.sequential import agreement, rate
+from ntval.claims.procedures import Identity, Means, Slopes
+from ntval.claims.sampling import (
+    MEASURED,
+    Replicate,
+    draw_params,
+    infinite,
+    inputs_and_key,
+    kept,
+    looped,
+    replicates,
+    stream_of,
+)
+from ntval.evidence.exact import Comparison
+from ntval.evidence.sequential import Draw
 from ntval.kernels import analytic, quadrature_oracle
 from ntval.observables import spectra
+from ntval.observables.entries import entry_labels, upper_triangle
+from ntval.observables.slopes import log_slope
 from ntval.regimes import Regime
 from ntval.subjects.subject import Subject
 from ntval.theory import gegenbauer
-from ntval.theory.montanari_zhong import kernel as theory
-from ntval.theory.montanari_zhong import width as width_theory
+from ntval.theory import montanari_zhong as theory
 
 
-def _predict_normalization(regime: Regime) -> float:
-    return theory.diagonal(sigma(regime), regime.d)
+@kept
+def _diagonal_of_draw(subject: Subject):
+    road = subject.road()
+
+    def mean_diagonal(key: Array, like: Float[Array, "n"]) -> Float[Array, "1"]:
+        key_params, key_x = jax.random.split(key)
+        x = subject.inputs(key_x, len(like))
+        gram = road(subject.network, draw_params(subject.network, key_params), x)
+        return jnp.diag(gram).mean()[None]
+
+    return mean_diagonal
+
+
+def _mean_diagonal(key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED) -> Draw:
+    """Means of K_N(x, x) over fresh inputs, one a replicate."""
+    return replicates(_diagonal_of_draw(subject), stream_of(key, stream), jnp.arange(regime.n))
 
 
 normalization = Claim(
@@ -47,13 +77,19 @@ normalization = Claim(
         "thorough": regimes(
             (16, 8, 256), (16, 20, 256), (16, 60, 256), activations=(*SMOOTH, "relu")
         ),
+        "random": regimes(
+            (16, 8, 256), (16, 20, 256), (16, 60, 256), activations=(*SMOOTH, "relu")
+        ),
     },
-    space=regimes((16, 8, 256), (16, 20, 256), (16, 60, 256), activations=(*SMOOTH, "relu")),
     subject=two_layer,
-    measure=setting.normalization,
-    predict=_predict_normalization,
-    allowance=sampled(setting.normalization, pilot=64, resolution=0.005),
-    decide=functools.partial(agreement, labels=lambda i, k: "mean of K_N(x, x)"),
+    procedure=Means(
+        _mean_diagonal,
+        labels=("mean of K_N(x, x)",),
+        formula=theory.diagonal,
+        at=arguments,
+        resolution=0.005,
+        pilot=64,
+    ),
     faults=(
         "road_scale_3",
         "road_derivative",
@@ -74,8 +110,7 @@ gradient = Claim(
         "thorough": regimes((5, 6, 7), (16, 20, 64), activations=(*SMOOTH, "relu", "cubic")),
     },
     subject=two_layer,
-    measure=identities.jacobian_outer_product,
-    decide=identity,
+    procedure=Identity(jacobian_comparison),
     faults=(
         "road_derivative",
         "road_times_d",
@@ -84,6 +119,28 @@ gradient = Claim(
         "road_entry_15",
     ),
 )
+
+
+@kept
+def _gap_of_draw(subject: Subject):
+    road = subject.road()
+
+    def entries(key: Array, x: Float[Array, "n d"], exact: Float[Array, "n n"]):
+        gap = road(subject.network, draw_params(subject.network, key), x) - exact
+        return (gap / jnp.diag(exact).mean())[upper_triangle(len(exact))]
+
+    return entries
+
+
+def _entries_gap(key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED) -> Draw:
+    """Entries of K_N - K at one set of inputs, in units of K(x, x)."""
+    x, key_draws = inputs_and_key(key, regime, subject, stream)
+    return replicates(_gap_of_draw(subject), key_draws, x, jnp.asarray(infinite(subject, x)))
+
+
+def _entry_labels(regime: Regime) -> tuple[str, ...]:
+    return entry_labels(regime.n)
+
 
 unbiased_kernel = Claim(
     name="montanari_zhong.unbiased_kernel",
@@ -97,14 +154,17 @@ unbiased_kernel = Claim(
         "thorough": regimes(
             (8, 3, 1024), (8, 8, 1024), (8, 20, 1024), activations=("tanh", "erf", "gelu", "relu")
         ),
+        "random": regimes(
+            (4, 3, 1024), (4, 8, 1024), (4, 20, 1024), activations=("tanh", "erf", "relu", "gelu")
+        ),
     },
-    space=regimes(
-        (4, 3, 1024), (4, 8, 1024), (4, 20, 1024), activations=("tanh", "erf", "relu", "gelu")
-    ),
     subject=two_layer,
-    measure=setting.unbiased_kernel,
-    allowance=sampled(setting.unbiased_kernel, pilot=64, resolution=0.02),
-    decide=agreement,
+    procedure=Means(
+        _entries_gap,
+        labels=_entry_labels,
+        resolution=0.02,
+        pilot=64,
+    ),
     faults=(
         "kernel_off_diagonal_10",
         "kernel_erf_for_tanh",
@@ -165,8 +225,7 @@ hermite_energies = Claim(
         "thorough": regimes((2, 12, 4), (2, 20, 4), (2, 60, 4), activations=("relu", *SMOOTH)),
     },
     subject=two_layer,
-    measure=_hermite_energies,
-    decide=identity,
+    procedure=Identity(_hermite_energies, formula=theory.energies),
     faults=(
         "kernel_scale_1",
         "kernel_off_diagonal_1",
@@ -207,8 +266,7 @@ parity = Claim(
         "thorough": regimes((16, 8, 4), (16, 20, 4), (16, 60, 4), activations=("relu", *SMOOTH)),
     },
     subject=two_layer,
-    measure=_parity,
-    decide=identity,
+    procedure=Identity(_parity, formula=theory.energies),
     faults=(
         "kernel_plus_constant",
         "kernel_entry_15",
@@ -218,19 +276,11 @@ parity = Claim(
 )
 
 
-def _predict_concentration(regime: Regime) -> float:
-    """The middle of what is measured: between eta and eta with n + d in place of n."""
-    low = width_theory.concentration(regime.n, regime.d, regime.widths[0])
-    return low + _concentration_remainder(regime)
+@looped
+def _relative_distance(draw: Replicate) -> list[float]:
+    """|K^(-1/2) K_N K^(-1/2) - I|."""
+    return [spectra.relative_distance(draw.empirical, draw.gram)]
 
-
-def _concentration_remainder(regime: Regime) -> float:
-    return width_theory.concentration_remainder(regime.n, regime.d, regime.widths[0]) / 2
-
-
-_measure_concentration = measured(
-    lambda draw: [spectra.relative_distance(draw.empirical, draw.gram)]
-)
 
 concentration = Claim(
     name="montanari_zhong.concentration",
@@ -246,44 +296,40 @@ concentration = Claim(
             *((240, 60, width) for width in (32, 64, 128, 256)),
             activations=("relu", "tanh", "gelu"),
         ),
+        "random": regimes(
+            (160, 40, 32),
+            (160, 40, 64),
+            (240, 60, 64),
+            (240, 60, 128),
+            activations=("relu", "tanh"),
+        ),
     },
-    space=regimes(
-        (160, 40, 32), (160, 40, 64), (240, 60, 64), (240, 60, 128), activations=("relu", "tanh")
-    ),
     subject=two_layer,
-    measure=_measure_concentration,
-    predict=_predict_concentration,
-    allowance=sampled(
-        _measure_concentration,
+    procedure=Means(
+        _relative_distance,
+        labels=("eta",),
+        formula=theory.mean_concentration,
+        remainder=theory.mean_concentration_remainder,
+        at=arguments,
         resolution=0.02,
-        remainder=_concentration_remainder,
+        first=32,
+        most=256,
     ),
-    decide=functools.partial(agreement, first=32, most=256, labels=lambda i, k: "eta"),
     faults=("weights_symmetrized", "road_scale_100", "road_over_sqrt_width", "road_without_inputs"),
 )
 
-_RATE_FACTORS = (1, 2, 4, 8)
+
+@looped
+def _concentration_slope(draw: Replicate) -> list[float]:
+    """Slope of the log distance between K_N and K over log N."""
+    rungs = [draw.at(rung) for rung in draw.subject.rungs]
+    eta = np.array([spectra.relative_distance(rung.empirical, draw.gram) for rung in rungs])
+    return [float(log_slope(RATE_FACTORS, eta))]
 
 
-def _concentration_slope(draw: Draw) -> list[float]:
-    at = [draw.at(rung) for rung in draw.subject.rungs]
-    log_eta = np.log([spectra.relative_distance(d.empirical, draw.gram) for d in at])
-    return [float(np.polyfit(np.log(_RATE_FACTORS), log_eta, 1)[0])]
+def _with_widths(regime: Regime) -> dict[str, Any]:
+    return {**arguments(regime), "widths": [factor * regime.widths[0] for factor in RATE_FACTORS]}
 
-
-def _widths(regime: Regime) -> list[int]:
-    return [factor * regime.widths[0] for factor in _RATE_FACTORS]
-
-
-def _predict_slope(regime: Regime) -> float:
-    return width_theory.concentration_slope(regime.n, regime.d, _widths(regime))
-
-
-def _slope_remainder(regime: Regime) -> float:
-    return width_theory.concentration_slope_remainder(regime.n, regime.d, _widths(regime))
-
-
-_measure_slope = measured(_concentration_slope)
 
 concentration_rate = Claim(
     name="montanari_zhong.concentration_rate",
@@ -291,21 +337,21 @@ concentration_rate = Claim(
     statement="|K^(-1/2) K_N K^(-1/2) - I| falls like N^(-1/2): its slope over log N is that of "
     "eta(n).",
     needs=SETTING,
-    formula="concentration_slope",
     regimes={
         "quick": regimes((120, 30, 32)),
         "standard": regimes((120, 30, 32), (240, 60, 32)),
         "thorough": regimes((120, 30, 32), (240, 60, 32), (240, 60, 64)),
     },
-    subject=functools.partial(ladder, factors=_RATE_FACTORS),
-    measure=_measure_slope,
-    predict=_predict_slope,
-    allowance=sampled(
-        _measure_slope,
-        pilot=16,
+    subject=rate_ladder,
+    procedure=Slopes(
+        _concentration_slope,
+        formula=theory.concentration_slope,
+        remainder=theory.concentration_slope_remainder,
+        at=_with_widths,
         resolution=0.03,
-        remainder=_slope_remainder,
+        pilot=16,
+        first=16,
+        most=128,
     ),
-    decide=functools.partial(rate, first=16, most=128),
     faults=("road_scale_100", "road_over_sqrt_width", "road_without_inputs"),
 )

@@ -8,42 +8,41 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array, Float
 
 from ntval.activations import activation
 from ntval.claims.claim import Claim
 from ntval.claims.montanari_zhong.setting import SETTING, regimes, two_layer
-from ntval.claims.sampling import MEASURED, draw_params, replicates, sampled
-from ntval.evidence.sequential import agreement
-from ntval.networks.mlp import symmetrized
+from ntval.claims.procedures import Slopes
+from ntval.claims.sampling import MEASURED, draw_params, kept, replicates, stream_of
+from ntval.evidence.sequential import Draw
+from ntval.networks.mlp import Params, symmetrized
 from ntval.observables import training
+from ntval.observables.slopes import log_slope
 from ntval.regimes import Regime
 from ntval.subjects.subject import Subject
-from ntval.theory.montanari_zhong import width as theory
+from ntval.theory import montanari_zhong as theory
 
 _SCALES = (8.0, 16.0, 32.0, 64.0)
 _STEPS = 400
 _FRESH = 200
 
 
-@functools.lru_cache(maxsize=16)
-def _slopes(subject: Subject, init: Callable, scale: Callable, shift: float):
+@kept
+def _slopes(subject: Subject, init: Callable, scale: Callable, shift: float) -> Callable:
     """Statistic of one draw: slopes over log alpha of the log distance between network and
     linearization after descent, and of the log relative movement of the weights."""
     fn, (width,) = activation(subject.network.mlp.activation).fn, subject.network.mlp.widths
     outgoing = jnp.where(jnp.arange(width) < width // 2, 1.0, -1.0)
-    log_scale = np.log(_SCALES)
-    centered = jnp.asarray(log_scale - log_scale.mean())
 
-    def statistic(key, x_like):
+    def statistic(key: Array, x_like: Float[Array, "n d"]) -> Float[Array, "2"]:
         n, d = x_like.shape
         key_x, key_fresh, key_params = jax.random.split(key, 3)
         x, fresh = subject.inputs(key_x, n), subject.inputs(key_fresh, _FRESH)
         start = init(functools.partial(draw_params, subject.network))(key_params)
 
-        def apply(alpha: float, params, x: Float[Array, "m d"]) -> Float[Array, "m"]:
+        def apply(alpha: float, params: Params, x: Float[Array, "m d"]) -> Float[Array, "m"]:
             return scale(alpha) * fn(x @ params[0]["w"]) @ outgoing / math.sqrt(width * d)
 
         def ends(alpha: float) -> list[Float[Array, ""]]:
@@ -60,8 +59,7 @@ def _slopes(subject: Subject, init: Callable, scale: Callable, shift: float):
             moved = optax.tree.norm(jax.tree.map(jnp.subtract, after, start))
             return [jnp.sqrt((gap**2).mean()), moved / optax.tree.norm(start)]
 
-        logs = jnp.log(jnp.array([ends(alpha) for alpha in _SCALES]))
-        return centered @ logs / (centered @ centered)
+        return log_slope(_SCALES, jnp.array([ends(alpha) for alpha in _SCALES]))
 
     return statistic
 
@@ -71,15 +69,18 @@ def _itself(alpha: float) -> float:
 
 
 def _lazy_training(
-    key, regime, subject, *, stream=MEASURED, init=symmetrized, scale=_itself, shift=0.0
-):
-    key = jax.random.fold_in(key, stream)
+    key: Array,
+    regime: Regime,
+    subject: Subject,
+    *,
+    stream: str = MEASURED,
+    init: Callable = symmetrized,
+    scale: Callable[[float], float] = _itself,
+    shift: float = 0.0,
+) -> Draw:
     statistic = _slopes(subject, init, scale, shift)
-    return replicates(statistic, key, jnp.zeros((regime.n, regime.d)), chunk=8)
-
-
-def _predict(regime: Regime) -> np.ndarray:
-    return np.array(theory.lazy_training())
+    like = jnp.zeros((regime.n, regime.d))
+    return replicates(statistic, stream_of(key, stream), like, chunk=8)
 
 
 lazy_training = Claim(
@@ -95,20 +96,15 @@ lazy_training = Claim(
         "thorough": regimes((40, 10, 60), (80, 20, 120), activations=("gelu", "tanh", "silu")),
     },
     subject=two_layer,
-    measure=_lazy_training,
-    predict=_predict,
-    allowance=sampled(
+    procedure=Slopes(
         _lazy_training,
+        labels=("slope of the distance", "slope of the movement"),
+        formula=theory.lazy_training,
+        remainder=theory.lazy_training_remainder,
+        resolution=(0.15, 0.02),
         pilot=8,
-        resolution=np.array([0.15, 0.02]),
-        remainder=lambda regime: np.array(theory.lazy_training_remainder()),
-    ),
-    decide=functools.partial(
-        agreement,
-        kind="rate",
         first=16,
         most=128,
-        labels=lambda i, k: ("slope of the distance", "slope of the movement")[i],
     ),
     faults=("pairs_not_paired", "scale_of_root", "linearized_elsewhere"),
 )

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
-from ntval.claims.montanari_zhong.setting import PAPER, SETTING, regimes, two_layer
-from ntval.claims.sampling import Draw, empirical_at, measured, sampled
-from ntval.evidence.exact import Comparison, identity
-from ntval.evidence.sequential import agreement
+from ntval.claims.montanari_zhong.setting import (
+    PAPER,
+    SETTING,
+    arguments,
+    regimes,
+    two_layer,
+)
+from ntval.claims.procedures import Identity, Means
+from ntval.claims.sampling import (
+    Replicate,
+    empirical_at,
+    looped,
+)
+from ntval.evidence.exact import Comparison
 from ntval.networks.mlp import symmetrized
 from ntval.observables import regression, spectra
 from ntval.regimes import Regime
 from ntval.subjects.subject import Subject
-from ntval.theory.montanari_zhong import risk as risk_theory
-from ntval.theory.montanari_zhong import width as width_theory
+from ntval.theory import montanari_zhong as theory
 
 _SMALLEST = 1e-10  # eigenvalues of K_N below this share of the largest count as 0
 
 
-def _rank(gram: np.ndarray) -> int:
+def _rank(gram: Float[np.ndarray, "n n"]) -> int:
     """Eigenvalues above n eps times the largest by two orders: none of a kernel lies between."""
     eigenvalues = np.linalg.eigvalsh(gram)
     floor = 100 * len(gram) * np.finfo(float).eps * eigenvalues[-1]
     return int((eigenvalues > floor).sum())
 
 
-def _noise_fit(draw: Draw, ridge=lambda regime: 0.0) -> list[float]:
+def _no_ridge(regime: Regime) -> float:
+    return 0.0
+
+
+@looped
+def _noise_fit(draw: Replicate, ridge: Callable[[Regime], float] = _no_ridge) -> list[float]:
     """Rank of K_N over n, and train error of labels that are noise alone."""
     gram, regime = draw.empirical, draw.regime
     noise = regime.noise_std * np.asarray(jax.random.normal(draw.key, (regime.n,)))
@@ -37,13 +53,10 @@ def _noise_fit(draw: Draw, ridge=lambda regime: 0.0) -> list[float]:
     return [_rank(gram) / regime.n, regression.train_error(fit)]
 
 
-def _predict_noise_fit(regime: Regime) -> np.ndarray:
-    rank = width_theory.rank(regime.n, regime.d, regime.widths[0])
-    error = risk_theory.noise_train_error(regime.n, rank, noise_std=regime.noise_std)
-    return np.array([rank / regime.n, error])
+def _with_rank(regime: Regime) -> dict[str, Any]:
+    rank = theory.rank(regime.n, regime.d, regime.widths[0])
+    return {**arguments(regime), "rank": rank}
 
-
-_measure_noise_fit = measured(_noise_fit)
 
 memorization = Claim(
     name="montanari_zhong.memorization",
@@ -52,7 +65,6 @@ memorization = Claim(
     statement="K_N has rank min(n, Nd), and labels of pure noise are fitted to a train error of "
     "s^2 (1 - rank/n): 0 once Nd >= n.",
     needs=SETTING,
-    formula="noise_train_error",
     regimes={
         "quick": regimes((100, 20, 3), (100, 20, 8), activations=("tanh",), noise_std=1.0),
         "standard": regimes(
@@ -63,42 +75,35 @@ memorization = Claim(
             activations=("tanh", "gelu", "silu"),
             noise_std=1.0,
         ),
+        "random": regimes(
+            *((n, 20, width) for n in (60, 100) for width in (2, 4, 8)),
+            activations=("tanh", "gelu", "silu", "erf"),
+            noise_std=1.0,
+        ),
     },
-    space=regimes(
-        *((n, 20, width) for n in (60, 100) for width in (2, 4, 8)),
-        activations=("tanh", "gelu", "silu", "erf"),
-        noise_std=1.0,
-    ),
     subject=two_layer,
-    measure=_measure_noise_fit,
-    predict=_predict_noise_fit,
-    allowance=sampled(_measure_noise_fit, pilot=64, resolution=0.03),
-    decide=functools.partial(
-        agreement, labels=lambda i, k: ("rank of K_N over n", "train error of noise")[i]
+    procedure=Means(
+        _noise_fit,
+        labels=("rank of K_N over n", "train error of noise"),
+        formula=(theory.relative_rank, theory.noise_train_error),
+        at=_with_rank,
+        resolution=0.03,
+        pilot=64,
     ),
     faults=("weights_symmetrized", "ridge_left_on", "road_jitter", "road_without_inputs"),
 )
 
 
-def _transition(draw: Draw) -> list[float]:
+@looped
+def _relative_edge(draw: Replicate) -> list[float]:
     """Smallest eigenvalue of K_N over that of its spectrum's predicted lower edge, minus 1; where
     Nd <= n, in units of K(x, x)."""
     regime = draw.regime
     smallest = spectra.min_eigenvalue(draw.empirical)
     eigenvalues = np.linalg.eigvalsh(draw.gram)
-    edge = width_theory.finite_width_min_eigenvalue(eigenvalues, regime.d, regime.widths[0])
+    edge = theory.finite_width_min_eigenvalue(eigenvalues, regime.d, regime.widths[0])
     return [smallest / edge - 1 if edge > 0 else smallest / float(np.diag(draw.gram).mean())]
 
-
-def _transition_remainder(regime: Regime) -> float:
-    """That of `finite_width_min_eigenvalue`, in its own units; 0 where the eigenvalue is 0."""
-    flat = np.ones(regime.n)  # a remainder in units of the edge is the same for every spectrum
-    edge = width_theory.finite_width_min_eigenvalue(flat, regime.d, regime.widths[0])
-    remainder = width_theory.finite_width_min_eigenvalue_remainder(flat, regime.d, regime.widths[0])
-    return remainder / edge if edge else 0.0
-
-
-_measure_transition = measured(_transition)
 
 phase_diagram = Claim(
     name="montanari_zhong.phase_diagram",
@@ -107,7 +112,6 @@ phase_diagram = Claim(
     statement="The smallest eigenvalue of K_N is 0 for Nd < n and leaves 0 at Nd = n as the lower "
     "edge of K^(1/2) W K^(1/2), W a Wishart matrix of Nd samples.",
     needs=SETTING,
-    formula="finite_width_min_eigenvalue",
     regimes={
         "quick": regimes((200, 20, 20), (200, 20, 5)),
         "standard": (
@@ -120,27 +124,34 @@ phase_diagram = Claim(
             ),
             *regimes((200, 20, 5)),
         ),
+        "random": regimes(
+            *((n, 20, width) for n in (100, 200) for width in (2, 4, 12, 20, 40)),
+            activations=("relu", "tanh"),
+        ),
     },
-    space=regimes(
-        *((n, 20, width) for n in (100, 200) for width in (2, 4, 12, 20, 40)),
-        activations=("relu", "tanh"),
-    ),
     subject=two_layer,
-    measure=_measure_transition,
-    allowance=sampled(_measure_transition, resolution=0.03, remainder=_transition_remainder),
-    decide=functools.partial(
-        agreement, first=32, most=512, labels=lambda i, k: "smallest eigenvalue of K_N, relative"
+    procedure=Means(
+        _relative_edge,
+        labels=("smallest eigenvalue of K_N, relative",),
+        remainder=theory.relative_edge_remainder,
+        at=arguments,
+        resolution=0.03,
+        first=32,
+        most=512,
     ),
     faults=("weights_symmetrized", "road_scale_100", "road_derivative", "road_without_inputs"),
 )
 
 
-def _dead_points(draw: Draw) -> list[float]:
+@looped
+def _dead_share(draw: Replicate) -> list[float]:
     """Share of inputs whose row of K_N is 0."""
     return [float((np.abs(draw.empirical).max(axis=1) == 0).mean())]
 
 
-_measure_dead_points = measured(_dead_points)
+def _of_one_input(regime: Regime) -> dict[str, Any]:
+    return {**arguments(regime), "n": 1}
+
 
 dead_points = Claim(
     name="montanari_zhong.dead_points",
@@ -152,17 +163,17 @@ dead_points = Claim(
         "quick": regimes((100, 20, 2)),
         "standard": regimes((100, 20, 2), (100, 20, 4)),
         "thorough": regimes((200, 20, 2), (200, 20, 4), (200, 60, 3), (200, 20, 5)),
+        "random": regimes((100, 10, 2), (100, 20, 2), (100, 20, 3), (100, 40, 2), (100, 20, 4)),
     },
-    space=regimes((100, 10, 2), (100, 20, 2), (100, 20, 3), (100, 40, 2), (100, 20, 4)),
     subject=two_layer,
-    measure=_measure_dead_points,
-    predict=lambda regime: width_theory.dead_points(1, regime.widths[0]),
-    allowance=sampled(
-        _measure_dead_points,
-        pilot=64,
+    procedure=Means(
+        _dead_share,
+        labels=("share of zero rows",),
+        formula=theory.dead_points,
+        at=_of_one_input,
         resolution=0.02,
+        pilot=64,
     ),
-    decide=functools.partial(agreement, labels=lambda i, k: "share of zero rows"),
     faults=("road_leaky_relu", "weights_symmetrized", "weights_positive"),
 )
 
@@ -173,9 +184,9 @@ def _exact(label: str, measured: int, predicted: int) -> list[Comparison]:
     return [Comparison(label, measured * one, predicted * one, 0 * one, one)]
 
 
-def _quadratic_rank(key, regime: Regime, subject: Subject) -> list[Comparison]:
-    predicted = width_theory.quadratic_rank(regime.n, regime.d, regime.widths[0])
-    return _exact("rank of K_N", _rank(Draw(key, regime, subject).empirical), predicted)
+def _quadratic_rank(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
+    predicted = theory.quadratic_rank(regime.n, regime.d, regime.widths[0])
+    return _exact("rank of K_N", _rank(Replicate(key, regime, subject).empirical), predicted)
 
 
 quadratic_rank = Claim(
@@ -195,25 +206,24 @@ quadratic_rank = Claim(
         ),
     },
     subject=two_layer,
-    measure=_quadratic_rank,
-    decide=identity,
+    procedure=Identity(_quadratic_rank, formula=theory.quadratic_rank),
     faults=("road_jitter", "weights_symmetrized", "road_derivative", "road_without_inputs"),
 )
 
 
 def _symmetrized_initialization(
-    key,
+    key: Array,
     regime: Regime,
     subject: Subject,
-    init=symmetrized,
-    effective=width_theory.effective_width,
+    init: Callable[[Callable], Callable] = symmetrized,
+    effective: Callable[..., int] = theory.effective_width,
 ) -> list[Comparison]:
     key_params, key_x = jax.random.split(key)
     network = subject.network
     params = init(lambda key: network.init_fn(key, (-1, regime.d))[1])(key_params)
     gram = empirical_at(subject, params, subject.inputs(key_x, regime.n))
     width = effective(regime.widths[0], symmetrized=True)
-    return _exact("rank of K_N", _rank(gram), width_theory.rank(regime.n, regime.d, width))
+    return _exact("rank of K_N", _rank(gram), theory.rank(regime.n, regime.d, width))
 
 
 symmetrized_initialization = Claim(
@@ -222,7 +232,6 @@ symmetrized_initialization = Claim(
     statement="A symmetrized initialization halves the effective width: K_N has rank "
     "min(n, (N/2) d).",
     needs=SETTING,
-    formula="effective_width",
     regimes={
         "quick": regimes((300, 20, 20), activations=("tanh",)),
         "standard": regimes((300, 20, 20), (200, 20, 8), activations=("tanh", "gelu")),
@@ -231,7 +240,6 @@ symmetrized_initialization = Claim(
         ),
     },
     subject=two_layer,
-    measure=_symmetrized_initialization,
-    decide=identity,
+    procedure=Identity(_symmetrized_initialization, formula=theory.effective_width),
     faults=("pairs_not_paired", "width_not_halved", "road_jitter", "road_without_inputs"),
 )

@@ -7,7 +7,8 @@ argument, so that a fault can be planted there.
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from ntval.claims.montanari_zhong.setting import (
     LAST_DEGREE,
     PAPER,
     SETTING,
+    arguments,
+    fresh_inputs,
     harmonics_of,
     regimes,
     ridge_of,
@@ -24,35 +27,42 @@ from ntval.claims.montanari_zhong.setting import (
     target_of,
     two_layer,
 )
-from ntval.claims.sampling import Draw, infinite, measured, sampled
-from ntval.evidence.sequential import agreement
+from ntval.claims.montanari_zhong.setting import constant_target as constant_target_of
+from ntval.claims.procedures import Means
+from ntval.claims.sampling import (
+    Replicate,
+    infinite,
+    looped,
+)
 from ntval.regimes import Regime
-from ntval.theory import gegenbauer, isotropic_targets
-from ntval.theory.montanari_zhong import kernel as theory
-from ntval.theory.montanari_zhong import risk as risk_theory
+from ntval.theory import isotropic_targets
+from ntval.theory import montanari_zhong as theory
 from ntval.theory.ridge_equivalents import Target
 
+Ridge = Callable[[Regime], float]
+Targets = Callable[[Regime], Target]
 
-def _constant(regime: Regime) -> Target:
-    return Target(energies=(1.0,), noise_std=regime.noise_std)
 
-
-def _kernel_risk(draw: Draw, target=target_of, ridge=ridge_of, score=risk_given_inputs) -> float:
+def _kernel_risk(
+    draw: Replicate,
+    target: Targets = target_of,
+    ridge: Ridge = ridge_of,
+    score: Callable[..., float] = risk_given_inputs,
+) -> float:
     """Risk of kernel ridge regression with the infinite-width kernel, given the inputs."""
-    harmonics = harmonics_of(draw)
-    gamma = theory.energies(sigma(draw.regime), draw.regime.d, LAST_DEGREE)
-    moments = isotropic_targets.kernel_moments(gamma, draw.regime.d, harmonics)
-    regime = draw.regime
+    regime, harmonics = draw.regime, harmonics_of(draw)
+    gamma = theory.energies(sigma(regime), regime.d, LAST_DEGREE)
+    moments = isotropic_targets.kernel_moments(gamma, regime.d, harmonics)
     return score(draw.gram, harmonics, moments, target(regime), ridge=ridge(regime))
 
 
 def _polynomial_risk(
-    draw: Draw,
-    target=target_of,
-    ridge=ridge_of,
-    score=risk_given_inputs,
-    energies=theory.energies,
-    tail=theory.tail_energy,
+    draw: Replicate,
+    target: Targets = target_of,
+    ridge: Ridge = ridge_of,
+    score: Callable[..., float] = risk_given_inputs,
+    energies: Callable[..., Any] = theory.energies,
+    tail: Callable[..., float] = theory.tail_energy,
 ) -> float:
     """Risk of polynomial ridge regression with the self-induced ridge, given the inputs."""
     regime, fn = draw.regime, sigma(draw.regime)
@@ -64,16 +74,14 @@ def _polynomial_risk(
     return score(gram, harmonics, moments, target(regime), ridge=whole)
 
 
-def _predict_risk(regime: Regime, target=target_of) -> float:
-    return risk_theory.kernel_ridge_risk(
-        sigma(regime), regime.n, regime.d, target(regime), ridge=regime.ridge
-    )
-
-
-def _risk_remainder(regime: Regime, target=target_of) -> float:
-    return risk_theory.kernel_ridge_risk_remainder(
-        sigma(regime), regime.n, regime.d, target(regime), ridge=regime.ridge
-    )
+@looped
+def _kernel_ridge_risk(
+    draw: Replicate,
+    target: Targets = target_of,
+    ridge: Ridge = ridge_of,
+    score: Callable[..., float] = risk_given_inputs,
+) -> list[float]:
+    return [_kernel_risk(draw, target, ridge, score)]
 
 
 _SMALL, _MIDDLE, _LARGE = (120, 40, 4), (240, 80, 4), (480, 160, 4)
@@ -94,8 +102,6 @@ _QUADRATIC = tuple(  # n > d^2: degree 2
     regime for ridge in (0.0, 0.1) for regime in regimes((252, 14, 4), ridge=ridge, noise_std=0.3)
 )
 
-_measure_risk = measured(lambda draw, **changes: [_kernel_risk(draw, **changes)])
-
 deterministic_equivalent = Claim(
     name="montanari_zhong.deterministic_equivalent",
     source="Deterministic equivalent of kernel ridge regression; derived and checked in the spec, "
@@ -103,7 +109,6 @@ deterministic_equivalent = Claim(
     statement="The risk of kernel ridge regression with K is E_0 (sum_k F_k (1 - L_k)^2 + s^2) "
     "- s^2, with learnabilities L_k of the energies gamma_k.",
     needs=SETTING,
-    formula="kernel_ridge_risk",
     regimes={
         "quick": regimes(_SMALL, ridge=0.1, noise_std=0.5),
         "standard": (
@@ -116,14 +121,18 @@ deterministic_equivalent = Claim(
             *regimes(_MIDDLE, _LARGE, ridge=0.1, noise_std=0.5),
             *regimes((252, 14, 4), (665, 22, 4), noise_std=0.3),
         ),
+        "random": (*_RIDGES, *_QUADRATIC),
     },
-    space=(*_RIDGES, *_QUADRATIC),
     subject=two_layer,
-    measure=_measure_risk,
-    predict=_predict_risk,
-    allowance=sampled(_measure_risk, remainder=_risk_remainder, resolution=0.002),
-    decide=functools.partial(
-        agreement, first=32, most=256, labels=lambda i, k: "risk of kernel ridge regression"
+    procedure=Means(
+        _kernel_ridge_risk,
+        labels=("risk of kernel ridge regression",),
+        formula=theory.kernel_ridge_risk,
+        remainder=theory.kernel_ridge_risk_remainder,
+        at=arguments,
+        resolution=0.002,
+        first=32,
+        most=256,
     ),
     faults=(
         "ridge_times_n",
@@ -136,9 +145,20 @@ deterministic_equivalent = Claim(
     ),
 )
 
-_measure_constant = measured(
-    lambda draw, **changes: [_kernel_risk(draw, target=_constant, **changes)]
-)
+
+@looped
+def _constant_risk(
+    draw: Replicate,
+    target: Targets = constant_target_of,
+    ridge: Ridge = ridge_of,
+    score: Callable[..., float] = risk_given_inputs,
+) -> list[float]:
+    return [_kernel_risk(draw, target, ridge, score)]
+
+
+def _of_constant_target(regime: Regime) -> dict[str, Any]:
+    return {**arguments(regime), "target": constant_target_of(regime)}
+
 
 constant_target = Claim(
     name="montanari_zhong.constant_target",
@@ -146,55 +166,35 @@ constant_target = Claim(
     statement="The intercept is only partly learned: the risk on f = 1 is that of the "
     "deterministic equivalent, above 1 for tanh, whose kernel lacks degree 0.",
     needs=SETTING,
-    formula="kernel_ridge_risk",
     regimes={
         "quick": regimes(_SMALL, activations=("relu", "tanh")),
         "standard": regimes(_SMALL, _MIDDLE, activations=("relu", "gelu", "tanh")),
         "thorough": regimes(_SMALL, _MIDDLE, _LARGE, activations=("relu", "gelu", "tanh")),
     },
     subject=two_layer,
-    measure=_measure_constant,
-    predict=functools.partial(_predict_risk, target=_constant),
-    allowance=sampled(
-        _measure_constant,
-        remainder=functools.partial(_risk_remainder, target=_constant),
+    procedure=Means(
+        _constant_risk,
+        labels=("risk on a constant target",),
+        formula=theory.kernel_ridge_risk,
+        remainder=theory.kernel_ridge_risk_remainder,
+        at=_of_constant_target,
         resolution=0.005,
-    ),
-    decide=functools.partial(
-        agreement, first=32, most=1024, labels=lambda i, k: "risk on a constant target"
+        first=32,
+        most=1024,
     ),
     faults=("ridge_left_on", "train_for_test", "prediction_free_intercept", "kernel_centered"),
 )
 
 
-def _gap(draw: Draw, **changes) -> list[float]:
+@looped
+def _gap(
+    draw: Replicate,
+    energies: Callable[..., Any] = theory.energies,
+    tail: Callable[..., float] = theory.tail_energy,
+) -> list[float]:
     """Risk of KRR minus that of PRR with the self-induced ridge, at the same inputs."""
-    return [_kernel_risk(draw) - _polynomial_risk(draw, **changes)]
+    return [_kernel_risk(draw) - _polynomial_risk(draw, energies=energies, tail=tail)]
 
-
-def _predict_gap(regime: Regime) -> float:
-    return risk_theory.self_induced_gap(
-        sigma(regime),
-        regime.n,
-        regime.d,
-        target_of(regime),
-        ridge=regime.ridge,
-        degree=regime.degree,
-    )
-
-
-def _gap_remainder(regime: Regime) -> float:
-    return risk_theory.self_induced_gap_remainder(
-        sigma(regime),
-        regime.n,
-        regime.d,
-        target_of(regime),
-        ridge=regime.ridge,
-        degree=regime.degree,
-    )
-
-
-_measure_gap = measured(_gap)
 
 self_induced_ridge = Claim(
     name="montanari_zhong.self_induced_ridge",
@@ -203,7 +203,6 @@ self_induced_ridge = Claim(
     statement="Kernel ridge regression is polynomial ridge regression with the ridge "
     "lambda + gamma_{>l}: their risks differ by O(n/B(d, k*)), as the equivalents do.",
     needs=SETTING,
-    formula="self_induced_gap",
     regimes={
         "quick": regimes(_MIDDLE, noise_std=0.5),  # a smaller d hides "tail_of_limit"
         "standard": (
@@ -214,21 +213,27 @@ self_induced_ridge = Claim(
             *regimes(_SMALL, _MIDDLE, _LARGE, activations=("relu", "gelu"), noise_std=0.5),
             *regimes(_SMALL, _MIDDLE, _LARGE, ridge=0.1, noise_std=0.5),
         ),
+        "random": tuple(
+            regime
+            for noise_std in (0.0, 0.5, 1.0)
+            for regime in regimes(
+                *(_SMALL, (160, 40, 4), (180, 60, 4)),
+                activations=("relu", "gelu", "silu"),
+                noise_std=noise_std,
+            )
+        ),
     },
-    space=tuple(
-        regime
-        for noise_std in (0.0, 0.5, 1.0)
-        for regime in regimes(
-            *(_SMALL, (160, 40, 4), (180, 60, 4)),
-            activations=("relu", "gelu", "silu"),
-            noise_std=noise_std,
-        )
-    ),
     subject=two_layer,
-    measure=_measure_gap,
-    predict=_predict_gap,
-    allowance=sampled(_measure_gap, remainder=_gap_remainder, resolution=0.0002),
-    decide=functools.partial(agreement, first=32, most=256, labels=lambda i, k: "R_KRR - R_PRR"),
+    procedure=Means(
+        _gap,
+        labels=("R_KRR - R_PRR",),
+        formula=theory.self_induced_gap,
+        remainder=theory.self_induced_gap_remainder,
+        at=arguments,
+        resolution=0.0002,
+        first=32,
+        most=256,
+    ),
     faults=(
         "tail_missing",
         "tail_of_limit",
@@ -240,19 +245,15 @@ self_induced_ridge = Claim(
 )
 
 
-def _predict_linear(regime: Regime) -> float:
-    return risk_theory.linear_target_risk(
-        sigma(regime), regime.n, regime.d, ridge=regime.ridge, noise_std=regime.noise_std
-    )
+@looped
+def _polynomial_ridge_risk(
+    draw: Replicate,
+    ridge: Ridge = ridge_of,
+    score: Callable[..., float] = risk_given_inputs,
+    tail: Callable[..., float] = theory.tail_energy,
+) -> list[float]:
+    return [_polynomial_risk(draw, ridge=ridge, score=score, tail=tail)]
 
-
-def _linear_remainder(regime: Regime) -> float:
-    return risk_theory.linear_target_risk_remainder(
-        sigma(regime), regime.n, regime.d, ridge=regime.ridge, noise_std=regime.noise_std
-    )
-
-
-_measure_linear = measured(lambda draw, **changes: [_polynomial_risk(draw, **changes)])
 
 linear_target_risk = Claim(
     name="montanari_zhong.linear_target_risk",
@@ -267,18 +268,18 @@ linear_target_risk = Claim(
             *regimes(_SMALL, _MIDDLE, activations=("relu", "tanh"), noise_std=0.5),
         ),
         "thorough": (*_RIDGES, *regimes(_MIDDLE, _LARGE, noise_std=0.5)),
+        "random": _RIDGES,
     },
-    space=_RIDGES,
     subject=two_layer,
-    measure=_measure_linear,
-    predict=_predict_linear,
-    allowance=sampled(
-        _measure_linear,
-        remainder=_linear_remainder,
+    procedure=Means(
+        _polynomial_ridge_risk,
+        labels=("risk of PRR on a linear target",),
+        formula=theory.linear_target_risk,
+        remainder=theory.linear_target_risk_remainder,
+        at=arguments,
         resolution=0.002,
-    ),
-    decide=functools.partial(
-        agreement, first=32, most=256, labels=lambda i, k: "risk of PRR on a linear target"
+        first=32,
+        most=256,
     ),
     faults=(
         "tail_shifted_up",
@@ -290,28 +291,16 @@ linear_target_risk = Claim(
 )
 
 
-def _train_error(draw: Draw, target=target_of, ridge=ridge_of) -> list[float]:
-    regime = draw.regime
+@looped
+def _train_error(
+    draw: Replicate, target: Targets = target_of, ridge: Ridge = ridge_of
+) -> list[float]:
+    """Mean square of the residuals, over label noise and isotropic targets."""
+    regime, harmonics = draw.regime, harmonics_of(draw, 3)
     return [
-        isotropic_targets.train_error(
-            draw.gram, harmonics_of(draw, 3), target(regime), ridge=ridge(regime)
-        )
+        isotropic_targets.train_error(draw.gram, harmonics, target(regime), ridge=ridge(regime))
     ]
 
-
-def _predict_train_error(regime: Regime) -> float:
-    return risk_theory.kernel_ridge_train_error(
-        sigma(regime), regime.n, regime.d, target_of(regime), ridge=regime.ridge
-    )
-
-
-def _train_error_remainder(regime: Regime) -> float:
-    return risk_theory.kernel_ridge_train_error_remainder(
-        sigma(regime), regime.n, regime.d, target_of(regime), ridge=regime.ridge
-    )
-
-
-_measure_train_error = measured(_train_error)
 
 train_error = Claim(
     name="montanari_zhong.train_error",
@@ -319,7 +308,6 @@ train_error = Claim(
     statement="The train error of kernel ridge regression is (lambda/(n kappa))^2 (R + s^2), 0 "
     "without a ridge.",
     needs=SETTING,
-    formula="kernel_ridge_train_error",
     regimes={
         "quick": regimes(_SMALL, ridge=0.1, noise_std=0.5),
         "standard": regimes(
@@ -330,42 +318,35 @@ train_error = Claim(
         ),
     },
     subject=two_layer,
-    measure=_measure_train_error,
-    predict=_predict_train_error,
-    allowance=sampled(
-        _measure_train_error,
-        remainder=_train_error_remainder,
+    procedure=Means(
+        _train_error,
+        labels=("train error",),
+        formula=theory.kernel_ridge_train_error,
+        remainder=theory.kernel_ridge_train_error_remainder,
+        at=arguments,
         resolution=0.0005,
+        first=32,
+        most=256,
     ),
-    decide=functools.partial(agreement, first=32, most=256, labels=lambda i, k: "train error"),
     faults=("ridge_times_n", "ridge_over_n", "target_without_noise", "kernel_scale_10"),
 )
 
 
-_LEARNED = 4  # degrees 0 to 3
-_FRESH = 200
+_LAST_LEARNED = 3
 
 
-def _learned_shares(draw: Draw, ridge=ridge_of) -> list[float]:
+@looped
+def _learned_shares(draw: Replicate, ridge: Ridge = ridge_of) -> list[float]:
     """What kernel ridge regression learns of a target of each degree, over fresh inputs."""
-    regime, x = draw.regime, np.asarray(draw.x)
-    fresh = np.asarray(draw.subject.inputs(draw.key, _FRESH))
-    cross = gegenbauer.polynomials(regime.d, _LEARNED - 1, fresh @ x.T / regime.d)
+    fresh, cross = fresh_inputs(draw, _LAST_LEARNED)
     moments = isotropic_targets.sampled_moments(infinite(draw.subject, fresh, draw.x), cross)
-    return list(isotropic_targets.learned_shares(draw.gram, moments, ridge=ridge(regime)))
+    shares = isotropic_targets.learned_shares(draw.gram, moments, ridge=ridge(draw.regime))
+    return [float(share) for share in shares]
 
 
-def _predict_learned(regime: Regime) -> np.ndarray:
-    shares = risk_theory.learned_share(sigma(regime), regime.n, regime.d, ridge=regime.ridge)
-    return np.array(shares[:_LEARNED])
+def _up_to_the_last(regime: Regime) -> dict[str, Any]:
+    return {**arguments(regime), "last": _LAST_LEARNED}
 
-
-def _learned_remainder(regime: Regime) -> np.ndarray:
-    remainders = risk_theory.learned_share_remainder(sigma(regime), regime.d)
-    return np.array(remainders[:_LEARNED])
-
-
-_measure_learned = measured(_learned_shares)
 
 learned_degrees = Claim(
     name="montanari_zhong.learned_degrees",
@@ -374,7 +355,6 @@ learned_degrees = Claim(
     statement="Of a target on degree k, kernel ridge regression learns the share L_k = e_k/(e_k + "
     "kappa); nothing of a degree that the kernel lacks, however many the samples.",
     needs=SETTING,
-    formula="learned_share",
     regimes={
         "quick": regimes((160, 10, 4), activations=("relu", "tanh")),
         "standard": (
@@ -387,11 +367,15 @@ learned_degrees = Claim(
         ),
     },
     subject=two_layer,
-    measure=_measure_learned,
-    predict=_predict_learned,
-    allowance=sampled(_measure_learned, remainder=_learned_remainder, resolution=0.03),
-    decide=functools.partial(
-        agreement, first=32, most=256, labels=lambda i, k: f"share learned of degree {i}"
+    procedure=Means(
+        _learned_shares,
+        labels=tuple(f"share learned of degree {k}" for k in range(_LAST_LEARNED + 1)),
+        formula=theory.learned_share,
+        remainder=theory.learned_share_remainder,
+        at=_up_to_the_last,
+        resolution=0.03,
+        first=32,
+        most=256,
     ),
     faults=(
         "kernel_plus_constant",

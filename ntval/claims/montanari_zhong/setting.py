@@ -1,20 +1,18 @@
-"""How the claims of Montanari & Zhong are measured: one function makes replicates of a statistic.
-
-A statistic sees the kernels at fresh inputs; what it takes from theory to split or weigh them is an
-argument (`energies`, `tail`, ...), so that a fault can be planted there.
-"""
+"""The setting of Montanari & Zhong: their network, its regimes, targets, arguments of formulas."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from ntval.activations import Activation, activation
-from ntval.claims.sampling import MEASURED, Draw, draw_params, infinite, replicates
+from ntval.claims.sampling import Replicate, kept
 from ntval.kernels import analytic, quadrature_oracle, zonal
 from ntval.networks.mlp import Mlp
 from ntval.regimes import Regime
@@ -39,7 +37,7 @@ def regimes(
     )
 
 
-def kernel_fn(mlp: Mlp):
+def kernel_fn(mlp: Mlp) -> Callable[..., Any]:
     """The infinite-width twin: neural-tangents' closed form where weights on the sphere and
     Gaussian ones give one kernel (0-homogeneous derivative), the finite-d quadrature elsewhere."""
     ntk = functools.partial(zonal.ntk, mlp)
@@ -52,25 +50,30 @@ def kernel_fn(mlp: Mlp):
     return twin
 
 
-@functools.lru_cache(maxsize=64)
+@kept
 def two_layer(regime: Regime) -> Subject:
     """Montanari and Zhong's network of a regime, with its infinite-width twin."""
     return mlp_subject(regime, parametrization="montanari_zhong", kernel_fn=kernel_fn)
 
 
-@functools.lru_cache(maxsize=64)
-def ladder(regime: Regime, factors: tuple[float, ...]) -> Subject:
+@kept
+def widened(regime: Regime, factors: tuple[float, ...]) -> Subject:
     """The network of a regime, and rungs at `factors` times its width."""
     rungs = (replace(regime, widths=(round(factor * regime.widths[0]),)) for factor in factors)
     return replace(two_layer(regime), rungs=tuple(two_layer(rung) for rung in rungs))
 
 
+RATE_FACTORS = (1, 2, 4, 8)
+
+
+def rate_ladder(regime: Regime) -> Subject:
+    """The network of a regime, and rungs at 1, 2, 4 and 8 times its width."""
+    return widened(regime, RATE_FACTORS)
+
+
 def sigma(regime: Regime) -> Activation:
     """The activation of a regime."""
     return activation(regime.activation)
-
-
-LAST_DEGREE = 10  # of a kernel's energies: what is above is beyond the accuracy of any risk
 
 
 def target_of(regime: Regime) -> Target:
@@ -79,55 +82,58 @@ def target_of(regime: Regime) -> Target:
     return Target(energies=energies, noise_std=regime.noise_std)
 
 
+def constant_target(regime: Regime) -> Target:
+    """A constant target of mean square 1."""
+    return Target(energies=(1.0,), noise_std=regime.noise_std)
+
+
 def ridge_of(regime: Regime) -> float:
     """The absolute ridge."""
     return regime.ridge
 
 
-def harmonics_of(draw: Draw, degree: int = LAST_DEGREE) -> np.ndarray:
+def arguments(regime: Regime) -> dict[str, Any]:
+    """Arguments of theory's formulas at a regime, by name."""
+    return {
+        "activation": sigma(regime),
+        "n": regime.n,
+        "d": regime.d,
+        "width": regime.widths[0],
+        "degree": regime.degree,
+        "ridge": regime.ridge,
+        "noise_std": regime.noise_std,
+        "target": target_of(regime),
+    }
+
+
+LAST_DEGREE = 10  # of a kernel's energies: what is above is beyond the accuracy of any risk
+
+
+def harmonics_of(draw: Replicate, degree: int = LAST_DEGREE) -> Float[np.ndarray, "degrees n n"]:
     """P_0, ..., P_degree at all pairs of inputs."""
     x = np.asarray(draw.x)
     return gegenbauer.polynomials(draw.regime.d, degree, x @ x.T / draw.regime.d)
 
 
-def risk_given_inputs(gram, harmonics, moments, target: Target, *, ridge: float) -> float:
+FRESH = 200  # inputs over which moments of a kernel are means
+
+
+def fresh_inputs(
+    draw: Replicate, degree: int
+) -> tuple[Float[Array, "m d"], Float[np.ndarray, "degrees m n"]]:
+    """Fresh inputs, and P_0, ..., P_degree between them and the draw's."""
+    fresh = draw.subject.inputs(draw.key, FRESH)
+    cosines = np.asarray(fresh) @ np.asarray(draw.x).T / draw.regime.d
+    return fresh, gegenbauer.polynomials(draw.regime.d, degree, cosines)
+
+
+def risk_given_inputs(
+    gram: Float[np.ndarray, "n n"],
+    harmonics: Float[np.ndarray, "degrees n n"],
+    moments: isotropic_targets.Moments,
+    target: Target,
+    *,
+    ridge: float,
+) -> float:
     """The score of a regression: its risk, exact over label noise and isotropic targets."""
     return isotropic_targets.risk(gram, harmonics, moments, target, ridge=ridge)
-
-
-@functools.lru_cache(maxsize=64)
-def _mean_diagonal(subject: Subject):
-    road = subject.road()
-
-    def mean_diagonal(key, n_inputs):
-        key_params, key_x = jax.random.split(key)
-        x = subject.inputs(key_x, len(n_inputs))
-        gram = road(subject.network, draw_params(subject.network, key_params), x)
-        return jnp.diag(gram).mean()[None]
-
-    return mean_diagonal
-
-
-def normalization(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
-    """Means of K_N(x, x) over fresh inputs, one a replicate."""
-    key = jax.random.fold_in(key, stream)
-    return replicates(_mean_diagonal(subject), key, jnp.arange(regime.n))
-
-
-@functools.lru_cache(maxsize=64)
-def _entries_gap(subject: Subject):
-    road = subject.road()
-
-    def entries(key, x, exact):
-        gap = road(subject.network, draw_params(subject.network, key), x) - exact
-        return (gap / jnp.diag(exact).mean())[np.triu_indices(len(exact))]
-
-    return entries
-
-
-def unbiased_kernel(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
-    """Entries of K_N - K at one set of inputs, in units of K(x, x)."""
-    key_inputs, key_draws = jax.random.split(key)
-    key_draws = jax.random.fold_in(key_draws, stream)
-    x = subject.inputs(key_inputs, regime.n)
-    return replicates(_entries_gap(subject), key_draws, x, jnp.asarray(infinite(subject, x)))

@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 
 import jax
 import numpy as np
+from jaxtyping import Array
 
 from ntval.claims.claim import Claim
-from ntval.claims.montanari_zhong.setting import PAPER, SETTING, regimes, sigma, two_layer
-from ntval.claims.sampling import MEASURED, PILOT, Draw, infinite, measured, sampled
-from ntval.evidence.allowance import allowance
-from ntval.evidence.exact import Bracket, bound
-from ntval.evidence.sequential import agreement, limit, probable_bound
+from ntval.claims.montanari_zhong.setting import (
+    PAPER,
+    SETTING,
+    arguments,
+    regimes,
+    sigma,
+    two_layer,
+)
+from ntval.claims.procedures import Bound, Limit, Means, ProbableBound
+from ntval.claims.sampling import (
+    MEASURED,
+    Replicate,
+    infinite,
+    kept,
+    looped,
+)
+from ntval.evidence.exact import Bracket
+from ntval.evidence.sequential import Draw
 from ntval.kernels import analytic, quadrature_oracle
 from ntval.observables import spectra
 from ntval.regimes import Regime
 from ntval.subjects.subject import Subject
-from ntval.theory.montanari_zhong import kernel as theory
-from ntval.theory.montanari_zhong import width as width_theory
+from ntval.theory import montanari_zhong as theory
 
 
-def _predict_min_eigenvalue(regime: Regime) -> np.ndarray:
-    """The formula for K; for K_N the middle of what concentration leaves of it."""
-    value = theory.min_eigenvalue(sigma(regime), regime.n, regime.d, degree=regime.degree)
-    spread = width_theory.concentration(regime.n, regime.d, regime.widths[0])
-    return np.array([value, value * (1 - spread / 2)])
+@looped
+def _smallest_eigenvalues(draw: Replicate) -> list[float]:
+    return [spectra.min_eigenvalue(draw.gram), spectra.min_eigenvalue(draw.empirical)]
 
-
-def _min_eigenvalue_remainder(regime: Regime) -> np.ndarray:
-    """The formula's remainder; for K_N also (1 - eta) K <= K_N and E lambda_min(K_N) <= that of K,
-    which holds because lambda_min is concave and E K_N = K."""
-    at = {"n": regime.n, "d": regime.d, "degree": regime.degree}
-    remainder = theory.min_eigenvalue_remainder(sigma(regime), **at)
-    value = theory.min_eigenvalue(sigma(regime), **at)
-    spread = width_theory.concentration(regime.n, regime.d, regime.widths[0])
-    return np.array([remainder, remainder + value * spread / 2])
-
-
-_measure_min_eigenvalue = measured(
-    lambda draw: [spectra.min_eigenvalue(draw.gram), spectra.min_eigenvalue(draw.empirical)]
-)
 
 min_eigenvalue = Claim(
     name="montanari_zhong.min_eigenvalue",
@@ -61,23 +57,20 @@ min_eigenvalue = Claim(
         "thorough": regimes(
             (120, 40, 512), (240, 80, 512), (480, 160, 1024), (960, 320, 2048), (854, 90, 2048)
         ),
+        "random": (
+            *regimes((60, 20, 512), (120, 40, 512), (160, 40, 512), (240, 80, 512)),
+            *regimes((120, 40, 512), (240, 80, 512), activations=("leaky_relu", "gelu", "silu")),
+        ),
     },
-    space=(
-        *regimes((60, 20, 512), (120, 40, 512), (160, 40, 512), (240, 80, 512)),
-        *regimes((120, 40, 512), (240, 80, 512), activations=("leaky_relu", "gelu", "silu")),
-    ),
     subject=two_layer,
-    measure=_measure_min_eigenvalue,
-    predict=_predict_min_eigenvalue,
-    allowance=sampled(
-        _measure_min_eigenvalue,
-        remainder=_min_eigenvalue_remainder,
-    ),
-    decide=functools.partial(
-        agreement,
+    procedure=Means(
+        _smallest_eigenvalues,
+        labels=("smallest eigenvalue of K", "smallest eigenvalue of K_N"),
+        formula=(theory.min_eigenvalue, theory.empirical_min_eigenvalue),
+        remainder=(theory.min_eigenvalue_remainder, theory.empirical_min_eigenvalue_remainder),
+        at=arguments,
         first=32,
         most=512,
-        labels=lambda i, k: f"smallest eigenvalue of {('K', 'K_N')[i]}",
     ),
     faults=(
         "kernel_without_inputs",
@@ -92,21 +85,13 @@ min_eigenvalue = Claim(
 )
 
 
-def _predict_floor(regime: Regime) -> float:
-    """1 - eta, the share of lambda_min(K) that is left to K_N; vacuous unless it is positive."""
-    return 1 - width_theory.concentration(regime.n, regime.d, regime.widths[0])
-
-
-def _room_above_bound(draw: Draw) -> list[float]:
+@looped
+def _room_above_bound(draw: Replicate) -> list[float]:
     """Room that lambda_min(K_N) >= (1 - eta) lambda_min(K) leaves, in units of K(x, x)."""
-    floor = _predict_floor(draw.regime) * spectra.min_eigenvalue(draw.gram)
-    room = spectra.min_eigenvalue(draw.empirical) - floor
+    regime = draw.regime
+    share = theory.relative_floor(regime.n, regime.d, regime.widths[0])
+    room = spectra.min_eigenvalue(draw.empirical) - share * spectra.min_eigenvalue(draw.gram)
     return [room / float(np.diag(draw.gram).mean())]
-
-
-def _decide_floor(draw, *, predicted: float, **settings):
-    settings = {"failure": 0.01, "resolution": 0.1, **settings}
-    return probable_bound(draw, vacuous=predicted <= 0, **settings)
 
 
 min_eigenvalue_bound = Claim(
@@ -115,16 +100,20 @@ min_eigenvalue_bound = Claim(
     statement="lambda_min(K_N) >= (1 - eta) lambda_min(K) > 0 with probability at least 0.99, "
     "eta = 2 sqrt(n/Nd) + n/Nd < 1.",
     needs=SETTING,
-    formula="concentration",
     regimes={
         "quick": regimes((120, 30, 256)),
         "standard": regimes((120, 30, 256), (240, 60, 256), activations=("relu", "tanh")),
         "thorough": regimes((120, 30, 256), (240, 60, 256), activations=("relu", "tanh", "gelu")),
     },
     subject=two_layer,
-    measure=measured(_room_above_bound),
-    predict=_predict_floor,
-    decide=_decide_floor,
+    procedure=ProbableBound(
+        _room_above_bound,
+        failure=0.01,
+        resolution=0.1,
+        formula=theory.relative_floor,
+        trivial=0.0,
+        at=arguments,
+    ),
     faults=("road_without_inputs", "road_over_width", "kernel_scale_100"),
 )
 
@@ -135,43 +124,26 @@ def _rungs_in_d(regime: Regime) -> list[Regime]:
     return [replace(regime, n=f * regime.n, d=f * regime.d) for f in _LIMIT_FACTORS]
 
 
-@functools.lru_cache(maxsize=16)
+@kept
 def _ladder_in_d(regime: Regime) -> Subject:
     rungs = tuple(two_layer(rung) for rung in _rungs_in_d(regime))
     return replace(two_layer(regime), rungs=rungs)
 
 
-def _smallest_on_the_ladder(key, regime: Regime, subject: Subject, *, stream: int = MEASURED):
+@looped
+def _smallest_eigenvalue(draw: Replicate) -> list[float]:
+    return [spectra.min_eigenvalue(draw.gram)]
+
+
+def _smallest_on_the_ladder(
+    key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED
+) -> Draw:
     """Replicates of the smallest eigenvalue of K, a rung a column."""
-    smallest = measured(lambda draw: [spectra.min_eigenvalue(draw.gram)])
     draws = [
-        smallest(jax.random.fold_in(key, rung.d), rung, at, stream=stream)
+        _smallest_eigenvalue(jax.random.fold_in(key, rung.d), rung, at, stream=stream)
         for rung, at in zip(_rungs_in_d(regime), subject.rungs, strict=True)
     ]
     return lambda start, count: np.concatenate([draw(start, count) for draw in draws], axis=1)
-
-
-def _limit_remainders(regime: Regime) -> list[float]:
-    """Distance of the finite-d formula from the limit, with its own remainder: O(sqrt(n)/d)."""
-    fn = sigma(regime)
-    return [
-        abs(theory.min_eigenvalue_limit(fn) - theory.min_eigenvalue(fn, rung.n, rung.d))
-        + theory.min_eigenvalue_remainder(fn, rung.n, rung.d)
-        for rung in _rungs_in_d(regime)
-    ]
-
-
-def _limit_allowance(key, regime: Regime, subject: Subject):
-    """In units of the remainder at each rung."""
-    draws = _smallest_on_the_ladder(key, regime, subject, stream=PILOT)(0, 16)
-    limit = theory.min_eigenvalue_limit(sigma(regime))
-    scaled = (draws - limit) / np.array(_limit_remainders(regime))
-    return allowance(scaled, remainder=1.0, resolution=0.5)
-
-
-def _decide_limit(found, *, predicted, **settings):
-    draw, remainders = found
-    return limit(draw, predicted=predicted, remainders=remainders, first=16, most=512, **settings)
 
 
 min_eigenvalue_limit = Claim(
@@ -187,26 +159,19 @@ min_eigenvalue_limit = Claim(
         "thorough": regimes((60, 20, 4), (100, 20, 4), activations=("relu", "gelu")),
     },
     subject=_ladder_in_d,
-    measure=lambda key, regime, subject: (
-        _smallest_on_the_ladder(key, regime, subject),
-        _limit_remainders(regime),
+    procedure=Limit(
+        _smallest_on_the_ladder,
+        ladder=_rungs_in_d,
+        formula=theory.min_eigenvalue_limit,
+        remainder=theory.min_eigenvalue_limit_remainder,
+        at=arguments,
+        resolution=0.5,
+        first=16,
+        most=512,
     ),
-    predict=lambda regime: theory.min_eigenvalue_limit(sigma(regime)),
-    allowance=_limit_allowance,
-    decide=_decide_limit,
     faults=("kernel_without_inputs", "prediction_degree_shifted", "kernel_scale_100"),
 )
 
-
-def _predict_few_samples(regime: Regime) -> float:
-    return theory.expected_min_eigenvalue(sigma(regime), regime.n, regime.d)
-
-
-def _few_samples_remainder(regime: Regime) -> float:
-    return theory.expected_min_eigenvalue_remainder(sigma(regime), regime.n, regime.d)
-
-
-_measure_few_samples = measured(lambda draw: [spectra.min_eigenvalue(draw.gram)])
 
 few_samples = Claim(
     name="montanari_zhong.few_samples",
@@ -220,15 +185,15 @@ few_samples = Claim(
         "thorough": regimes((50, 200, 4), (100, 200, 4), (50, 100, 4), (80, 100, 4), (220, 200, 4)),
     },
     subject=two_layer,
-    measure=_measure_few_samples,
-    predict=_predict_few_samples,
-    allowance=sampled(
-        _measure_few_samples,
-        remainder=_few_samples_remainder,
+    procedure=Means(
+        _smallest_eigenvalue,
+        labels=("smallest eigenvalue of K",),
+        formula=theory.expected_min_eigenvalue,
+        remainder=theory.expected_min_eigenvalue_remainder,
+        at=arguments,
         resolution=0.001,
-    ),
-    decide=functools.partial(
-        agreement, first=32, most=512, labels=lambda i, k: "smallest eigenvalue of K"
+        first=32,
+        most=512,
     ),
     faults=("prediction_limit", "kernel_scale_3", "kernel_off_diagonal_100", "inputs_gaussian"),
 )
@@ -273,7 +238,6 @@ degenerate_inputs = Claim(
         "thorough": regimes((60, 30, 4), (90, 40, 4), activations=("relu", "gelu", "tanh", "erf")),
     },
     subject=two_layer,
-    measure=_degenerate_inputs,
-    decide=bound,
+    procedure=Bound(_degenerate_inputs),
     faults=("kernel_jitter", "kernel_plus_constant", "kernel_off_diagonal_10", "kernel_entry_15"),
 )

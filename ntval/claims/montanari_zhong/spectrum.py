@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Claim
-from ntval.claims.montanari_zhong.setting import PAPER, SETTING, SMOOTH, regimes, sigma, two_layer
-from ntval.claims.sampling import Draw, draw_params, measured, sampled
-from ntval.evidence.exact import Comparison, identity
-from ntval.evidence.sequential import agreement
+from ntval.claims.montanari_zhong.setting import (
+    PAPER,
+    SETTING,
+    SMOOTH,
+    arguments,
+    regimes,
+    sigma,
+    two_layer,
+)
+from ntval.claims.procedures import Identity, Means
+from ntval.claims.sampling import Replicate, draw_params, looped
+from ntval.evidence.exact import Comparison
 from ntval.observables import spectra
 from ntval.regimes import Regime
 from ntval.subjects.subject import Subject
 from ntval.theory import gegenbauer
-from ntval.theory.montanari_zhong import kernel as theory
+from ntval.theory import montanari_zhong as theory
 
 
-def _predict_residual_norm(regime: Regime) -> float:
-    return theory.residual_norm(sigma(regime), regime.n, regime.d, degree=regime.degree)
-
-
-def _residual_norm_remainder(regime: Regime) -> float:
-    return theory.residual_norm_remainder(sigma(regime), regime.n, regime.d, degree=regime.degree)
-
-
-def _residual_norm(draw: Draw, energies=theory.energies, tail=theory.tail_energy) -> list[float]:
+@looped
+def _residual_norm(
+    draw: Replicate,
+    energies: Callable[..., Any] = theory.energies,
+    tail: Callable[..., float] = theory.tail_energy,
+) -> list[float]:
     """Norm of what is left of K without its low-rank part and the multiple of the identity."""
     regime, fn, x = draw.regime, sigma(draw.regime), np.asarray(draw.x)
     harmonics = gegenbauer.polynomials(regime.d, regime.degree, x @ x.T / regime.d)
@@ -37,8 +44,6 @@ def _residual_norm(draw: Draw, energies=theory.energies, tail=theory.tail_energy
     rest = draw.gram - low - tail(fn, regime.d, regime.degree) * np.eye(regime.n)
     return [spectra.operator_norm(rest)]
 
-
-_measure_residual_norm = measured(_residual_norm)
 
 kernel_structure = Claim(
     name="montanari_zhong.kernel_structure",
@@ -56,16 +61,22 @@ kernel_structure = Claim(
             *regimes((120, 40, 4), (240, 80, 4), (480, 160, 4), activations=("relu", *SMOOTH)),
             *regimes((600, 20, 4)),
         ),
+        "random": (
+            *regimes((60, 20, 4), (120, 40, 4), (160, 40, 4), (240, 60, 4)),
+            *regimes((120, 40, 4), (240, 60, 4), activations=("gelu", "silu")),
+        ),
     },
-    space=(
-        *regimes((60, 20, 4), (120, 40, 4), (160, 40, 4), (240, 60, 4)),
-        *regimes((120, 40, 4), (240, 60, 4), activations=("gelu", "silu")),
-    ),
     subject=two_layer,
-    measure=_measure_residual_norm,
-    predict=_predict_residual_norm,
-    allowance=sampled(_measure_residual_norm, remainder=_residual_norm_remainder, resolution=0.003),
-    decide=functools.partial(agreement, first=32, most=512, labels=lambda i, k: "|Delta|"),
+    procedure=Means(
+        _residual_norm,
+        labels=("|Delta|",),
+        formula=theory.residual_norm,
+        remainder=theory.residual_norm_remainder,
+        at=arguments,
+        resolution=0.003,
+        first=32,
+        most=512,
+    ),
     faults=(
         "kernel_without_inputs",
         "kernel_scale_10",
@@ -79,34 +90,13 @@ kernel_structure = Claim(
 )
 
 
-def _predict_outliers(regime: Regime) -> np.ndarray:
-    at = {"n": regime.n, "d": regime.d, "degree": regime.degree}
-    return np.array(
-        [
-            theory.smallest_outlier(sigma(regime), **at),
-            theory.largest_bulk_eigenvalue(sigma(regime), **at),
-        ]
-    )
-
-
-def _outliers_remainder(regime: Regime) -> np.ndarray:
-    at = {"n": regime.n, "d": regime.d, "degree": regime.degree}
-    return np.array(
-        [
-            theory.smallest_outlier_remainder(sigma(regime), **at),
-            theory.largest_bulk_eigenvalue_remainder(sigma(regime), **at),
-        ]
-    )
-
-
-def _outliers(draw: Draw, count=theory.outliers) -> list[float]:
+@looped
+def _outliers(draw: Replicate, count: Callable[..., int] = theory.outliers) -> list[float]:
     """The smallest eigenvalue above the gap and the largest below, by their place in the order."""
     eigenvalues = np.linalg.eigvalsh(draw.gram)[::-1]
     place = count(sigma(draw.regime), draw.regime.d, degree=draw.regime.degree)
     return [float(eigenvalues[place - 1]), float(eigenvalues[place])]
 
-
-_measure_outliers = measured(_outliers)
 
 outliers = Claim(
     name="montanari_zhong.outliers",
@@ -120,18 +110,15 @@ outliers = Claim(
         "thorough": regimes((240, 40, 4), (480, 60, 4), (700, 90, 4), activations=("relu", "tanh")),
     },
     subject=two_layer,
-    measure=_measure_outliers,
-    predict=_predict_outliers,
-    allowance=sampled(
-        _measure_outliers,
-        remainder=_outliers_remainder,
+    procedure=Means(
+        _outliers,
+        labels=("low end of the band", "top of the bulk"),
+        formula=(theory.smallest_outlier, theory.largest_bulk_eigenvalue),
+        remainder=(theory.smallest_outlier_remainder, theory.largest_bulk_eigenvalue_remainder),
+        at=arguments,
         resolution=0.01,
-    ),
-    decide=functools.partial(
-        agreement,
         first=32,
         most=256,
-        labels=lambda i, k: ("low end of the band", "top of the bulk")[i],
     ),
     faults=(
         "outliers_without_constant",
@@ -142,7 +129,7 @@ outliers = Claim(
 )
 
 
-def _precision(key, regime: Regime, subject: Subject) -> list[Comparison]:
+def _precision(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
     """Smallest eigenvalue of K_N by the cheapest road in float32, against the Jacobian's in
     float64."""
     key_params, key_x = jax.random.split(key)
@@ -180,7 +167,6 @@ precision = Claim(
         "thorough": regimes((60, 20, 64), (200, 20, 64), activations=("tanh", "gelu", "erf")),
     },
     subject=two_layer,
-    measure=_precision,
-    decide=identity,
+    procedure=Identity(_precision),
     faults=("road_bfloat16", "road_scale_10", "road_derivative", "road_without_inputs"),
 )

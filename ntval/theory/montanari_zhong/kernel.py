@@ -235,7 +235,7 @@ def smallest_outlier(activation: Activation, n: int, d: int, *, degree: int = 1)
     r"""Mean smallest eigenvalue above the bulk: the low end of `band_edges` and its Tracy-Widom
     shift inwards.
 
-    Source: derived and checked here; `random_matrices.lower_edge` of the B(d, k) directions.
+    Source: derived and checked here; `spectral_edges.lower_edge` of the B(d, k) directions.
     Accuracy: `smallest_outlier_remainder`. Raises: `InputError` as `band_edges`.
     """
     low, _ = band_edges(activation, n, d, degree=degree)
@@ -260,7 +260,7 @@ def support(activation: Activation, n: int, d: int) -> Float[np.ndarray, "bands 
     All degrees at once, without a choice of $\ell$: degrees 1 to 10 are levels, the rest a
     multiple of the identity. The constant is a single eigenvalue, `constant_eigenvalue`.
 
-    Source: derived and checked here; `random_matrices.support`.
+    Source: derived and checked here; `spectral_edges.support`.
     Accuracy: 2 % for the bulk's edges when degree 2 makes them, otherwise as
     `min_eigenvalue_remainder`; outliers end up to 6 % inside their bands (measured, d = 10..160).
     Raises: `InputError` when the kernel has no degree but 0.
@@ -275,7 +275,7 @@ def constant_eigenvalue(activation: Activation, n: int, d: int) -> float | None:
     Repelled by the bands of the other degrees; None when it lies within one, or
     $\gamma_0 = 0$.
 
-    Source: derived and checked here; `random_matrices.spike`.
+    Source: derived and checked here; `spectral_edges.spike`.
     Accuracy: 2 % (measured, ReLU at n = 30 d).
     """
     eigenvalues, counts, tail = operator_levels(activation, d)
@@ -310,6 +310,17 @@ def min_eigenvalue_limit(activation: Activation, *, degree: int = 1) -> float:
     return tail_energy_limit(activation, degree)
 
 
+def min_eigenvalue_limit_remainder(activation: Activation, n: int, d: int) -> float:
+    r"""How far the mean smallest eigenvalue may lie from `min_eigenvalue_limit` at finite n and d:
+    the distance of `min_eigenvalue` with its own remainder, $O(\sqrt n / d)$ for n > d.
+
+    Source: derived here. Accuracy: that of `min_eigenvalue_remainder`.
+    Raises: `InputError` as `min_eigenvalue`.
+    """
+    distance = abs(min_eigenvalue_limit(activation) - min_eigenvalue(activation, n, d))
+    return distance + min_eigenvalue_remainder(activation, n, d)
+
+
 def _lower_edge(activation: Activation, n: int, d: int) -> tuple[float, float]:
     """Lower edge of `support`, and the mean distance of the smallest eigenvalue above it."""
     eigenvalues, counts, tail = operator_levels(activation, d)
@@ -321,7 +332,7 @@ def expected_min_eigenvalue(activation: Activation, n: int, d: int) -> float:
     r"""Mean smallest eigenvalue of K for any n and d: the lower edge of `support`, plus the
     Tracy-Widom shift.
 
-    Source: derived and checked here; `random_matrices.lower_edge`.
+    Source: derived and checked here; `spectral_edges.lower_edge`.
     Accuracy: 1.5 % where degree 1 or 2 makes the smallest eigenvalue (measured, ReLU, n = 25 to
     300 at d = 100 and 200); for k_* >= 3 heavy tails lower it, see `min_eigenvalue_remainder`.
     """

@@ -124,7 +124,7 @@ def kernel_ridge_equivalent(
 
     Energy above degree 10 goes into the ridge.
 
-    Source: spec montanari_zhong, section 3 (derived and checked); `random_matrices`.
+    Source: spec montanari_zhong, section 3 (derived and checked); `ridge_equivalents`.
     Accuracy: `kernel_ridge_risk_remainder`. Raises: `InputError` unless `ridge` >= 0.
     """
     eigenvalues, counts, tail = kernel.operator_levels(activation, d, degree=_LAST_DEGREE)
@@ -139,7 +139,7 @@ def polynomial_ridge_equivalent(
     `ridge` is all of its ridge: `tail_energy` + $\lambda$ where it stands for kernel ridge
     regression with ridge $\lambda$ (theorem D).
 
-    Source: spec montanari_zhong, section 3 (derived and checked); `random_matrices`.
+    Source: spec montanari_zhong, section 3 (derived and checked); `ridge_equivalents`.
     Accuracy: as `kernel_ridge_risk_remainder`.
     Raises: `InputError` unless `ridge` >= 0, and at `ridge` = 0 with as many samples as directions.
     """
@@ -199,8 +199,10 @@ def kernel_ridge_train_error_remainder(
     return 0.01 * kernel_ridge_train_error(activation, n, d, target, ridge=ridge)
 
 
-def learned_share(activation: Activation, n: int, d: int, *, ridge: float) -> list[float]:
-    r"""Shares $L_k$ of a target on degree k = 0, ..., 10 that kernel ridge regression learns:
+def learned_share(
+    activation: Activation, n: int, d: int, *, ridge: float, last: int = _LAST_DEGREE
+) -> list[float]:
+    r"""Shares $L_k$ of a target on degree k = 0, ..., `last` that kernel ridge regression learns:
     the mean of $\langle \hat f, f_k \rangle / \|f_k\|^2$, 0 exactly where the kernel lacks k.
 
     $$L_k = \frac{e_k}{e_k + \kappa}, \qquad e_k = \gamma_k / B(d, k)$$
@@ -209,17 +211,19 @@ def learned_share(activation: Activation, n: int, d: int, *, ridge: float) -> li
     Accuracy: `learned_share_remainder`. Raises: `InputError` on a negative ridge.
     """
     equivalent = kernel_ridge_equivalent(activation, n, d, ridge=ridge)
-    return [float(share) for share in equivalent.learnabilities]
+    return [float(share) for share in equivalent.learnabilities[: last + 1]]
 
 
-def learned_share_remainder(activation: Activation, d: int) -> list[float]:
+def learned_share_remainder(
+    activation: Activation, d: int, *, last: int = _LAST_DEGREE
+) -> list[float]:
     r"""How far `learned_share` may lie from the mean: $0.1 / d$, and 0 where the kernel lacks k.
 
     Source: measured here (ReLU, tanh, GELU; d = 10..40, n = 3 d..3 d^2, ridge 0 and 0.1; 12 to 60
     draws): below 0.05 / d.
     """
     eigenvalues, _, _ = kernel.operator_levels(activation, d, degree=_LAST_DEGREE)
-    return [0.1 / d if eigenvalue > 0 else 0.0 for eigenvalue in eigenvalues]
+    return [0.1 / d if eigenvalue > 0 else 0.0 for eigenvalue in eigenvalues[: last + 1]]
 
 
 def polynomial_ridge_risk(

@@ -5,7 +5,7 @@ r"""Montanari & Zhong, 2007.12826: what a finite number of neurons does to the k
 | `n`, `d`, `width` | $n$, $d$, $N$ | samples, input dimension, hidden neurons |
 | $\psi$ in formulas | $n / (N d)$ | inverse overparameterization |
 
-The rest of the notation is that of `montanari_zhong`.
+The rest of the notation is that of `kernel`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from ntval.activations import Activation
 from ntval.errors import InputError
 from ntval.theory import spectral_edges
+from ntval.theory.montanari_zhong import kernel
 
 
 def concentration(n: int, d: int, width: int) -> float:
@@ -44,6 +46,62 @@ def concentration_remainder(n: int, d: int, width: int) -> float:
     n >= 2 d and N >= 32 (ReLU, tanh, GELU; d = 20..160); at n = d it is 1.16.
     """
     return 1.02 * concentration(n + d, d, width) - concentration(n, d, width)
+
+
+def mean_concentration(n: int, d: int, width: int) -> float:
+    r"""Mean of $\|K^{-1/2} K_N K^{-1/2} - I\|$: the middle between `concentration` and
+    `concentration` plus its remainder.
+
+    Source: as `concentration_remainder` (derived in part, measured).
+    Accuracy: `mean_concentration_remainder`.
+    """
+    return concentration(n, d, width) + mean_concentration_remainder(n, d, width)
+
+
+def mean_concentration_remainder(n: int, d: int, width: int) -> float:
+    """How far `mean_concentration` may lie from the mean: half of `concentration_remainder`.
+
+    Source: as `concentration_remainder` (derived in part, measured).
+    """
+    return concentration_remainder(n, d, width) / 2
+
+
+def relative_floor(n: int, d: int, width: int) -> float:
+    r"""The share $1 - \eta$ of $\lambda_{\min}(K)$ below which $K_N$ does not fall, with $\eta$ the
+    `concentration`; it says nothing unless it is positive.
+
+    Source: spec montanari_zhong, consequence of theorem A (recalled, checked).
+    Accuracy: that of `concentration`.
+    """
+    return 1 - concentration(n, d, width)
+
+
+def empirical_min_eigenvalue(
+    activation: Activation, n: int, d: int, width: int, *, degree: int = 1
+) -> float:
+    r"""Mean smallest eigenvalue of $K_N$: the middle of what `concentration` leaves of that of K.
+
+    $$(1 - \eta) \lambda_{\min}(K) \le E \lambda_{\min}(K_N) \le \lambda_{\min}(K)$$
+    the right side because $\lambda_{\min}$ is concave and $E K_N = K$.
+
+    Source: derived here; theorem A of the spec for the left side (recalled, checked).
+    Accuracy: `empirical_min_eigenvalue_remainder`. Raises: `InputError` as `min_eigenvalue`.
+    """
+    value = kernel.min_eigenvalue(activation, n, d, degree=degree)
+    return value * (1 - concentration(n, d, width) / 2)
+
+
+def empirical_min_eigenvalue_remainder(
+    activation: Activation, n: int, d: int, width: int, *, degree: int = 1
+) -> float:
+    """How far `empirical_min_eigenvalue` may lie from the mean: half of the range that
+    concentration leaves, and the remainder of `kernel.min_eigenvalue`.
+
+    Source: derived here. Raises: `InputError` as `kernel.min_eigenvalue`.
+    """
+    value = kernel.min_eigenvalue(activation, n, d, degree=degree)
+    remainder = kernel.min_eigenvalue_remainder(activation, n, d, degree=degree)
+    return remainder + value * concentration(n, d, width) / 2
 
 
 def finite_width_min_eigenvalue(eigenvalues: Float[np.ndarray, "n"], d: int, width: int) -> float:
@@ -76,6 +134,27 @@ def finite_width_min_eigenvalue_remainder(
     Source: measured here (ReLU and tanh, d = 20 and 60, N d / n = 1.2..32).
     """
     return 0.06 * finite_width_min_eigenvalue(eigenvalues, d, width)
+
+
+def relative_edge_remainder(n: int, d: int, width: int) -> float:
+    """How far the smallest eigenvalue of K_N over `finite_width_min_eigenvalue` may lie from 1, in
+    the mean; 0 where both are 0. It is the same for every spectrum.
+
+    Source: as `finite_width_min_eigenvalue_remainder` (measured).
+    """
+    flat = np.ones(n)
+    edge = finite_width_min_eigenvalue(flat, d, width)
+    return finite_width_min_eigenvalue_remainder(flat, d, width) / edge if edge else 0.0
+
+
+def ridge_equivalence_bound(n: int, d: int, width: int, *, noise_std: float) -> float:
+    r"""Bound $\sqrt{n / N d}\,(1 + \sigma^2)$ of $|R_\mathrm{NT} - R_\mathrm{KRR}|$, f of mean
+    square 1.
+
+    Source: spec montanari_zhong, theorem C (rate of the lecture, prefactor recalled; that the
+    constant is at most 1 is measured there).
+    """
+    return math.sqrt(n / (width * d)) * (1 + noise_std**2)
 
 
 def ridge_equivalence_rate() -> float:
@@ -160,6 +239,14 @@ def rank(n: int, d: int, width: int) -> int:
     but for ReLU's `dead_points`, each a zero row.
     """
     return min(n, width * d)
+
+
+def relative_rank(n: int, d: int, width: int) -> float:
+    """`rank` over n.
+
+    Source: spec montanari_zhong, E10 (derived and checked). Accuracy: as `rank`.
+    """
+    return rank(n, d, width) / n
 
 
 def quadratic_rank(n: int, d: int, width: int) -> int:

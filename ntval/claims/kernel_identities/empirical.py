@@ -1,0 +1,238 @@
+"""Kernel identities of the empirical kernel: batch, methods, Jacobian, precision."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
+
+from ntval.claims.claim import Claim
+from ntval.claims.kernel_identities.setting import (
+    ONE_LAYER,
+    REGIMES,
+    RELU,
+    THREE_LAYERS,
+    TWO_LAYERS,
+    entry_rounding,
+    mlp_with_twin,
+    params_and_inputs,
+    rounding_or_all,
+)
+from ntval.claims.procedures import Identity, ProbableBound
+from ntval.claims.sampling import MEASURED, draw_params, empirical_at, kept, replicates, stream_of
+from ntval.evidence.exact import Comparison
+from ntval.evidence.sequential import Draw
+from ntval.networks import adapters
+from ntval.observables.entries import entry_scale
+from ntval.regimes import Regime
+from ntval.subjects.subject import Subject, roads_of
+
+
+def _autodiff_rows(
+    subject: Subject, params: Any, x: Float[Array, "n *shape"]
+) -> tuple[Float[np.ndarray, "p"], Float[np.ndarray, "n outputs p"]]:
+    """Parameters in one vector, and the Jacobian of the whole batch by them."""
+    flat, unravel = ravel_pytree(params)
+    jacobian = jax.jit(jax.jacrev(lambda theta: subject.network.apply_fn(unravel(theta), x)))(flat)
+    return np.asarray(flat), np.asarray(jacobian).reshape(len(x), -1, flat.size)
+
+
+def _batch_independence(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
+    """Outputs of a batch against those of its rows one by one."""
+    params, x, _ = params_and_inputs(key, regime, subject)
+    apply_fn = subject.network.apply_fn
+    together = np.asarray(apply_fn(params, x)).reshape(regime.n, -1)
+    rows = [np.asarray(apply_fn(params, x[i : i + 1])) for i in range(regime.n)]
+    alone = np.concatenate(rows).reshape(regime.n, -1)
+    # To first order a relative perturbation u of every parameter moves an output by at most
+    # u |J_i| |theta|, the Cauchy-Schwarz bound of sum_p |J_ip theta_p|.
+    flat, jacobian = _autodiff_rows(subject, params, x)
+    size = np.linalg.norm(jacobian, axis=-1) * np.linalg.norm(flat)
+    scale = np.nan_to_num(size) + np.abs(alone)
+    allowed = entry_rounding(subject, params, x) * scale
+    return [Comparison("f(x)[i] against f(x[i:i+1])", together, alone, allowed, scale)]
+
+
+_LOOSE = 1e-4  # words only: float32 rounding is below, what a dropped unit does far above
+
+
+def _batch_words(key: Array, regime: Regime, subject: Subject) -> str:
+    """How outputs depend on the rest of the batch, in words."""
+    params, x, _ = params_and_inputs(key, regime, subject)
+
+    def outputs(x: Float[Array, "n *shape"]) -> np.ndarray:
+        return np.asarray(subject.network.apply_fn(params, x)).reshape(len(x), -1)
+
+    together = outputs(x)
+    if not np.array_equal(together, outputs(x)):  # the same computation twice: equal to the bit
+        return "outputs differ from call to call: dropout, or other noise, left on"
+    order = np.roll(np.arange(regime.n), 1)
+    if not np.allclose(outputs(x[order]), together[order], rtol=_LOOSE):
+        return (
+            "outputs depend on the place in the batch: dropout left on with a fixed key, or rows "
+            "mixed up"
+        )
+    return "outputs depend on the other inputs' values: BatchNorm in training mode, or the like"
+
+
+batch_independence = Claim(
+    name="kernel_identities.batch_independence",
+    source="The kernel of a network is defined one input at a time.",
+    statement="An output does not depend on the other inputs of the batch.",
+    needs=("forward pass",),
+    regimes=REGIMES,
+    subject=mlp_with_twin,
+    procedure=Identity(_batch_independence),
+    diagnose=_batch_words,
+    faults=("apply_centers_batch", "apply_normalizes_batch", "apply_permutes_batch"),
+    prerequisite=(
+        "outputs that do not depend on the other inputs of the batch",
+        "put BatchNorm and dropout into inference mode",
+    ),
+)
+
+
+def _roads_agree(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
+    """Every road against the last, square and rectangular."""
+    params, x1, x2 = params_and_inputs(key, regime, subject)
+    rounding = entry_rounding(subject, params, x1)
+    *others, reference = roads_of(subject.network)
+
+    def grams(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        square = empirical_at(subject, params, x1, road=name)
+        block = empirical_at(subject, params, x1, x2, road=name)
+        return square, block, np.diag(empirical_at(subject, params, x2, road=name))
+
+    square, block, diagonal2 = grams(reference)
+    comparisons = []
+    for name in others:
+        of_square, of_block, _ = grams(name)
+        for label, left, right, scale in (
+            ("K(x, x)", of_square, square, entry_scale(np.diag(square))),
+            ("K(x1, x2)", of_block, block, entry_scale(np.diag(square), diagonal2)),
+        ):
+            words = f"{label} by {name} against {reference}"
+            comparisons.append(Comparison(words, left, right, rounding * scale, scale))
+    return comparisons
+
+
+roads_agree = Claim(
+    name="kernel_identities.roads_agree",
+    source="Definition of the neural tangent kernel, K = J J^T.",
+    statement="Closed forms, layer-wise contraction, tiled Jacobian and matrix-free operator "
+    "give one empirical kernel.",
+    needs=("forward pass",),
+    regimes=REGIMES,
+    subject=mlp_with_twin,
+    procedure=Identity(_roads_agree),
+    faults=(
+        "road_scale_1",
+        "road_scale_3",
+        "road_scale_10",
+        "road_scale_100",
+        "road_off_diagonal_1",
+        "road_off_diagonal_3",
+        "road_off_diagonal_10",
+        "road_off_diagonal_100",
+        "road_row_10",
+        "road_entry_15",
+        "road_derivative",
+        "road_function",
+        "road_drops_bias",
+        "road_drops_layer",
+        "road_drops_head",
+        "road_over_width",
+        "road_over_sqrt_width",
+        "road_float32",
+        "road_bfloat16",
+        "road_jitter",
+    ),
+)
+
+
+def jacobian_comparison(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
+    """The cheapest road against J J^T of the whole batch."""
+    params, x, _ = params_and_inputs(key, regime, subject)
+    _, rows = _autodiff_rows(subject, params, x)
+    exact = np.einsum("iop,jop->ij", rows, rows) / rows.shape[1]
+    gram = empirical_at(subject, params, x)
+    scale = entry_scale(np.diag(exact))
+    allowed = entry_rounding(subject, params, x) * scale
+    return [Comparison("K against J J^T", gram, exact, allowed, scale)]
+
+
+jacobian_outer_product = Claim(
+    name="kernel_identities.jacobian_outer_product",
+    source="Definition of the neural tangent kernel, K = J J^T; E01 of the Montanari & Zhong spec.",
+    statement="The kernel is the Gram matrix of the Jacobian that automatic differentiation gives.",
+    needs=("forward pass",),
+    regimes=REGIMES,
+    subject=mlp_with_twin,
+    procedure=Identity(jacobian_comparison),
+    faults=(
+        "road_scale_1",
+        "road_off_diagonal_3",
+        "road_entry_15",
+        "road_derivative",
+        "road_float32",
+    ),
+)
+
+
+@kept
+def _single_precision_room(subject: Subject):
+    """Statistic of one draw: the room that rounding leaves an entry of K in float32, relative."""
+    road = subject.road()
+
+    def room(key: Array, like: Float[Array, "n"]) -> Float[Array, "1"]:
+        key_params, key_x = jax.random.split(key)
+        params = draw_params(subject.network, key_params)
+        x = subject.inputs(key_x, len(like))
+        low_params, low_x = jax.tree.map(_as_float32, (params, x))
+        exact = road(subject.network, params, x)
+        low = road(subject.network, low_params, low_x)
+        scale = entry_scale(jnp.diag(exact))
+        gap = jnp.abs(low - exact) / jnp.maximum(scale, np.finfo(float).tiny)
+        operations = 2 * adapters.num_params(params) + math.prod(x.shape[1:])
+        return (rounding_or_all(operations, np.float32) - gap.max())[None]
+
+    return room
+
+
+def _as_float32(leaf: Any) -> Any:
+    floating = jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.floating)
+    return jnp.asarray(leaf, dtype=jnp.float32) if floating else leaf
+
+
+def _precision(key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED) -> Draw:
+    """Room that rounding leaves the kernel in float32, negative where it is not enough."""
+    if stream != MEASURED:
+        key = stream_of(key, stream)
+    return replicates(_single_precision_room(subject), key, jnp.zeros(regime.n), chunk=16)
+
+
+precision = Claim(
+    name="kernel_identities.precision",
+    source="Rounding of one kernel entry, a contraction over all parameters; derived here. Kinks "
+    "may flip a derivative, so it is not claimed of every input.",
+    statement="With probability at least 0.99 over the inputs, the kernel in float32 is that of "
+    "float64 up to rounding.",
+    needs=("forward pass",),
+    regimes={
+        "quick": (ONE_LAYER,),
+        "standard": (ONE_LAYER, TWO_LAYERS, RELU),
+        "thorough": (ONE_LAYER, TWO_LAYERS, THREE_LAYERS, RELU),
+    },
+    subject=mlp_with_twin,
+    procedure=ProbableBound(_precision, failure=0.01, resolution=0.1),
+    faults=(
+        "road_rounds_float32_to_bfloat16",
+        "road_cancels_in_float32",
+        "road_constant_in_float32",
+    ),
+)

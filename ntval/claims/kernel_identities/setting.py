@@ -1,0 +1,121 @@
+"""What kernel identities are checked on, where no network was brought: ours, with its twin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float
+
+from ntval.arrays import rounding_allowance
+from ntval.claims.sampling import draw_params, empirical_at, kept
+from ntval.kernels import analytic
+from ntval.networks import adapters
+from ntval.regimes import Regime
+from ntval.subjects.mlp import mlp_subject
+from ntval.subjects.subject import Subject
+
+ONE_LAYER = Regime(n=8, d=8, widths=(64,), activation="erf")
+TWO_LAYERS = Regime(n=8, d=8, widths=(64, 32), activation="tanh")
+THREE_LAYERS = Regime(n=8, d=20, widths=(16, 64, 16), activation="gelu")
+RELU = Regime(n=8, d=3, widths=(64,), activation="relu")
+REGIMES = {
+    "quick": (ONE_LAYER, TWO_LAYERS),
+    "standard": (ONE_LAYER, TWO_LAYERS, THREE_LAYERS, RELU),
+    "thorough": (
+        ONE_LAYER,
+        TWO_LAYERS,
+        THREE_LAYERS,
+        RELU,
+        *(
+            Regime(n=16, d=8, widths=(64, 64), activation=name)
+            for name in ("silu", "softplus", "sigmoid", "sin", "cos", "cubic", "leaky_relu")
+        ),
+    ),
+}
+
+
+@kept
+def mlp_with_twin(regime: Regime) -> Subject:
+    """Our fully connected network of a regime and its infinite-width twin."""
+    return mlp_subject(regime, kernel_fn=analytic.kernel_fn)
+
+
+@kept
+def mlp_ladder(regime: Regime) -> Subject:
+    """The same, with rungs at 1, 2, 4 and 8 times its widths."""
+    rungs = tuple(
+        mlp_with_twin(replace(regime, widths=tuple(factor * width for width in regime.widths)))
+        for factor in (1, 2, 4, 8)
+    )
+    return replace(mlp_with_twin(regime), rungs=rungs)
+
+
+def params_and_inputs(
+    key: Array, regime: Regime, subject: Subject
+) -> tuple[Any, Float[Array, "n *shape"], Float[Array, "n *shape"]]:
+    """One draw of the weights, and two independent batches of inputs."""
+    key_params, key_x1, key_x2 = jax.random.split(key, 3)
+    params = draw_params(subject.network, key_params)
+    return params, subject.inputs(key_x1, regime.n), subject.inputs(key_x2, regime.n)
+
+
+def entry_rounding(subject: Subject, params: Any, x: Float[Array, "n *shape"]) -> float:
+    """Relative rounding of one kernel entry: a contraction over all P parameters.
+
+    P products and sums, and P more for the entries of the Jacobian: each is a chain of inner
+    products whose lengths and cancellations, sum of fan_in^(3/2), stay below P. The precision is
+    that of the outputs: a float32 layer shows there.
+    """
+    dtype = np.dtype(jax.eval_shape(subject.network.apply_fn, params, x).dtype)
+    return rounding_or_all(2 * adapters.num_params(params), dtype.type)
+
+
+def rounding_or_all(operations: int, dtype: type) -> float:
+    """`rounding_allowance`, or 1, all of the quantity, where so many operations leave nothing."""
+    unit = float(np.finfo(dtype).eps)
+    return rounding_allowance(operations, dtype=dtype) if operations * unit < 1 else 1.0
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel that claims about structure examine.
+
+    `name`: empirical, analytic or given. `at(x1, x2=None)`: its Gram matrix. `rounding`: that of
+    an entry, relative. `x1`, `x2`: the inputs it is examined at.
+    """
+
+    name: str
+    at: Callable[..., Any]
+    rounding: float
+    x1: Float[Array, "n *shape"]
+    x2: Float[Array, "n *shape"]
+
+
+_MOST_GRAMS = 16  # of several Gram matrices that a user passed, each is examined by itself
+
+
+def kernels(key: Array, regime: Regime, subject: Subject) -> Iterator[Kernel]:
+    """Each kernel of a subject."""
+    if subject.grams is not None:
+        rows = subject.inputs(key, regime.n)
+        for number, gram in enumerate(subject.grams[:_MOST_GRAMS]):
+            name = "given" if len(subject.grams) == 1 else f"given ({number})"
+            yield Kernel(name, partial(_lookup, gram), subject.rounding, rows, rows)
+        return
+    params, x1, x2 = params_and_inputs(key, regime, subject)
+    at = partial(empirical_at, subject, params)
+    yield Kernel("empirical", at, entry_rounding(subject, params, x1), x1, x2)
+    if subject.network.kernel_fn is not None:
+        twin = partial(analytic.ntk, subject.network)
+        yield Kernel("analytic", twin, analytic.accuracy(subject.network), x1, x2)
+
+
+def _lookup(gram: np.ndarray, x1: Array, x2: Array | None = None) -> np.ndarray:
+    """Entries of a Gram matrix at rows and columns of these numbers."""
+    rows = np.asarray(x1)[:, 0].astype(int)
+    return gram[np.ix_(rows, rows if x2 is None else np.asarray(x2)[:, 0].astype(int))]

@@ -1,0 +1,205 @@
+"""The six procedures: what they hand on, what they refuse."""
+
+import dataclasses
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from ntval.claims import sampling
+from ntval.claims.catalogue import CLAIMS
+from ntval.claims.claim import Claim
+from ntval.claims.procedures import (
+    Bound,
+    Identity,
+    Limit,
+    Means,
+    ProbableBound,
+    Slopes,
+    formulas_of,
+    value_of,
+)
+from ntval.claims.sampling import PILOT, kept, looped, stream_of
+from ntval.errors import InputError
+from ntval.evidence.exact import Bracket, Comparison
+from ntval.evidence.sequential import Sample, Trials
+from ntval.evidence.verdict import Verdict
+from ntval.regimes import Regime
+
+KEY = jax.random.key(0)
+REGIME = Regime(n=40, d=20, widths=(4,))
+SETTINGS = {"alpha": 1e-6, "effort": 1.0}
+
+
+def normal(key, regime, subject, *, stream="measured", shift=0.0):
+    seed = int(jax.random.key_data(stream_of(key, stream))[1])
+
+    def draw(start, count):
+        return shift + np.random.default_rng([seed, start]).standard_normal((count, 1)) / 100
+
+    return draw
+
+
+def decided(procedure, **options):
+    procedure = procedure.taking(**options) if options else procedure
+    examination = procedure.examine(KEY, REGIME, None)
+    return procedure.decide(examination, **SETTINGS).verdict
+
+
+def test_a_claim_is_at_most_twelve_fields():
+    assert len(dataclasses.fields(Claim)) <= 12
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_every_claim_is_tested_by_one_of_six_procedures(claim):
+    kinds = (Identity, Bound, Means, Slopes, Limit, ProbableBound)
+    assert type(claim.procedure) in kinds
+    assert claim.statistical == (type(claim.procedure) not in (Identity, Bound))
+
+
+def test_identities_and_bounds_need_no_part_of_alpha():
+    without = {n for n, claim in CLAIMS.items() if not claim.statistical}
+    assert {
+        "montanari_zhong.quadratic_rank",
+        "montanari_zhong.symmetrized_initialization",
+        "montanari_zhong.ridge_conventions",
+        "montanari_zhong.precision",
+    } <= without
+    assert len(CLAIMS) - len(without) == 30
+
+
+def test_an_option_that_the_measurement_does_not_have_is_refused():
+    for procedure in (
+        Means(normal, labels=("x",)),
+        ProbableBound(normal, failure=0.1, resolution=0.1),
+    ):
+        with pytest.raises(InputError, match=r"'shft'.*it has 'shift'"):
+            procedure.taking(shft=1.0)
+    with pytest.raises(InputError, match="it has none"):
+        CLAIMS["kernel_identities.symmetry"].procedure.taking(energies=None)
+    with pytest.raises(InputError, match="'stream'"):
+        Means(normal, labels=("x",)).taking(stream="other")
+
+
+def test_an_option_reaches_what_is_measured_and_not_the_pilot():
+    means = Means(normal, labels=("x",), resolution=0.01)
+    assert decided(means) is Verdict.SUPPORTED
+    assert decided(means, shift=0.1) is Verdict.REFUTED
+    plain, shifted = (p.examine(KEY, REGIME, None) for p in (means, means.taking(shift=0.1)))
+    assert plain.allowance == shifted.allowance
+
+
+def test_the_pilot_is_a_stream_of_its_own():
+    keys = [jax.random.key_data(stream_of(KEY, name)) for name in ("measured", PILOT, "weights")]
+    assert len({tuple(np.asarray(key)) for key in keys}) == 3
+    # The first two are numbered, so that seeds replay what they did before streams had names.
+    for number, key in enumerate(keys[:2]):
+        assert np.array_equal(key, jax.random.key_data(jax.random.fold_in(KEY, number)))
+
+
+def test_a_formula_takes_the_arguments_that_it_names():
+    arguments = {"n": 3, "d": 5, "width": 7}
+    assert value_of(lambda n, d: n * d, arguments) == 15
+    assert value_of(lambda n, *, degree=2: n + degree, arguments) == 5
+    assert value_of(-1.0, arguments) == -1.0
+    assert value_of((lambda n: n, lambda width: width), arguments).tolist() == [3.0, 7.0]
+    with pytest.raises(TypeError, match="ridge"):
+        value_of(lambda ridge: ridge, arguments)
+
+
+@pytest.mark.parametrize(("formula", "verdict"), [(0.0, "SUPPORTED"), (0.1, "REFUTED")])
+def test_a_limit_is_held_against_its_remainder_on_each_rung(formula, verdict):
+    def rungs(regime):
+        return [Regime(n=n, d=20) for n in (40, 80, 160)]
+
+    def on_rungs(key, regime, subject, *, stream="measured"):
+        column = normal(key, regime, subject, stream=stream)
+        return lambda start, count: np.tile(column(start, count), 3)
+
+    limit = Limit(
+        on_rungs,
+        ladder=rungs,
+        formula=lambda: formula,
+        remainder=lambda n: 4 / n,
+        at=lambda regime: {"n": regime.n},
+    )
+    examination = limit.examine(KEY, REGIME, None)
+    np.testing.assert_allclose(examination.margin, [0.1, 0.05, 0.025], rtol=1e-2)
+    np.testing.assert_allclose(examination.resolution, [0.05, 0.025, 0.0125])
+    assert limit.decide(examination, **SETTINGS).verdict == verdict
+
+
+def test_a_bound_that_is_trivial_is_vacuous():
+    settings = {"failure": 0.1, "resolution": 0.1, "trivial": 0.0, "formula": lambda n: 50 - n}
+    bound = ProbableBound(looped(lambda draw: [1.0]), at=lambda r: {"n": r.n}, **settings)
+    subject = CLAIMS["montanari_zhong.min_eigenvalue_bound"].subject(REGIME)
+    for n, vacuous in ((40, False), (50, True), (60, True)):
+        examination = bound.examine(KEY, dataclasses.replace(REGIME, n=n), subject)
+        assert examination.vacuous is vacuous
+        verdict = Verdict.INCONCLUSIVE if vacuous else Verdict.SUPPORTED
+        assert bound.decide(examination, **SETTINGS).verdict is verdict
+
+
+def test_what_is_examined_has_a_type():
+    for name, kind in (
+        ("kernel_identities.symmetry", Comparison),
+        ("kernel_identities.positive_semidefinite", Bracket),
+    ):
+        claim = CLAIMS[name]
+        regime = claim.regimes["quick"][0]
+        found = claim.procedure.examine(KEY, regime, claim.subject(regime))
+        assert isinstance(found, tuple)
+        assert all(isinstance(item, kind) for item in found)
+    for name, kind in (
+        ("montanari_zhong.dead_points", Sample),
+        ("montanari_zhong.double_descent", Trials),
+    ):
+        claim = CLAIMS[name]
+        regime = claim.regimes["quick"][0]
+        assert isinstance(claim.procedure.examine(KEY, regime, claim.subject(regime)), kind)
+
+
+def test_formulas_are_functions_of_theory():
+    for name, claim in CLAIMS.items():
+        for formula in formulas_of(claim.procedure):
+            assert formula.__module__.startswith("ntval.theory."), name
+
+
+def test_what_is_kept_is_bounded_over_all_functions(monkeypatch):
+    monkeypatch.setattr(sampling, "_MOST", 3)
+    calls = []
+
+    @kept
+    def one(x):
+        calls.append(x)
+        return object()
+
+    @kept
+    def other(x, y=0):
+        calls.append((x, y))
+        return object()
+
+    first = one(1)
+    assert one(1) is first
+    assert calls == [1]
+    assert other(1) is not first
+    other(1, y=2), other(2)  # one(1) is the oldest of four
+    assert one(1) is not first
+    assert len(sampling._values) == 3
+
+
+def test_the_level_of_the_claim_is_what_evidence_is_compared_with():
+    draws = normal(KEY, REGIME, None)(0, 64) + 0.0045
+    sample = Sample(
+        lambda start, count: draws[start : start + count],
+        ("x",),
+        np.zeros(1),
+        Means(normal, labels=("x",)).examine(KEY, REGIME, None).allowance,
+    )
+    means = Means(normal, labels=("x",), most=64)
+    log_e = means.decide(sample, alpha=1e-300, effort=1.0).log_e
+    assert means.decide(sample, alpha=math.exp(-log_e + 0.1), effort=1.0).verdict is Verdict.REFUTED
+    assert means.decide(sample, alpha=math.exp(-log_e - 0.1), effort=1.0).verdict is not (
+        Verdict.REFUTED
+    )
