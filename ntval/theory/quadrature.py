@@ -16,6 +16,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy.polynomial.legendre import leggauss
 
+# Of the integral of absolute values: rounding of nodes, weights and their sum.
+ACCURACY = 3e-14
+
 # Exact to degree 47; on a panel of length 1 a pole at distance 1 leaves 4.2^-48 = 1e-30.
 _NODES = 24
 
@@ -28,8 +31,8 @@ def panels(
     Few nodes a panel: the outermost weights of a long rule lose digits.
 
     Source: derived.
-    Accuracy: 3e-14 of the integral of absolute values, for integrands that are analytic, and not
-    enormous, within distance `longest` of every panel.
+    Accuracy: `ACCURACY` of the integral of absolute values, for integrands that are analytic, and
+    not enormous, within distance `longest` of every panel.
     """
     x, w = _legendre()
     ends = [

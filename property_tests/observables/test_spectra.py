@@ -53,16 +53,15 @@ def test_certified_min_eigenvalue_never_exceeds_the_true_one(exponent):
 
 
 def test_certified_min_eigenvalue_of_an_indefinite_matrix_is_negative():
-    assert spectra.certified_min_eigenvalue(np.diag([-1.0, 2.0])) < -1.0 + 1e-12
     assert spectra.certified_min_eigenvalue(np.diag([-1.0, 2.0])) <= -1.0
 
 
 def test_certified_min_eigenvalue_pays_for_entry_errors():
     matrix = gram(8)
-    paid = spectra.certified_min_eigenvalue(matrix) - spectra.certified_min_eigenvalue(
-        matrix, entry_error=0.25
-    )
-    assert paid == pytest.approx(0.25, rel=rounding_allowance(8))
+    free = spectra.certified_min_eigenvalue(matrix)
+    paid = free - spectra.certified_min_eigenvalue(matrix, entry_error=0.25)
+    # Two subtractions, of numbers no larger than these.
+    assert paid == pytest.approx(0.25, abs=rounding_allowance(2) * (abs(free) + 0.25))
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (3, 7)])
