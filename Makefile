@@ -1,7 +1,7 @@
 # make check: everything that a commit must pass.
 UV ?= uv
 
-.PHONY: check format lint types layers test theorems nightly
+.PHONY: check format lint types layers test theorems nightly processors
 
 check: lint types layers test
 
@@ -25,9 +25,27 @@ test:
 theorems:
 	$(UV) run ntval list --markdown > THEOREMS.md
 
-# What is too long for a commit: many examples, measured levels, measured power.
+# What is too long for a commit: many examples, other processors, measured levels, measured power.
 nightly:
 	HYPOTHESIS_PROFILE=nightly $(UV) run pytest -n 2 --dist loadgroup
+	$(MAKE) processors
 	$(UV) run ntval check --profile standard --seed commit --workers 2
 	$(UV) run ntval calibrate --runs 400 --seed commit --workers 2
 	$(UV) run ntval power --workers 2
+
+# Numbers with other last digits: NumPy without its vector functions, OpenBLAS and XLA with the code
+# that they have for older processors. The names of what NumPy has come from NumPy: one that it does
+# not know is a warning, and warnings are errors here.
+NUMERIC = $(UV) run pytest -n 2 --dist loadgroup property_tests/test_activations.py \
+	property_tests/test_arrays.py property_tests/test_spectra.py property_tests/test_regression.py \
+	property_tests/theory property_tests/kernels \
+	--ignore=property_tests/kernels/test_neural_tangents.py
+SIMD = $(shell $(UV) run python -c \
+	"import numpy; print(*numpy.show_config('dicts')['SIMD Extensions'].get('found', []))")
+ONE_THREAD = --xla_cpu_multi_thread_eigen=false
+
+processors:
+	NPY_DISABLE_CPU_FEATURES="$(filter %V4 AVX512%,$(SIMD))" $(NUMERIC)
+	OPENBLAS_CORETYPE=Haswell XLA_FLAGS="--xla_cpu_max_isa=AVX2 $(ONE_THREAD)" $(NUMERIC)
+	NPY_DISABLE_CPU_FEATURES="$(SIMD)" OPENBLAS_CORETYPE=Nehalem \
+		XLA_FLAGS="--xla_cpu_max_isa=SSE4_2 $(ONE_THREAD)" $(NUMERIC)
