@@ -83,6 +83,7 @@ def test_every_kernel_refuses_bad_inputs_by_name(kernel, x1, x2, message):
 def test_every_kernel_is_symmetric_float64_whatever_comes_in(kernel):
     gram = np.asarray(KERNELS[kernel](X.astype(np.float32)))
     assert gram.dtype == np.float64
+    # To the bit: one triangle is a copy of the other, or K is the mean of itself and K^T.
     assert np.array_equal(gram, gram.T)
 
 

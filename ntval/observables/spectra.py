@@ -87,7 +87,7 @@ def certified_min_eigenvalue(gram, *, entry_error: float = 0.0) -> float:
 
 
 def operator_norm(matrix) -> float:
-    """Largest singular value of a matrix, by its eigenvalues when it is symmetric.
+    """Largest singular value of a matrix, by its eigenvalues when it is symmetric to the bit.
 
     Raises: `InputError` unless the entries are finite floats; `GramError` unless rank 2.
     """

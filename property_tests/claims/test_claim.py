@@ -32,12 +32,14 @@ def test_key_depends_on_claim_regime_and_seed_alone():
 
 
 def test_same_seed_gives_the_same_result():
+    # To the bit: the same programs of the same numbers.
     first, second = (SYMMETRY.check(3, REGIME).record() for _ in range(2))
     assert {**first, "seconds": 0} == {**second, "seconds": 0}
 
 
 def test_replicates_do_not_depend_on_how_they_are_asked_for():
     draw = replicates(lambda key: jax.random.normal(key, (2,)), jax.random.key(0), chunk=4)
+    # To the bit: one compiled program makes every four draws.
     assert np.array_equal(draw(0, 16), np.concatenate([draw(0, 4), draw(4, 4), draw(8, 8)]))
     assert len(np.unique(draw(0, 16))) == 32
 

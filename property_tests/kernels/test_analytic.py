@@ -167,7 +167,7 @@ def test_kernel_without_biases_is_the_recursion_too(name):
 def test_kernel_of_equal_inputs_is_symmetric_and_that_of_the_pair(name):
     mlp = Mlp(D, (4, 4), name)
     gram = np.asarray(analytic.ntk(mlp, X1))
-    np.testing.assert_array_equal(gram, gram.T)
+    np.testing.assert_array_equal(gram, gram.T)  # K + K^T is, to the bit
     off_diagonal = ~np.eye(len(X1), dtype=bool)
     cross = np.asarray(analytic.ntk(mlp, X1, X1 + 0.0))
     assert _gap(gram[off_diagonal], cross[off_diagonal]) <= analytic.ACCURACY
@@ -245,6 +245,7 @@ def test_regime_mlp_and_network_have_one_kernel():
     architecture = mlp.mlp_of(regime)
     twin = Network(None, lambda params, x: x, analytic.kernel_fn(architecture), mlp=architecture)
     for kernel in (analytic.ntk, analytic.nngp):
+        # To the bit: the same functions are called in the same order, each compiled by itself.
         expected = np.asarray(kernel(regime, X1, X2))
         np.testing.assert_array_equal(kernel(architecture, X1, X2), expected)
         np.testing.assert_array_equal(kernel(twin, X1, X2), expected)
@@ -265,7 +266,7 @@ def test_stax_network_with_convolution_and_pooling_has_its_kernel():
     assert gram.shape == (3, 3)
     assert cross.shape == (3, 2)
     direct = net.kernel_fn(jnp.asarray(images), None, "ntk")
-    np.testing.assert_array_equal(gram, direct)
+    np.testing.assert_array_equal(gram, direct)  # the same call
     # A network without biases is homogeneous: half the input, half the kernel.
     assert _gap(cross, np.asarray(gram)[:, :2] / 2) <= analytic.COINCIDENT_ACCURACY * 10
 
@@ -330,7 +331,7 @@ def test_results_are_float64_and_flags_stay_as_they_were():
             gram = analytic.ntk(Mlp(3, (4,), name), inputs)
             assert gram.dtype == np.float64, gram.dtype
             wider = analytic.ntk(Mlp(3, (4,), name), inputs.astype(np.float64))
-            assert np.array_equal(gram, wider)
+            assert np.array_equal(gram, wider)  # widening is exact, what follows is the same
     assert flags == dict(jax.config.values)
     assert jax.numpy.ones(1).dtype == np.float32
     """

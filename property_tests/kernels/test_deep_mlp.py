@@ -84,6 +84,7 @@ def test_kernel_is_the_sum_of_its_layers():
 @pytest.mark.parametrize("per_layer", [False, True])
 @given(x=inputs(8, 5))
 def test_kernel_of_one_set_of_inputs_is_bitwise_symmetric(per_layer, x):
+    # By construction: the lower triangle is read from the upper one.
     mlp = Mlp(5, (6, 4), "silu", outputs=2)
     kernel = np.asarray(deep_mlp.ntk(mlp, _params(mlp), x, per_layer=per_layer))
     assert (kernel == kernel.swapaxes(-1, -2)).all()
@@ -105,6 +106,7 @@ def test_float64_inputs_lose_nothing_without_the_flag():
         kernel = deep_mlp.ntk(mlp, params, X1)
         assert not jax.config.jax_enable_x64
     assert kernel.dtype == np.float64
+    # To the bit: one compiled program, which computes in float64 whatever the flag.
     assert (np.asarray(kernel) == expected).all()
 
 

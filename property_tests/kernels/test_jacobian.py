@@ -95,6 +95,7 @@ def test_trace_is_the_mean_of_the_outputs_on_the_diagonal_of_full(memory, x2):
 @pytest.mark.parametrize("memory", BUDGETS)
 @given(x=inputs(N1, D))
 def test_kernel_of_one_set_of_inputs_is_bitwise_symmetric(memory, x):
+    # By construction: the lower triangle is copied from the upper one.
     full = np.asarray(jacobian.ntk(_network, PARAMS, x, outputs="full", memory=memory))
     trace = np.asarray(jacobian.ntk(_network, PARAMS, x, memory=memory))
     assert (full == full.transpose(1, 0, 3, 2)).all()
@@ -139,6 +140,7 @@ def test_float32_parameters_and_flags_leave_a_float64_kernel():
         kernel = jacobian.ntk(_network, PARAMS, X1)
         assert not jax.config.jax_enable_x64
     assert kernel.dtype == np.float64
+    # To the bit: the compiled programs are the same, kept from the first call.
     assert (np.asarray(kernel) == expected).all()
 
 

@@ -79,7 +79,7 @@ def test_gram_is_the_matrix_of_the_operator(batch_size, outputs, x2):
     )(PARAMS)
     gram = np.asarray(gram)
     assert (np.abs(gram - matrix) <= ALLOWANCE * scale).all()
-    if x2 is None:
+    if x2 is None:  # to the bit: the lower triangle is read from the upper one
         assert (gram == gram.T).all()
 
 
@@ -105,6 +105,7 @@ def test_columns_are_multiplied_one_by_one():
     block = np.random.default_rng(3).standard_normal((N2, 2))
     images = np.asarray(product(block))
     assert images.shape == (N1, 2)
+    # To the bit: the same compiled program makes each column.
     assert (images[:, 1] == np.asarray(product(block[:, 1]))).all()
 
 
@@ -115,6 +116,7 @@ def test_float64_inputs_lose_nothing_without_the_flag():
         image = operator.ntk(_network, PARAMS, X1)(v)
         assert not jax.config.jax_enable_x64
     assert image.dtype == np.float64
+    # To the bit: one compiled program, which computes in float64 whatever the flag.
     assert (np.asarray(image) == expected).all()
 
 

@@ -94,6 +94,7 @@ def test_both_layers_are_the_sum_of_first_and_second(parametrization):
 def test_montanari_zhong_trains_the_first_layer_alone():
     mlp = _mlp(parametrization="montanari_zhong")
     first, both = (two_layer.ntk(mlp, _params(mlp), X1, layers=name) for name in ("first", "both"))
+    # To the bit: "both" is another name for the same program.
     assert (first == both).all()
 
 
@@ -109,6 +110,7 @@ def test_second_layer_of_montanari_zhong_is_the_gram_of_its_features():
 @pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
 @given(x=inputs(8, 5))
 def test_kernel_of_one_set_of_inputs_is_bitwise_symmetric(parametrization, x):
+    # By construction: the lower triangle is read from the upper one.
     mlp = _mlp("gelu", parametrization)
     kernel = np.asarray(two_layer.ntk(mlp, _params(mlp), x))
     assert (kernel == kernel.T).all()
@@ -123,6 +125,7 @@ def test_float32_inputs_and_flags_leave_a_float64_kernel():
     assert kernel.dtype == np.float64
     wide = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
     same = two_layer.ntk(mlp, wide, X1.astype(np.float32).astype(np.float64))
+    # To the bit: widening is exact, and what follows is one compiled program.
     assert (np.asarray(kernel) == np.asarray(same)).all()
 
 
@@ -132,6 +135,7 @@ def test_float64_inputs_lose_nothing_without_the_flag():
     expected = np.asarray(two_layer.ntk(mlp, params, X1))
     with jax.enable_x64(False):
         kernel = np.asarray(two_layer.ntk(mlp, params, X1))
+    # To the bit: one compiled program, which computes in float64 whatever the flag.
     assert (kernel == expected).all()
 
 

@@ -76,7 +76,7 @@ def test_dead_points_are_counted_right_in_the_mean():
 def test_dead_points_are_zero_rows():
     x = sphere(100, 6)
     gram = width_kernel("relu", x, 2)
-    dead = (gram == 0).all(axis=1).sum()
+    dead = (gram == 0).all(axis=1).sum()  # sums of products with 0, in any order
     assert dead > 0
     assert np.linalg.matrix_rank(gram, hermitian=True) <= min(100 - dead, theory.rank(100, 6, 2))
 

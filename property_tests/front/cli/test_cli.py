@@ -110,6 +110,7 @@ def test_check_gives_the_same_results_in_worker_processes(tmp_path):
             (r["claim"], r["verdict"], json.dumps(r["regime"]), r["evidence"]["gap"]) for r in found
         )
 
+    # To the bit: the same programs of the same numbers, on one thread in every process.
     assert results("one.json") == results("two.json")
 
 
