@@ -37,8 +37,7 @@ nightly:
 # that they have for older processors. The names of what NumPy has come from NumPy: one that it does
 # not know is a warning, and warnings are errors here.
 NUMERIC = $(UV) run pytest -n 2 --dist loadgroup property_tests/test_activations.py \
-	property_tests/test_arrays.py property_tests/test_spectra.py property_tests/test_regression.py \
-	property_tests/theory property_tests/kernels \
+	property_tests/test_arrays.py property_tests/observables property_tests/theory property_tests/kernels \
 	--ignore=property_tests/kernels/test_neural_tangents.py
 SIMD = $(shell $(UV) run python -c \
 	"import numpy; print(*numpy.show_config('dicts')['SIMD Extensions'].get('found', []))")

@@ -143,7 +143,8 @@ phase_diagram = Claim(
 )
 
 
-def _dead_points(draw: Draw) -> list[float]:
+@looped
+def _dead_share(draw: Replicate) -> list[float]:
     """Share of inputs whose row of K_N is 0: no neuron has a slope there, and a sum of products
     with 0 is 0 on every processor."""
     return [float((np.abs(draw.empirical).max(axis=1) == 0).mean())]
