@@ -549,13 +549,11 @@ class Session:
     def _write(self) -> None:
         from ntval.errors import InputError
         from ntval.front.pytest import report
+        from ntval.runs.settings import Settings
 
         path = Path(self.settings["report"])
-        settings = {
-            "alpha": self.alpha,
-            "seed": self.settings["seed"],
-            "profile": self.settings["profile"] or "quick",
-        }
+        alpha = self.alpha or self.settings["alpha"]
+        settings = Settings(self.settings["profile"] or "quick", alpha, self.settings["seed"])
         try:
             report.write(self.records, path, stale=self.stale, settings=settings)
             self.written = f"wrote {path}"

@@ -33,12 +33,13 @@ import numpy as np
 from ntval.baselines.drifts import Finding, Pair
 from ntval.baselines.entries import Entry, Order, measured, orders
 from ntval.claims.budget import CONFIRMATIONS, fresh_seed
-from ntval.claims.claim import Claim
+from ntval.claims.catalogue import OURS, Catalogue
 from ntval.data import sets
 from ntval.errors import InputError
 from ntval.evidence import two_samples
 from ntval.reports import documents
 from ntval.runs import engine, suite
+from ntval.runs.settings import DEFAULTS, Settings
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 
@@ -55,11 +56,7 @@ class Baseline:
     """
 
     claims: tuple[str, ...] | None
-    profile: str
-    network: str | None
-    data: str | None
-    alpha: float
-    seed: int
+    settings: Settings
     versions: Mapping[str, str] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
     not_run: Mapping[str, str] = field(default_factory=dict)
@@ -108,54 +105,43 @@ def _silent(words: str, total: int) -> Iterator[Callable[[], None]]:
 
 def freeze(
     claims: Sequence[str] | None = None,
+    settings: Settings = DEFAULTS,
     *,
-    profile: str = "quick",
-    network: str | None = None,
-    data: str | None = None,
-    alpha: float = 1e-6,
-    seed: int = 0,
     workers: int = 1,
-    instead: Mapping[str, Claim] | None = None,
+    catalogue: Catalogue = OURS,
     bar: Bar = _silent,
 ) -> Baseline:
-    """A baseline of what is here now; `instead` are claims to take for those of their names.
+    """A baseline of what is here now.
 
     Raises: `InputError`, `NetworkError`, `DataError` and `UnknownNameError`, for what cannot be
     used.
     """
-    names = tuple(claims) if claims else None
-    baseline = Baseline(names, profile, network, data, alpha, seed)
-    todo, not_run = _planned(baseline, seed, instead)
+    baseline = Baseline(tuple(claims) if claims else None, settings)
+    todo, not_run = _planned(baseline, settings, catalogue)
     if not todo:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in not_run.items())
         raise InputError(
             f"baseline needs a claim that applies, got none ({reasons}); name others, or none for "
             "all that apply."
         )
-    level = _level(alpha, len(todo))
+    level = _level(settings.alpha, len(todo))
     todo = [replace(order, cell=replace(order.cell, alpha=level)) for order in todo]
-    with engine.engine(workers, task=functools.partial(measured, instead=instead)) as results:
+    with engine.engine(workers, functools.partial(measured, catalogue=catalogue)) as results:
         found = _each(results, todo, "measuring", bar)
     return replace(
         baseline,
-        versions=_versions(data),
+        versions=_versions(settings.data),
         entries=tuple(found[order] for order in todo),
         not_run=not_run,
     )
 
 
 def _planned(
-    baseline: Baseline, seed: int, instead: Mapping[str, Claim] | None
+    baseline: Baseline, settings: Settings, catalogue: Catalogue
 ) -> tuple[list[Order], dict[str, str]]:
-    """Orders for all that a baseline's settings mean here and now, and why the rest is not run."""
-    run = suite.planned(
-        baseline.claims,
-        profile=baseline.profile,
-        network=baseline.network,
-        data=baseline.data,
-        seed=seed,
-    )
-    return orders(run.cells, instead), {item.claim: item.reason for item in run.not_run}
+    """Orders for all that a baseline's claims mean here and now, and why the rest is not run."""
+    run = suite.planned(baseline.claims, settings, catalogue=catalogue)
+    return orders(run.cells, catalogue), {item.claim: item.reason for item in run.not_run}
 
 
 def _level(alpha: float, entries: int) -> float:
@@ -189,7 +175,7 @@ def compare(
     *,
     seed: int | None = None,
     workers: int = 1,
-    instead: Mapping[str, Claim] | None = None,
+    catalogue: Catalogue = OURS,
     bar: Bar = _silent,
 ) -> Compared:
     """A baseline against what is measured now, on keys of `seed`, by default a hash of its own.
@@ -197,18 +183,19 @@ def compare(
     Raises: `InputError` on the baseline's own seed, whose draws it has already; what `freeze`
     raises, e.g. on a network that is gone.
     """
-    if seed == baseline.seed:
+    settings = baseline.settings
+    if seed == settings.seed:
         raise InputError(
             f"--seed needs another than that of the baseline, got {seed}: a draw does not count "
             "twice; leave it out for a fresh one."
         )
-    seed = fresh_seed(baseline.seed, 0) if seed is None else seed
-    todo, not_run = _planned(baseline, seed, instead)
+    seed = fresh_seed(settings.seed, 0) if seed is None else seed
+    todo, not_run = _planned(baseline, replace(settings, seed=seed), catalogue)
     here = {(order.name, order.regime): order for order in todo}
     there = {(entry.name, entry.regime): entry for entry in baseline.entries}
-    level = _level(baseline.alpha, len(there))
+    level = _level(settings.alpha, len(there))
     asked = {_like(e, here[place], level): e for place, e in there.items() if place in here}
-    with engine.engine(workers, task=functools.partial(measured, instead=instead)) as results:
+    with engine.engine(workers, functools.partial(measured, catalogue=catalogue)) as results:
         first = _each(results, list(asked), "measuring anew", bar)
         pairs = {order: Pair(entry, (first[order],), level) for order, entry in asked.items()}
         again = {
@@ -228,7 +215,7 @@ def compare(
     return Compared(
         baseline,
         seed,
-        _versions(baseline.data),
+        _versions(settings.data),
         tuple(pairs.values()),
         tuple(Finding("gone", *place, "verdict", v, "not run", why) for place, v, why in gone),
         tuple(dict.fromkeys(name for name, regime in here if (name, regime) not in there)),
@@ -250,6 +237,8 @@ def _like(entry: Entry, order: Order, level: float) -> Order:
 def _repeated(order: Order, pair: Pair, repetition: int) -> Order:
     """The order for a repetition on fresh keys: a sample if it moved, and where more goes unseen as
     many keys as bring the evidence of what has grown to the level."""
+    settings = order.cell.settings
+    settings = replace(settings, seed=fresh_seed(settings.seed, repetition))
     keys = 1
     if pair.grown:
         grown = sum(log_e > 0 for log_e in pair.growth.values())
@@ -258,7 +247,7 @@ def _repeated(order: Order, pair: Pair, repetition: int) -> Order:
         keys = math.ceil((needed - 1 - order.keys) / CONFIRMATIONS)
     return replace(
         order,
-        cell=replace(order.cell, seed=fresh_seed(order.cell.seed, repetition)),
+        cell=replace(order.cell, settings=settings),
         size=order.size if pair.moved else 0,
         keys=max(keys, 1) - 1,
     )
@@ -285,7 +274,7 @@ def accepted(new: Baseline, compared: Compared, why: str) -> Baseline:
     last = {
         "why": reason(why),
         "accepted": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": compared.baseline.seed,
+        "seed": compared.baseline.settings.seed,
         "versions": dict(compared.baseline.versions),
         "changes": list(compared.changes),
         "findings": [str(finding) for finding in compared.findings],

@@ -31,6 +31,7 @@ from ntval.baselines.statistics import (
     sized,
     smallest_gap,
 )
+from ntval.claims.catalogue import OURS, Catalogue
 from ntval.claims.claim import Claim
 from ntval.claims.procedures import Examination, Procedure
 from ntval.claims.sampling import draw_params, kept, key_for, replicates
@@ -102,31 +103,31 @@ class Order:
         return replace(whole, n=_INPUTS, ridge=0.0, noise_std=0.0) if self.of_network else whole
 
 
-def orders(cells: Sequence[Cell], instead: Mapping[str, Claim] | None = None) -> list[Order]:
+def orders(cells: Sequence[Cell], catalogue: Catalogue = OURS) -> list[Order]:
     """An order for each cell, and one for each network: a user's, and those of ours that claims
     about any network examine. Others of ours are compared with theory by claims of their own."""
     networks: dict[str, Order] = {}
     has_forward_pass, _ = NEEDS["forward pass"]
     for cell in cells:
-        claim = claim_of(cell, instead)
+        claim = claim_of(cell, catalogue)
         with float64():
             subject = claim.subject(cell.regime)
-        of_any = cell.network is not None or set(claim.needs) <= {"forward pass"}
+        of_any = cell.settings.network is not None or set(claim.needs) <= {"forward pass"}
         if of_any and has_forward_pass(subject):
             name = f"kernel of {subject.network.name}"
             networks.setdefault(name, Order(name, cell))
-    claims = (Order(c.claim, c, size=BLOCKS[c.profile], keys=KEYS) for c in cells)
+    claims = (Order(c.claim, c, size=BLOCKS[c.settings.profile], keys=KEYS) for c in cells)
     return [*claims, *networks.values()]
 
 
-def measured(order: Order, instead: Mapping[str, Claim] | None = None) -> Entry:
-    """The entry that is ordered; `instead` are claims to take for those of their names.
+def measured(order: Order, catalogue: Catalogue = OURS) -> Entry:
+    """The entry that is ordered.
 
     Raises: `NetworkError` when a network of the user's cannot be traced.
     """
     cell = order.cell
     with blamed_on_network(cell, order.name), float64():
-        claim = claim_of(cell, instead)
+        claim = claim_of(cell, catalogue)
         subject = claim.subject(cell.regime)
         if order.of_network:
             return _network_entry(order, subject)
@@ -135,7 +136,7 @@ def measured(order: Order, instead: Mapping[str, Claim] | None = None) -> Entry:
 
 def _key(order: Order, purpose: str) -> Array:
     """A key for a purpose of its own, away from those of the claim's check."""
-    return key_for(f"{purpose} of {order.name}", order.cell.regime, order.cell.seed)
+    return key_for(f"{purpose} of {order.name}", order.cell.regime, order.cell.settings.seed)
 
 
 def _claim_entry(order: Order, claim: Claim, subject: Subject) -> Entry:
@@ -143,9 +144,11 @@ def _claim_entry(order: Order, claim: Claim, subject: Subject) -> Entry:
     cell, regime, procedure = order.cell, order.cell.regime, claim.procedure
 
     def decide(examination: Examination) -> Decision:
-        return procedure.decide(examination, alpha=cell.alpha, effort=cell.effort)
+        return procedure.decide(examination, alpha=cell.alpha, effort=cell.settings.effort)
 
-    examination = procedure.examine(key_for(claim.name, regime, cell.seed), regime, subject)
+    examination = procedure.examine(
+        key_for(claim.name, regime, cell.settings.seed), regime, subject
+    )
     decision = decide(examination)
     statistics = _statistics(order, procedure, subject, examination)
     unseen = [dict(_unseen(examination, lambda: decision))]
@@ -270,7 +273,7 @@ def _network_entry(order: Order, subject: Subject) -> Entry:
         wanted = relative(pilot)
         frames = frames_of(pilot, wanted)
         counts = frames[0].counts(pilot[:, 0])
-        for n in _sizes(_MOST[cell.profile]):
+        for n in _sizes(_MOST[cell.settings.profile]):
             if smallest_gap(counts, frames[0], n, len(frames), cell.alpha) <= wanted[0]:
                 break
     statistics = counted(labels, frames, draws("draws", n or 0))

@@ -4,7 +4,7 @@
 |---|---|
 | `schema` | `SCHEMA`; the number grows when a field changes its meaning |
 | `sha256` | of all other fields as canonical JSON |
-| `settings` | claims, profile, network, data, alpha, seed: what `freeze` was called with |
+| `settings` | claims, profile, alpha, seed, network, data: what `freeze` was called with |
 | `versions` | Python, platform, packages, hash of the data |
 | `entries` | a list of objects, one a claim and regime or a network |
 | `entries[].statistics` | estimate, standard error, n values of so many draws; what is seen |
@@ -30,10 +30,10 @@ from ntval.evidence.verdict import Decision, Verdict, finite
 from ntval.regimes import Regime
 from ntval.reports import documents
 from ntval.runs.identity import name_of
+from ntval.runs.settings import Settings
 
 SCHEMA = "ntval.baseline/1"
 
-_SETTINGS = ("claims", "profile", "network", "data", "alpha", "seed")
 _DECISION = ("kind", "summary", "gap", "allowed", "smallest_gap", "log_e", "draws")
 _NUMBERS = ("estimate", "standard_error", "remainder", "resolution", "smallest_gap")
 
@@ -48,9 +48,8 @@ def write(baseline: Baseline, path: Path) -> None:
 
 
 def _document(baseline: Baseline) -> dict:
-    settings = {name: getattr(baseline, name) for name in _SETTINGS}
-    if baseline.claims is not None:
-        settings["claims"] = list(baseline.claims)
+    claims = None if baseline.claims is None else list(baseline.claims)
+    settings = {"claims": claims, **asdict(baseline.settings)}
     return {
         "settings": settings,
         "versions": dict(baseline.versions),
@@ -130,10 +129,11 @@ def _refused(path: Path, what: str, way_out: str) -> InputError:
 
 
 def _baseline(content: Mapping) -> Baseline:
-    settings = {name: content["settings"][name] for name in _SETTINGS}
-    settings["claims"] = None if settings["claims"] is None else tuple(settings["claims"])
+    settings = dict(content["settings"])
+    claims = settings.pop("claims")
     return Baseline(
-        **settings,
+        None if claims is None else tuple(claims),
+        Settings(**settings),
         versions=dict(content["versions"]),
         entries=tuple(_entry(record) for record in content["entries"]),
         not_run=dict(content["not_run"]),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ntval.claims import gram_matrices, kernel_identities, montanari_zhong
 from ntval.claims.claim import Claim
@@ -20,7 +21,35 @@ CLAIMS: dict[str, Claim] = {
 }
 
 
-def find(name: str, claims: Mapping[str, Claim]) -> list[Claim]:
+@dataclass(frozen=True)
+class Catalogue:
+    """Claims by name: those of ntval, and `given` ones in place of those of their names.
+
+    A network that lives in this process alone has no name that another process could look up: its
+    claims are given.
+    """
+
+    given: Mapping[str, Claim] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Claim:
+        return self.given[name] if name in self.given else CLAIMS[name]
+
+    def chosen(self, names: Sequence[str] | None = None) -> dict[str, Claim]:
+        """The claims of these names, last words, papers or rows of a specification; all without
+        any.
+
+        Raises: `UnknownNameError` for a name that does not exist.
+        """
+        claims = {**CLAIMS, **self.given}
+        if not names:
+            return claims
+        return {claim.name: claim for name in names for claim in find(name, claims)}
+
+
+OURS = Catalogue()
+
+
+def find(name: str, claims: Mapping[str, Claim] = CLAIMS) -> list[Claim]:
     """Claims called `name`: a full name, a last word, a row of a spec (E07), or a module for all
     of its claims.
 

@@ -22,15 +22,15 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Literal
 
-from ntval.claims.catalogue import CLAIMS, find
+from ntval.claims.catalogue import CLAIMS, OURS, Catalogue, find
 from ntval.claims.claim import Claim
-from ntval.errors import InputError, RefutedError, unknown_name
+from ntval.errors import InputError, RefutedError
 from ntval.regimes import Regime
 from ntval.reports import live
 from ntval.reports.words import evidence_words, replay, weakest
 from ntval.runs import suite
 from ntval.runs.applicable import NotRun, claims_about
-from ntval.runs.settings import PROFILES, alpha_of
+from ntval.runs.settings import Settings
 from ntval.runs.suite import Run
 from ntval.subjects.arguments import WIDTHS, subject_of
 from ntval.subjects.subject import Subject
@@ -82,18 +82,16 @@ def check_network(
     """
     if on_fail not in ("raise", "warn", "return"):
         raise InputError(f"on_fail needs 'raise', 'warn' or 'return', got {on_fail!r}.")
+    settings = Settings(profile, alpha, seed)
     subject = subject_of(
         model, params, x, y, kernel_fn=kernel_fn, init=init, widths=widths, name=name
     )
     return decided(
         applying(subject, claims, profile),
-        subject.network.name,
+        replace(settings, network=subject.network.name),
         expected=_expected(expected_refutations),
         on_fail=on_fail,
         callback=callback,
-        profile=profile,
-        alpha=alpha,
-        seed=seed,
     )
 
 
@@ -103,7 +101,7 @@ def failure_message(run: Run) -> str:
     for name, outcome in run.refuted.items():
         result = weakest(outcome.results)
         lines += [
-            f"{name} is REFUTED" + (f" for {run.network}" if run.network else ""),
+            f"{name} is REFUTED" + (f" for {run.settings.network}" if run.settings.network else ""),
             f"  claimed:  {CLAIMS[name].statement}",
             f"  measured: {result.decision.summary}",
             f"  evidence: {evidence_words(outcome)}",
@@ -113,7 +111,7 @@ def failure_message(run: Run) -> str:
         ]
     for name in run.stale:
         lines += [
-            f"{name} was expected to be refuted for {run.network} ({run.expected[name]}), "
+            f"{name} was expected to be refuted for {run.settings.network} ({run.expected[name]}), "
             "but is SUPPORTED: take it out of expected_refutations.",
         ]
     return "\n".join(lines)
@@ -129,14 +127,20 @@ def quiet(run: Run) -> None:
     pass
 
 
-def decided(found, network, *, expected=None, on_fail, callback=None, profile, alpha, seed) -> Run:
+def decided(
+    found: Sequence[tuple[Claim, Regime] | NotRun],
+    settings: Settings,
+    *,
+    on_fail: OnFail,
+    expected: Mapping[str, str] | None = None,
+    callback: Callable[[Run], None] | None = None,
+) -> Run:
     """The run of what was found, in this process."""
-    alpha = alpha_of(alpha, name="alpha")
-    run = suite.run_of(found, profile=profile, network=network, alpha=alpha, seed=seed)
+    run = suite.run_of(found, settings)
     run = replace(run, expected=expected or {})
-    claims = {item[0].name: item[0] for item in found if not isinstance(item, NotRun)}
+    given = Catalogue({item[0].name: item[0] for item in found if not isinstance(item, NotRun)})
     with live.watched(run) if callback is None else nullcontext(callback) as update:
-        for run in suite.states(run, claims=claims):  # noqa: B020
+        for run in suite.states(run, catalogue=given):  # noqa: B020
             update(run)
     if run.refuted or run.stale:
         if on_fail == "raise":
@@ -149,8 +153,6 @@ def decided(found, network, *, expected=None, on_fail, callback=None, profile, a
 def applying(
     subject: Subject, claims: Sequence[str] | None, profile: str
 ) -> list[tuple[Claim, Regime] | NotRun]:
-    if profile not in PROFILES:
-        raise unknown_name("profile", profile, PROFILES)
     prerequisites = {name: claim for name, claim in CLAIMS.items() if claim.prerequisite}
-    chosen = {**prerequisites, **suite.chosen_claims(claims)}
+    chosen = {**prerequisites, **OURS.chosen(claims)}
     return claims_about(subject, claims=chosen, profile=profile)

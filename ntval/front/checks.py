@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ntval.claims.catalogue import CLAIMS
+from ntval.claims.catalogue import CLAIMS, OURS
 from ntval.claims.claim import Claim
 from ntval.errors import RefutedError, unknown_name
 from ntval.front.check_network import applying, decided, failure_message, quiet
 from ntval.regimes import Regime
-from ntval.runs import suite
 from ntval.runs.applicable import NotRun
+from ntval.runs.settings import Settings
 from ntval.runs.suite import Run
 from ntval.subjects.arguments import WIDTHS, subject_of
 
@@ -37,15 +37,8 @@ class Check:
 
     def run(self, *, alpha: float = 1e-6, seed: int = 0) -> Run:
         """The claim decided, after its prerequisites, at the check's share of `alpha`."""
-        return decided(
-            self.found,
-            self.network,
-            on_fail="return",
-            callback=quiet,
-            profile=self.profile,
-            alpha=alpha * self.share,
-            seed=seed,
-        )
+        settings = Settings(self.profile, alpha * self.share, seed, self.network)
+        return decided(self.found, settings, on_fail="return", callback=quiet)
 
     def __call__(self, *, alpha: float = 1e-6, seed: int = 0) -> Run:
         """The run.
@@ -91,7 +84,7 @@ def checks_for(
     )
     network, found = subject.network, applying(subject, None, profile)
     cells = [item for item in found if not isinstance(item, NotRun)]
-    chosen = [name for name in suite.chosen_claims(claims) if name in {c.name for c, _ in cells}]
+    chosen = [name for name in OURS.chosen(claims) if name in {c.name for c, _ in cells}]
     random = sum(CLAIMS[claim].statistical for claim in chosen) or 1
     checks = [
         Check(

@@ -36,12 +36,12 @@ def document(run: Run) -> dict:
     return {
         "schema": SCHEMA,
         "versions": versions(),
-        "alpha": run.alpha,
-        "seed": run.seed,
-        "profile": run.profile,
-        "network": run.network,
+        "alpha": run.settings.alpha,
+        "seed": run.settings.seed,
+        "profile": run.settings.profile,
+        "network": run.settings.network,
         "note": run.note,
-        "data": run.data,
+        "data": run.settings.data,
         "spent": run.spent,
         "claims": [
             {

@@ -14,6 +14,7 @@ from ntval.claims.outcome import Result
 from ntval.evidence.verdict import Verdict
 from ntval.reports.documents import versions, write_whole
 from ntval.reports.words import evidence_words, replay, weakest
+from ntval.runs.settings import Settings
 from ntval.runs.suite import Run
 
 
@@ -23,11 +24,7 @@ def write_html(run: Run, path: Path) -> None:
     write_page(
         [row(run, name) for name in names],
         path,
-        alpha=run.alpha,
-        seed=run.seed,
-        profile=run.profile,
-        network=run.network,
-        data=run.data,
+        run.settings,
         note=run.note,
     )
 
@@ -65,17 +62,9 @@ def row(run: Run, name: str) -> dict[str, Any]:
 
 
 def write_page(
-    rows: Sequence[Mapping[str, Any]],
-    path: Path,
-    *,
-    alpha: float,
-    seed: int,
-    profile: str,
-    network: str | None = None,
-    data: str | None = None,
-    note: str = "",
+    rows: Sequence[Mapping[str, Any]], path: Path, settings: Settings, *, note: str = ""
 ) -> None:
-    """Write rows as one self-contained HTML page; `alpha` is that of all of them together."""
+    """Write rows as one self-contained HTML page; alpha is that of all of them together."""
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -87,11 +76,7 @@ def write_page(
         rows=decided,
         not_run=[row for row in rows if row["verdict"] == "NOT RUN"],
         counts={v.value: sum(row["verdict"] == v.value for row in decided) for v in Verdict},
-        alpha=alpha,
-        seed=seed,
-        profile=profile,
-        network=network,
-        data=data,
+        settings=settings,
         note=note,
         versions=versions(),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -25,7 +25,7 @@ def write_junit(run: Run, path: Path) -> None:
             "verdict": outcome.verdict.value,
             "log_e": finite(outcome.log_e),
             "alpha": outcome.share,
-            "seed": run.seed,
+            "seed": run.settings.seed,
             "replay": replay(run, name),
         }.items():
             ElementTree.SubElement(properties, "property", name=key, value=str(value))

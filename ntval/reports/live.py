@@ -25,9 +25,9 @@ def header(run: Run) -> str:
     claims = f"{random} claim{'s' * (random != 1)}"
     split = f", split over {claims} in which chance has a part, {each:.1e} each or less"
     return (
-        f"Budget of false alarms {run.alpha:g} a run{split if random else ''}. "
-        f"Seed {run.seed}, profile {run.profile}."
-        + (f"\n{run.network}: {run.note}" if run.note else "")
+        f"Budget of false alarms {run.settings.alpha:g} a run{split if random else ''}. "
+        f"Seed {run.settings.seed}, profile {run.settings.profile}."
+        + (f"\n{run.settings.network}: {run.note}" if run.note else "")
     )
 
 

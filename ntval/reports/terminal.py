@@ -121,7 +121,7 @@ def print_summary(run: Run, written: tuple) -> None:
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     on.print(
         f"\n{told or 'nothing to check'}. False alarms: at most {run.spent:.2g} of the budget "
-        f"{run.alpha:g} spent. Seed {run.seed}, profile {run.profile}.",
+        f"{run.settings.alpha:g} spent. Seed {run.settings.seed}, profile {run.settings.profile}.",
         soft_wrap=True,
     )
     reasons: dict[str, list[str]] = {}

@@ -13,15 +13,17 @@ from ntval.runs.suite import Run
 
 def replay(run: Run, claim: str) -> str:
     """What repeats a claim's checks: a command, or a call for a network of this process alone."""
-    if run.network and ":" not in run.network:
+    settings = run.settings
+    seed, alpha = settings.seed, f"{settings.alpha:g}"
+    if settings.network and ":" not in settings.network:
         word = claim.rpartition(".")[2]
-        return f"check_network(..., claims=[{word!r}], seed={run.seed}, alpha={run.alpha:g})"
-    words = ["ntval", "check", claim, "--profile", run.profile, "--seed", str(run.seed)]
-    words += ["--alpha", f"{run.alpha:g}"]
-    if run.network:
-        words += ["--network", run.network]
-    if run.data:
-        words += ["--data", run.data]
+        return f"check_network(..., claims=[{word!r}], seed={seed}, alpha={alpha})"
+    words = ["ntval", "check", claim, "--profile", settings.profile, "--seed", str(seed)]
+    words += ["--alpha", alpha]
+    if settings.network:
+        words += ["--network", settings.network]
+    if settings.data:
+        words += ["--data", settings.data]
     return shlex.join(words)
 
 

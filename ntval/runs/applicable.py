@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from types import MappingProxyType
 
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.claim import Claim
+from ntval.claims.sampling import kept
 from ntval.data import sets
 from ntval.data.sets import Data
 from ntval.networks import adapters
@@ -20,22 +20,24 @@ from ntval.subjects.network import network_subject
 from ntval.subjects.subject import Subject
 
 
-@functools.lru_cache(maxsize=4)
-def applicable(network: str | None, source: str | None, profile: str):
-    """What `claims_for` says of the network at MODULE:ATTR and the data of a name."""
-    return claims_for(
-        None if network is None else adapters.load(network),
-        None if source is None else sets.load(source),
-        profile=profile,
-    )
-
-
 @dataclass(frozen=True)
 class NotRun:
     """A claim that does not apply, with the reason."""
 
     claim: str
     reason: str
+
+
+@kept
+def applicable(
+    network: str | None, source: str | None, profile: str
+) -> list[tuple[Claim, Regime] | NotRun]:
+    """What `claims_for` says of the network at MODULE:ATTR and the data of a name."""
+    return claims_for(
+        None if network is None else adapters.load(network),
+        None if source is None else sets.load(source),
+        profile=profile,
+    )
 
 
 def claims_for(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.stats
@@ -19,8 +20,8 @@ from ntval.claims.outcome import Result
 from ntval.evidence import e_values
 from ntval.evidence.verdict import Verdict
 from ntval.runs import engine
-from ntval.runs.cell import Cell
-from ntval.runs.settings import PROFILES
+from ntval.runs.cell import Cell, run_cell
+from ntval.runs.settings import Settings
 
 SCHEMA = "ntval.calibration/1"
 
@@ -85,18 +86,15 @@ class Calibration:
         }
 
 
-def cells(
-    claims: Sequence[Claim], *, runs: int, alpha: float, seed: int = 0, profile: str = "quick"
-) -> list[Cell]:
-    """A cell for each run of each claim in which chance has a part, at its first regime."""
+def cells(claims: Sequence[Claim], settings: Settings, *, runs: int) -> list[Cell]:
+    """A cell for each run of each claim in which chance has a part, at its first regime; each at
+    the whole of the settings' alpha, and a seed of its own."""
     return [
         Cell(
             claim.name,
-            claim.regimes[profile][0],
-            fresh_seed(seed, run),
-            alpha,
-            PROFILES[profile],
-            profile,
+            claim.regimes[settings.profile][0],
+            settings.alpha,
+            replace(settings, seed=fresh_seed(settings.seed, run)),
         )
         for claim in claims
         if claim.statistical
@@ -104,16 +102,17 @@ def cells(
     ]
 
 
-def calibrations(planned: Sequence[Cell], *, workers: int = 1) -> Iterator[dict[str, Calibration]]:
-    """Calibrations so far, after every run."""
+def calibrations(planned: Sequence[Cell], *, workers: int = 1) -> Iterator[Calibration]:
+    """After every run, the calibration of its claim as far as it is."""
     found: dict[str, list[Result]] = {}
-    with engine.engine(workers) as results:
+    with engine.engine(workers, run_cell) as results:
         for cell, result in results(planned):
-            found.setdefault(cell.claim, []).append(result)
-            yield {n: Calibration(n, cell.alpha, tuple(rs)) for n, rs in found.items()}
+            so_far = found.setdefault(cell.claim, [])
+            so_far.append(result)
+            yield Calibration(cell.claim, cell.alpha, tuple(so_far))
 
 
-def document(found: Mapping[str, Calibration], settings: dict) -> dict:
+def document(found: Mapping[str, Calibration], settings: Settings) -> dict[str, Any]:
     """The calibrations as JSON-ready values, schema `SCHEMA`."""
     records = [calibrated.record() for calibrated in found.values()]
-    return {"schema": SCHEMA, **settings, "claims": records}
+    return {"schema": SCHEMA, "alpha": settings.alpha, "seed": settings.seed, "claims": records}

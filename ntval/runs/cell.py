@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-import functools
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ntval.claims.catalogue import CLAIMS, OURS, Catalogue
+from ntval.claims.claim import Claim
+from ntval.claims.outcome import Result
+from ntval.claims.sampling import kept
 from ntval.errors import NetworkError, NtvalError, first_line
-
-if TYPE_CHECKING:  # importing NumPy starts its threads, before `use_one_thread` can say how many
-    from ntval.claims.claim import Claim
-    from ntval.claims.outcome import Result
-    from ntval.regimes import Regime
-
-from ntval.runs.applicable import applicable
+from ntval.faults import catalogue as faults
+from ntval.regimes import Regime
+from ntval.runs.applicable import NotRun, applicable
+from ntval.runs.settings import Settings
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One check: everything that determines its result."""
+    """One check: everything that determines its result.
+
+    `alpha`: the level at which this check alone refutes its claim, a part of that of the settings.
+    `fault`: the name of a planted fault.
+    """
 
     claim: str
     regime: Regime
-    seed: int
     alpha: float
-    effort: float
-    profile: str
-    network: str | None = None
-    data: str | None = None
+    settings: Settings
     fault: str | None = None
 
 
-def run_cell(cell: Cell, claims: Mapping[str, Claim] | None = None) -> Result:
-    """The `Result` of one cell; `claims` stand for those that its names mean."""
+def run_cell(cell: Cell, catalogue: Catalogue = OURS) -> Result:
+    """The `Result` of one cell."""
+    settings = cell.settings
     with blamed_on_network(cell, cell.claim):
-        return claim_of(cell, claims).check(
-            cell.seed, cell.regime, alpha=cell.alpha, effort=cell.effort
-        )
+        claim = claim_of(cell, catalogue)
+        return claim.check(settings.seed, cell.regime, alpha=cell.alpha, effort=settings.effort)
 
 
 @contextmanager
@@ -51,11 +50,12 @@ def blamed_on_network(cell: Cell, name: str) -> Iterator[None]:
     except NtvalError:
         raise
     except Exception as error:
-        if cell.network is None:
+        if cell.settings.network is None:
             raise
+        network = cell.settings.network
         raise NetworkError(
-            f"network {cell.network!r} needs functions that JAX can trace and differentiate, but "
-            f"{name} met {type(error).__name__} in {_place(error)}: {first_line(error)}."
+            f"network {network!r} needs functions that JAX can trace and differentiate, but {name} "
+            f"met {type(error).__name__} in {_place(error)}: {first_line(error)}."
         ) from error
 
 
@@ -70,32 +70,27 @@ def _place(error: BaseException) -> str:
     return f"{'/'.join(Path(innermost.filename).parts[-2:])}:{innermost.lineno}"
 
 
-def diagnosis(cell: Cell, claims: Mapping[str, Claim] | None = None) -> str | None:
+def diagnosis(cell: Cell, catalogue: Catalogue = OURS) -> str | None:
     """In words what the refuted claim of a cell looks like."""
-    return claim_of(cell, claims).diagnosis(cell.seed, cell.regime)
+    return claim_of(cell, catalogue).diagnosis(cell.settings.seed, cell.regime)
 
 
-def claim_of(cell: Cell, claims: Mapping[str, Claim] | None = None) -> Claim:
+def claim_of(cell: Cell, catalogue: Catalogue = OURS) -> Claim:
     """The claim that a cell is about: with a planted fault, or the user's network and data."""
-    if claims is not None:
-        return claims[cell.claim]
-    from ntval.claims.catalogue import CLAIMS
-
+    if cell.claim in catalogue.given:
+        return catalogue.given[cell.claim]
     if cell.fault is not None:
         return _planted(cell.claim, cell.fault)
-    if cell.network is None and cell.data is None:
+    settings = cell.settings
+    if settings.network is None and settings.data is None:
         return CLAIMS[cell.claim]
-    return {
-        found[0].name: found[0]
-        for found in applicable(cell.network, cell.data, cell.profile)
-        if isinstance(found, tuple)
-    }[cell.claim]
+    found = applicable(settings.network, settings.data, settings.profile)
+    return next(
+        item[0] for item in found if not isinstance(item, NotRun) and item[0].name == cell.claim
+    )
 
 
-@functools.lru_cache(maxsize=4)
-def _planted(claim: str, fault: str):
+@kept
+def _planted(claim: str, fault: str) -> Claim:
     """A claim about a broken implementation of ours; one object, one set of compiled programs."""
-    from ntval.claims.catalogue import CLAIMS
-    from ntval.faults import catalogue
-
-    return catalogue.find(fault).plant(CLAIMS[claim])
+    return faults.find(fault).plant(CLAIMS[claim])

@@ -1,4 +1,5 @@
-"""The pool of worker processes that checks cells."""
+"""The pool of worker processes: JAX and `fork` do not mix, so workers are spawned, each with one
+BLAS and XLA thread."""
 
 from __future__ import annotations
 
@@ -9,24 +10,19 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:  # importing NumPy starts its threads, before `use_one_thread` can say how many
-    pass
-
-from ntval.runs.cell import run_cell
 from ntval.runs.process import THREADS, use_compilation_cache
 
 
 @contextmanager
 def engine(
-    workers: int = 1, *, task: Callable | None = None
-) -> Iterator[Callable[[Sequence], Iterator]]:
-    """Function of cells that gives pairs (cell, `task(cell)`) as they come; `run_cell` by default.
+    workers: int, task: Callable[[Any], Any]
+) -> Iterator[Callable[[Sequence[Any]], Iterator[tuple[Any, Any]]]]:
+    """Function of items that gives pairs (item, `task(item)`) as they come.
 
     In order in this process, or from `workers` spawned ones, which live as long as the context.
     """
-    task = task or run_cell
     if workers <= 1:
         yield lambda cells: ((cell, task(cell)) for cell in cells)
         return

@@ -164,7 +164,7 @@ def run(todo: Sequence[Cell], kept: store.Store, *, workers: int = 1) -> Iterato
     Raises: `NtvalError` when a worker process dies.
     """
     try:
-        with engine.engine(workers, task=measure) as results:
+        with engine.engine(workers, measure) as results:
             for cell, (value, seconds) in results(todo):
                 kept.put(cell.identity, value, seconds=seconds)
                 yield cell

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +21,7 @@ from ntval.faults import catalogue
 from ntval.kernels import analytic
 from ntval.runs import engine
 from ntval.runs.cell import Cell, run_cell
-from ntval.runs.settings import PROFILES
+from ntval.runs.settings import DEFAULTS, Settings
 from ntval.subjects.subject import Subject
 
 SCHEMA = "ntval.power/1"
@@ -64,28 +65,27 @@ class Detection:
 def cells(
     claims: Sequence[Claim],
     fault_names: Sequence[str] | None = None,
-    *,
-    profile: str = "quick",
-    alpha: float = 1e-6,
-    seed: int = 0,
+    settings: Settings = DEFAULTS,
 ) -> list[Cell]:
     """A cell for each claim, each fault that it must refute, and each regime.
 
     Alpha is split as in a full run of the suite: power is that of the check as it is run.
     """
-    part = shares(list(CLAIMS.values()), alpha)
+    part = shares(list(CLAIMS.values()), settings.alpha)
     return [
-        _cell(claim, regime, part[claim.name], profile, seed, fault)
+        cell
         for claim in claims
         for fault in claim.faults
         if fault_names is None or fault in fault_names
-        for regime in claim.regimes[profile]
+        for cell in _cells(claim, part[claim.name], settings, fault)
     ]
 
 
-def _cell(claim: Claim, regime, share: float, profile: str, seed: int, fault: str) -> Cell:
-    alpha = regime_alpha(share, len(claim.regimes[profile]))
-    return Cell(claim.name, regime, seed, alpha, PROFILES[profile], profile, fault=fault)
+def _cells(claim: Claim, share: float, settings: Settings, fault: str) -> list[Cell]:
+    """A cell for each regime, at the claim's share."""
+    regimes = claim.regimes[settings.profile]
+    alpha = regime_alpha(share, len(regimes))
+    return [Cell(claim.name, regime, alpha, settings, fault) for regime in regimes]
 
 
 def detections(run: Sequence[Cell], *, workers: int = 1) -> Iterator[Detection]:
@@ -93,7 +93,7 @@ def detections(run: Sequence[Cell], *, workers: int = 1) -> Iterator[Detection]:
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in run:
         groups.setdefault((cell.claim, str(cell.fault)), []).append(cell)
-    with engine.engine(workers, task=_detection) as results:
+    with engine.engine(workers, _detection) as results:
         yield from (detection for _, detection in results(list(groups.values())))
 
 
@@ -126,16 +126,11 @@ def families(claim: Claim) -> list[str]:
     return [family for family in dict.fromkeys(found) if family]
 
 
-def family_cells(
-    claims: Sequence[Claim], *, profile: str = "quick", alpha: float = 1e-6, seed: int = 0
-) -> list[Cell]:
+def family_cells(claims: Sequence[Claim], settings: Settings = DEFAULTS) -> list[Cell]:
     """A cell for each claim and family, at the claim's share; its regimes are the profile's."""
-    part = shares(list(CLAIMS.values()), alpha)
+    part = shares(list(CLAIMS.values()), settings.alpha)
     return [
-        replace(
-            _cell(claim, claim.regimes[profile][0], 1.0, profile, seed, family),
-            alpha=part[claim.name],
-        )
+        Cell(claim.name, claim.regimes[settings.profile][0], part[claim.name], settings, family)
         for claim in claims
         for family in families(claim)
     ]
@@ -151,12 +146,7 @@ def smallest_refuted(cell: Cell) -> Smallest:
     def refuted(size: float) -> bool:
         nonlocal seconds
         fault = catalogue.sized(family, size).name
-        detection = _detection(
-            [
-                _cell(claim, regime, cell.alpha, cell.profile, cell.seed, fault)
-                for regime in claim.regimes[cell.profile]
-            ]
-        )
+        detection = _detection(_cells(claim, cell.alpha, cell.settings, fault))
         seconds += detection.seconds
         return detection.caught
 
@@ -171,7 +161,7 @@ def smallest_refuted(cell: Cell) -> Smallest:
 
 def smallest_sizes(run: Sequence[Cell], *, workers: int = 1) -> Iterator[Smallest]:
     """`smallest_refuted` of each cell, as they come."""
-    with engine.engine(workers, task=smallest_refuted) as results:
+    with engine.engine(workers, smallest_refuted) as results:
         yield from (found for _, found in results(run))
 
 
@@ -211,7 +201,7 @@ def _close(subject: Subject, key, n: int) -> bool:
 
 def allclose_column(names: Sequence[str], *, workers: int = 1) -> Iterator[tuple[str, bool | None]]:
     """Pairs (fault, `passes_allclose`) as they come."""
-    with engine.engine(workers, task=passes_allclose) as results:
+    with engine.engine(workers, passes_allclose) as results:
         yield from results(list(names))
 
 
@@ -219,12 +209,14 @@ def document(
     found: Sequence[Detection],
     sizes: Sequence[Smallest],
     allclose: dict[str, bool | None],
-    settings: dict,
-) -> dict:
+    settings: Settings,
+) -> dict[str, Any]:
     """The measured power as JSON-ready values, schema `SCHEMA`."""
     return {
         "schema": SCHEMA,
-        **settings,
+        "profile": settings.profile,
+        "alpha": settings.alpha,
+        "seed": settings.seed,
         "detections": [detection.record() for detection in found],
         "smallest": [
             {

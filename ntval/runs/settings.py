@@ -1,16 +1,55 @@
-"""Settings of a run."""
+"""Settings of a run: written once, handed on whole. Standard library only."""
 
 from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 
-from ntval.errors import InputError
+from ntval.errors import InputError, unknown_name
 
 # How many times the draws of quick a profile may take.
 PROFILES: dict[str, float] = {"quick": 1.0, "standard": 8.0, "thorough": 64.0}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is about and how sure it has to be.
+
+    `profile`: quick, standard or thorough.
+    `alpha`: the probability that a run refutes anything of correct code.
+    `seed`: that of all randomness.
+    `network`: MODULE:ATTR of a user's network, or the name of one that lives in this process.
+    `data`: the name of a data set, or the path of an .npz file.
+
+    Raises: `InputError` and `UnknownNameError` for values that cannot be used.
+    """
+
+    profile: str = "quick"
+    alpha: float = 1e-6
+    seed: int = 0
+    network: str | None = None
+    data: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.profile not in PROFILES:
+            raise unknown_name("profile", self.profile, PROFILES)
+        object.__setattr__(self, "alpha", alpha_of(self.alpha, name="alpha"))
+        if not is_seed(self.seed):
+            raise InputError(
+                f"seed needs a whole number from 0 to 2^63 - 1, got {self.seed!r}; "
+                "the default is 0."
+            )
+
+    @property
+    def effort(self) -> float:
+        """How many times the draws of quick a check may take."""
+        return PROFILES[self.profile]
+
+
+DEFAULTS = Settings()
 
 
 def seed_of(text: str, *, name: str = "--seed", directory: Path | None = None) -> int:

@@ -7,36 +7,38 @@ end every refuted claim is repeated on fresh keys.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ntval.claims.budget import CONFIRMATIONS, fresh_seed, regime_alpha, shares
-from ntval.claims.catalogue import CLAIMS, find
+from ntval.claims.catalogue import CLAIMS, OURS, Catalogue
 from ntval.claims.claim import Claim
 from ntval.claims.outcome import Outcome, Result
-from ntval.errors import unknown_name
 from ntval.evidence.verdict import Verdict
 from ntval.regimes import Regime
-from ntval.runs import applicable, engine
-from ntval.runs.applicable import NotRun
+from ntval.runs import engine
+from ntval.runs.applicable import NotRun, applicable
 from ntval.runs.cell import Cell, diagnosis, run_cell
-from ntval.runs.settings import PROFILES
+from ntval.runs.settings import DEFAULTS, Settings
 from ntval.subjects.network import memory_words
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the suite: its settings and what came of it so far.
+    """One run of the suite: what is planned and what came of it so far.
 
-    `expected` are claims whose refutation is known, each with the reason; `diagnoses` say in words
-    what refuted claims look like; `note` what a network of yours will take.
+    `settings`: what it is about.
+    `cells`: the checks that are planned.
+    `shares`: each claim's part of alpha.
+    `not_run`: claims that do not apply, each with the reason.
+    `results`, `repetitions`: of the checks, and of refuted claims on fresh keys.
+    `expected`: claims whose refutation is known, each with the reason.
+    `diagnoses`: what refuted claims look like, in words.
+    `note`: what a user's network will take.
     """
 
-    alpha: float
-    seed: int
-    profile: str = "quick"
-    network: str | None = None
-    data: str | None = None
+    settings: Settings
     cells: tuple[Cell, ...] = ()
     shares: Mapping[str, float] = field(default_factory=dict)
     not_run: tuple[NotRun, ...] = ()
@@ -46,16 +48,17 @@ class Run:
     diagnoses: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
-    @property
+    @functools.cached_property
     def outcomes(self) -> dict[str, Outcome]:
         """Each claim's outcome so far, in the order of `CLAIMS`."""
-        planned: dict[str, int] = {}
-        for cell in self.cells:
-            planned[cell.claim] = planned.get(cell.claim, 0) + 1
+        planned = Counter(cell.claim for cell in self.cells)
+        results: dict[str, list[Result]] = {name: [] for name in planned}
+        for result in self.results:
+            results[result.claim].append(result)
         return {
             name: Outcome(
                 name,
-                tuple(result for result in self.results if result.claim == name),
+                tuple(results[name]),
                 planned[name],
                 self.shares[name],
                 self.repetitions.get(name, ()),
@@ -95,7 +98,7 @@ class Run:
     @property
     def broken_prerequisite(self) -> Outcome | None:
         """The first refuted prerequisite of a network of the user's."""
-        if self.network is None:
+        if self.settings.network is None:
             return None
         for name, outcome in self.outcomes.items():
             if CLAIMS[name].prerequisite and outcome.verdict is Verdict.REFUTED:
@@ -105,84 +108,46 @@ class Run:
 
 def planned(
     names: Sequence[str] | None = None,
+    settings: Settings = DEFAULTS,
     *,
-    profile: str = "quick",
-    network: str | None = None,
-    data: str | None = None,
-    alpha: float = 1e-6,
-    seed: int = 0,
+    catalogue: Catalogue = OURS,
 ) -> Run:
     """A run that has not started: its cells, the budget's shares, and what does not apply.
 
-    Raises: `UnknownNameError` for a claim or profile that does not exist.
+    Raises: `UnknownNameError` for a claim that does not exist.
     """
-    if profile not in PROFILES:
-        raise unknown_name("profile", profile, PROFILES)
-    chosen = chosen_claims(names)
+    chosen = catalogue.chosen(names)
     found = [
         item
-        for item in applicable.applicable(network, data, profile)
+        for item in applicable(settings.network, settings.data, settings.profile)
         if (item.claim if isinstance(item, NotRun) else item[0].name) in chosen
     ]
-    return run_of(found, profile=profile, network=network, data=data, alpha=alpha, seed=seed)
+    return run_of(found, settings)
 
 
-def chosen_claims(names: Sequence[str] | None) -> dict[str, Claim]:
-    """The claims of these names, last words, papers or rows of a specification; all without any.
-
-    Raises: `UnknownNameError` for a name that does not exist.
-    """
-    if not names:
-        return CLAIMS
-    return {claim.name: claim for name in names for claim in find(name, CLAIMS)}
-
-
-def run_of(
-    found: Sequence[tuple[Claim, Regime] | NotRun],
-    *,
-    profile: str = "quick",
-    network: str | None = None,
-    data: str | None = None,
-    alpha: float = 1e-6,
-    seed: int = 0,
-) -> Run:
+def run_of(found: Sequence[tuple[Claim, Regime] | NotRun], settings: Settings) -> Run:
     """A run that has not started, of claims that were found to apply or not."""
     regimes: dict[str, list[Regime]] = {}
     for item in found:
         if not isinstance(item, NotRun):
             regimes.setdefault(item[0].name, []).append(item[1])
-    part = shares([CLAIMS[name] for name in regimes], alpha)
+    part = shares([CLAIMS[name] for name in regimes], settings.alpha)
     cells = [
-        Cell(
-            name,
-            regime,
-            seed,
-            regime_alpha(part[name], len(group)),
-            PROFILES[profile],
-            profile,
-            network,
-            data,
-        )
+        Cell(name, regime, regime_alpha(part[name], len(group)), settings)
         for name, group in regimes.items()
         for regime in group
     ]
     not_run = tuple(item for item in found if isinstance(item, NotRun))
-    run = Run(alpha, seed, profile, network, data, tuple(cells), part, not_run)
+    run = Run(settings, tuple(cells), part, not_run)
     examined = next((item for item in found if not isinstance(item, NotRun)), None)
-    if network is None or examined is None:
+    if settings.network is None or examined is None:
         return run
     return replace(run, note=memory_words(examined[0].subject(examined[1])))
 
 
-def states(
-    run: Run, *, workers: int = 1, claims: Mapping[str, Claim] | None = None
-) -> Iterator[Run]:
-    """The run after every check, from the first to the last repetition.
-
-    `claims` are those to check where names do not say it: of a network that lives in this process.
-    """
-    task = None if claims is None else functools.partial(run_cell, claims=claims)
-    with engine.engine(workers, task=task) as results:
+def states(run: Run, *, workers: int = 1, catalogue: Catalogue = OURS) -> Iterator[Run]:
+    """The run after every check, from the first to the last repetition."""
+    with engine.engine(workers, functools.partial(run_cell, catalogue=catalogue)) as results:
         for stage in _stages(run):
             if run.broken_prerequisite:
                 run = _without(run, stage)
@@ -197,12 +162,13 @@ def states(
             suspects = {result.regime for result in outcome.suspects()}
             cells = [c for c in run.cells if c.claim == name and c.regime in suspects]
             for repetition in range(1, CONFIRMATIONS + 1):
-                seed = fresh_seed(run.seed, repetition)
-                again = tuple(r for _, r in results([replace(cell, seed=seed) for cell in cells]))
+                settings = replace(run.settings, seed=fresh_seed(run.settings.seed, repetition))
+                fresh = [replace(cell, settings=settings) for cell in cells]
+                again = tuple(result for _, result in results(fresh))
                 done = run.repetitions.get(name, ())
                 run = replace(run, repetitions={**run.repetitions, name: (*done, again)})
                 yield run
-            words = diagnosis(cells[0], claims)
+            words = diagnosis(cells[0], catalogue)
             if words:
                 run = replace(run, diagnoses={**run.diagnoses, name: words})
                 yield run
@@ -210,7 +176,7 @@ def states(
 
 def _stages(run: Run) -> list[list[Cell]]:
     """Cells in the order in which they have a meaning: each prerequisite, then all others."""
-    names = [c.claim for c in run.cells if run.network and CLAIMS[c.claim].prerequisite]
+    names = [c.claim for c in run.cells if run.settings.network and CLAIMS[c.claim].prerequisite]
     first = [[cell for cell in run.cells if cell.claim == name] for name in dict.fromkeys(names)]
     return [*first, [cell for cell in run.cells if cell.claim not in names]]
 

@@ -19,15 +19,15 @@ from ntval.baselines.drifts import Pair
 from ntval.baselines.entries import Entry
 from ntval.baselines.statistics import SUSPICION, counted, frames_of, sized
 from ntval.claims.budget import CONFIRMATIONS, fresh_seed
-from ntval.claims.catalogue import CLAIMS
+from ntval.claims.catalogue import CLAIMS, Catalogue
 from ntval.claims.procedures import Bound, Identity, Means
-from ntval.claims.sampling import MEASURED, stream_of
+from ntval.claims.sampling import MEASURED, forget, stream_of
 from ntval.errors import InputError
 from ntval.evidence.exact import Bracket
 from ntval.evidence.verdict import Decision, Verdict
 from ntval.regimes import Regime
 from ntval.reports import documents
-from ntval.runs import applicable
+from ntval.runs.settings import Settings
 from ntval.theory import montanari_zhong as theory
 
 # One worker, so that what the module sets up is set up once.
@@ -37,6 +37,7 @@ NORMALIZATION = CLAIMS["montanari_zhong.normalization"]
 ROADS = CLAIMS["kernel_identities.roads_agree"]
 POSITIVE = CLAIMS["kernel_identities.positive_semidefinite"]
 SEED = 7
+SETTINGS = Settings(seed=SEED)
 
 
 def predicted_mean(regime):
@@ -62,19 +63,19 @@ def claims(*changed, procedure=None, **normalization):
     procedure = procedure or NORMALIZATION.procedure
     procedure = replace(procedure, **{"sampler": drawn(), **normalization})
     fast = replace(NORMALIZATION, procedure=procedure)
-    return {**CLAIMS, **{claim.name: claim for claim in (fast, *changed)}}
+    return Catalogue({claim.name: claim for claim in (fast, *changed)})
 
 
 @pytest.fixture(scope="module")
 def frozen():
-    return baselines.freeze(["normalization"], seed=SEED, instead=claims())
+    return baselines.freeze(["normalization"], SETTINGS, catalogue=claims())
 
 
 @pytest.fixture(scope="module")
 def certified():
     names = ["roads_agree", "positive_semidefinite"]
     with float64():
-        found = baselines.freeze(names, seed=SEED)
+        found = baselines.freeze(names, SETTINGS)
     kept = tuple(e for e in found.entries if e.unseen and e.regime.widths == (64,))
     return replace(found, entries=kept)
 
@@ -101,7 +102,7 @@ def test_a_baseline_says_what_was_measured_how_surely_and_what_it_sees(frozen):
 def test_frames_hold_their_samples():
     # A center that is as uncertain as the sample is wide would leave some column on one end.
     wide = baselines.freeze(
-        ["normalization"], seed=SEED, instead=claims(sampler=drawn(columns=24), labels=24 * ("x",))
+        ["normalization"], SETTINGS, catalogue=claims(sampler=drawn(columns=24), labels=24 * ("x",))
     )
     for statistic in wide.entries[0].statistics:
         assert statistic.draws > 1
@@ -111,7 +112,7 @@ def test_frames_hold_their_samples():
 
 def test_nothing_drifts_by_itself(frozen):
     for seed in (None, 1, 2, 3):
-        compared = baselines.compare(frozen, seed=seed, instead=claims())
+        compared = baselines.compare(frozen, seed=seed, catalogue=claims())
         assert not compared.findings
         assert not compared.changes
 
@@ -119,10 +120,9 @@ def test_nothing_drifts_by_itself(frozen):
 def test_other_draws_of_the_same_keys_are_no_drift(monkeypatch):
     # As of another version of JAX: every key gives other numbers, of the same law.
     names = ["normalization"]
-    old = baselines.freeze(names, seed=SEED)
+    old = baselines.freeze(names, SETTINGS)
     monkeypatch.setattr(jax.random, "normal", backwards(jax.random.normal))
-    jax.clear_caches()
-    applicable.applicable.cache_clear()
+    forget()
     assert not baselines.compare(old).findings
     jax.clear_caches()
 
@@ -142,19 +142,19 @@ def test_a_baseline_is_compared_on_keys_of_its_own(frozen):
         return drawn()(key, regime, subject, stream=stream)
 
     instead = claims(sampler=measure)
-    baselines.freeze(["normalization"], seed=SEED, instead=instead)
+    baselines.freeze(["normalization"], SETTINGS, catalogue=instead)
     before = set(seen)
     seen.clear()
-    compared = baselines.compare(frozen, instead=instead)
+    compared = baselines.compare(frozen, catalogue=instead)
     assert compared.seed == fresh_seed(SEED, 0)
     assert not before & set(seen)
     with pytest.raises(InputError, match="another than that of the baseline"):
-        baselines.compare(frozen, seed=SEED, instead=instead)
+        baselines.compare(frozen, seed=SEED, catalogue=instead)
 
 
 @pytest.mark.parametrize("scale", [1.03, 0.97])
 def test_a_change_of_scale_by_3_percent_is_found_and_confirmed(frozen, scale):
-    compared = baselines.compare(frozen, instead=claims(sampler=drawn(scale)))
+    compared = baselines.compare(frozen, catalogue=claims(sampler=drawn(scale)))
     assert "drift" in kinds(compared)
     finding = next(f for f in compared.findings if f.kind == "drift")
     assert finding.name == NORMALIZATION.name
@@ -192,8 +192,8 @@ def test_a_fluke_is_measured_again_and_is_no_finding(frozen):
     # Only the first look is off, by less than the claim itself allows.
     first_seed = fresh_seed(SEED, 0)
 
-    def measured(order, instead=None):
-        scale = 1.004 if order.cell.seed == first_seed else 1.0
+    def measured(order, catalogue):
+        scale = 1.004 if order.cell.settings.seed == first_seed else 1.0
         return entries.measured(order, claims(sampler=drawn(scale)))
 
     compared = compare_with(measured, frozen)
@@ -228,8 +228,8 @@ def loosened(claim, factor):
 def test_a_loosened_tolerance_of_a_certificate_is_lost_power(certified, claim):
     only = replace(certified, entries=tuple(e for e in certified.entries if e.name == claim.name))
     with float64():
-        compared = baselines.compare(only, instead=claims(loosened(claim, 10)))
-        same = baselines.compare(only, instead=claims(loosened(claim, 1.1)))
+        compared = baselines.compare(only, catalogue=claims(loosened(claim, 10)))
+        same = baselines.compare(only, catalogue=claims(loosened(claim, 1.1)))
     assert kinds(compared) == ["lost power"]
     assert not same.findings  # less than `GROWTH` is not told apart
 
@@ -237,7 +237,7 @@ def test_a_loosened_tolerance_of_a_certificate_is_lost_power(certified, claim):
 @pytest.mark.parametrize("part", ["remainder", "resolution"])
 def test_a_loosened_allowance_of_a_mean_is_lost_power(frozen, part):
     larger = getattr(NORMALIZATION.procedure, part) + 0.01
-    compared = baselines.compare(frozen, instead=claims(**{part: larger}))
+    compared = baselines.compare(frozen, catalogue=claims(**{part: larger}))
     assert "lost power" in kinds(compared)
     finding = compared.findings[-1]
     assert finding.what == "allowance of statistic 0"
@@ -248,7 +248,7 @@ def test_a_comparison_that_is_no_longer_made_is_lost_power(certified):
     compare = ROADS.procedure.compare
     short = replace(ROADS, procedure=Identity(lambda *given: compare(*given)[1:]))
     with float64():
-        compared = baselines.compare(certified, instead=claims(short))
+        compared = baselines.compare(certified, catalogue=claims(short))
     (finding,) = compared.findings
     assert finding.kind == "lost power"
     assert finding.now == "not examined"
@@ -263,7 +263,7 @@ def test_a_claim_that_decides_nothing_any_more_is_lost_power(frozen):
 
     procedure = NORMALIZATION.procedure
     told = {field.name: getattr(procedure, field.name) for field in fields(procedure)}
-    compared = baselines.compare(frozen, instead=claims(procedure=Undecided(**told)))
+    compared = baselines.compare(frozen, catalogue=claims(procedure=Undecided(**told)))
     (finding,) = compared.findings
     assert (finding.kind, finding.now) == ("lost power", "INCONCLUSIVE")
 
@@ -276,7 +276,7 @@ def test_a_claim_that_is_undecided_once_in_four_is_not():
 
 
 def test_a_claim_that_is_refuted_now_is_a_finding(frozen):
-    compared = baselines.compare(frozen, instead=claims(formula=0.3))
+    compared = baselines.compare(frozen, catalogue=claims(formula=0.3))
     assert kinds(compared) == ["refuted"]
     assert "confirmed 3/3" in compared.findings[0].evidence
 
@@ -289,18 +289,18 @@ def test_a_refutation_by_a_certificate_needs_no_keys():
 
 
 def test_other_statistics_than_before_are_a_finding(frozen):
-    two = baselines.compare(frozen, instead=claims(sampler=drawn(columns=2)))
+    two = baselines.compare(frozen, catalogue=claims(sampler=drawn(columns=2)))
     assert "gone" in kinds(two)
 
 
 def test_a_claim_or_regime_that_is_no_longer_run_is_a_finding(frozen):
     elsewhere = replace(frozen.entries[0], regime=Regime(n=5, d=5))
     compared = baselines.compare(
-        replace(frozen, entries=(*frozen.entries, elsewhere)), instead=claims()
+        replace(frozen, entries=(*frozen.entries, elsewhere)), catalogue=claims()
     )
     (finding,) = compared.findings
     assert (finding.kind, finding.now) == ("gone", "not run")
-    less = baselines.compare(replace(frozen, entries=(elsewhere,)), instead=claims())
+    less = baselines.compare(replace(frozen, entries=(elsewhere,)), catalogue=claims())
     assert less.new == (NORMALIZATION.name,)
 
 
@@ -322,7 +322,7 @@ def test_growth_on_every_key_has_the_level_that_is_stated():
 def test_repetitions_have_as_many_keys_as_the_level_needs(certified):
     with float64():
         compared = baselines.compare(
-            replace(certified, entries=certified.entries[:1]), instead=claims(loosened(ROADS, 2))
+            replace(certified, entries=certified.entries[:1]), catalogue=claims(loosened(ROADS, 2))
         )
     (pair,) = compared.pairs
     assert len(pair.looks) == 1 + CONFIRMATIONS
@@ -335,7 +335,7 @@ def test_repetitions_have_as_many_keys_as_the_level_needs(certified):
 
 def test_changes_since_are_listed(frozen):
     old = replace(frozen, versions={**frozen.versions, "jax": "0.9.1", "data": "0f3a"})
-    compared = baselines.compare(old, instead=claims())
+    compared = baselines.compare(old, catalogue=claims())
     now = frozen.versions["jax"]
     assert compared.changes == (f"jax 0.9.1 -> {now}", "data 0f3a -> none")
     assert not compared.findings
@@ -343,12 +343,14 @@ def test_changes_since_are_listed(frozen):
 
 def test_a_selection_that_does_not_apply_is_refused():
     with pytest.raises(InputError, match="a claim that applies"):
-        baselines.freeze(["montanari_zhong.normalization"], data="digits")
+        baselines.freeze(["montanari_zhong.normalization"], Settings(data="digits"))
 
 
 def test_accepting_keeps_the_history_and_needs_a_reason(frozen):
-    drifted = baselines.compare(frozen, instead=claims(sampler=drawn(1.1)))
-    new = baselines.freeze(["normalization"], seed=9, instead=claims(sampler=drawn(1.1)))
+    drifted = baselines.compare(frozen, catalogue=claims(sampler=drawn(1.1)))
+    new = baselines.freeze(
+        ["normalization"], Settings(seed=9), catalogue=claims(sampler=drawn(1.1))
+    )
     accepted = baselines.accepted(new, drifted, " wider weights ")
     (last,) = accepted.history
     assert last["why"] == "wider weights"
@@ -358,7 +360,7 @@ def test_accepting_keeps_the_history_and_needs_a_reason(frozen):
     assert [item["why"] for item in again.history] == ["wider weights", "once more"]
     with pytest.raises(InputError, match="--why needs words"):
         baselines.accepted(new, drifted, "  ")
-    assert not baselines.compare(accepted, instead=claims(sampler=drawn(1.1))).findings
+    assert not baselines.compare(accepted, catalogue=claims(sampler=drawn(1.1))).findings
 
 
 # The file.

@@ -15,12 +15,15 @@ from flax import nnx
 import ntval
 from ntval import Network, stax
 from ntval.arrays import float64
+from ntval.claims.catalogue import Catalogue
+from ntval.claims.procedures import Identity
 from ntval.data.sets import Data
 from ntval.errors import InputError, NetworkError, RefutedError, UnknownNameError
 from ntval.evidence.verdict import Verdict
 from ntval.front.check_network import RefutedWarning, check_network
 from ntval.front.checks import checks_for, parametrize_with_claims
 from ntval.runs.cell import Cell, run_cell
+from ntval.runs.settings import Settings
 from ntval.subjects import network
 from ntval.subjects.subject import ROADS
 
@@ -340,14 +343,14 @@ def callback(params, x):
 
 
 def test_an_error_names_the_network_and_the_place_it_comes_from():
-    with pytest.raises(NetworkError, match=r"'callback' .* in conformance/test_conformance.py:\d"):
+    with pytest.raises(NetworkError, match=r"'callback' .* in front/test_check_network.py:\d"):
         check_network(callback, 1.0, X, claims=["symmetry"])
 
     claim = ntval.claims.CLAIMS["kernel_identities.symmetry"]
-    broken = {claim.name: replace(claim, measure=functools.partial(len, ()))}
-    cell = Cell(claim.name, claim.regimes["quick"][0], 0, 1e-6, 1.0, "quick", network="mine")
-    with pytest.raises(NetworkError, match=r"'mine' .* TypeError in claims/claim.py:\d"):
-        run_cell(cell, broken)
+    broken = replace(claim, procedure=Identity(functools.partial(len, ())))
+    cell = Cell(claim.name, claim.regimes["quick"][0], 1e-6, Settings(network="mine"))
+    with pytest.raises(NetworkError, match=r"'mine' .* TypeError in claims/procedures.py:\d"):
+        run_cell(cell, Catalogue({claim.name: broken}))
 
 
 def test_checks_have_readable_names_and_share_a_budget():

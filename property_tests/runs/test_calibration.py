@@ -11,23 +11,25 @@ from ntval.faults import catalogue
 from ntval.regimes import Regime
 from ntval.runs import calibration
 from ntval.runs.calibration import Calibration
+from ntval.runs.settings import Settings
 
+LOOSE = Settings(alpha=0.05)
 CHEAP = (montanari_zhong.normalization, montanari_zhong.unbiased_kernel)
 
 
 @pytest.mark.parametrize("claim", CHEAP, ids=lambda claim: claim.name)
 def test_true_claims_are_refuted_no_more_often_than_stated(claim):
-    *_, found = calibration.calibrations(calibration.cells([claim], runs=60, alpha=0.05))
-    assert found[claim.name].holds, found[claim.name].record()
-    assert len({result.seed for result in found[claim.name].results}) == 60
+    *_, found = calibration.calibrations(calibration.cells([claim], LOOSE, runs=60))
+    assert found.holds, found.record()
+    assert len({result.seed for result in found.results}) == 60
 
 
 def test_an_error_too_small_for_one_run_breaks_the_level():
     small = catalogue.sized("road_scale", 0.003)
     claim = small.plant(CHEAP[0])
     assert claim.check(0, claim.regimes["quick"][0]).decision.verdict is not Verdict.REFUTED
-    planned = calibration.cells([claim], runs=30, alpha=0.05)
-    results = tuple(claim.check(c.seed, c.regime, alpha=c.alpha, effort=c.effort) for c in planned)
+    planned = calibration.cells([claim], LOOSE, runs=30)
+    results = tuple(claim.check(c.settings.seed, c.regime, alpha=c.alpha) for c in planned)
     assert not Calibration(claim.name, 0.05, results).holds
 
 

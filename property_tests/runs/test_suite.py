@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from ntval.claims.budget import CONFIRMATIONS
 from ntval.claims.outcome import Result
 from ntval.errors import UnknownNameError
 from ntval.evidence.verdict import Decision, Verdict
-from ntval.runs import cell as sweeps
 from ntval.runs import suite
+from ntval.runs.settings import Settings
 
 NETWORK = "a network"
 
@@ -28,23 +29,21 @@ def checked(monkeypatch):
     def run(evidence, names=None, network=None):
         seen = []
 
-        def run_cell(cell):
+        def run_cell(cell, catalogue):
             seen.append(cell)
             log_e = evidence.get(cell.claim.partition(".")[2], 0.0)
-            log_e = log_e(cell.seed) if callable(log_e) else log_e
+            log_e = log_e(cell.settings.seed) if callable(log_e) else log_e
             refuted = log_e > 0 and (cell.alpha == 0 or log_e >= -math.log(cell.alpha))
             verdict = Verdict.REFUTED if refuted else Verdict.SUPPORTED
             decision = Decision(verdict, "agreement", "", 0.0, 0.0, 1.0, log_e=log_e)
-            return Result(cell.claim, cell.regime, cell.seed, decision, 0.0)
+            return Result(cell.claim, cell.regime, cell.settings.seed, decision, 0.0)
 
-        monkeypatch.setattr(sweeps, "run_cell", run_cell)
-        monkeypatch.setattr(sweeps, "diagnosis", lambda cell, claims: f"a word on {cell.claim}")
+        monkeypatch.setattr(suite, "run_cell", run_cell)
+        monkeypatch.setattr(suite, "diagnosis", lambda cell, _: f"a word on {cell.claim}")
         plan = suite.planned(names)
-        if network:
-            cells = tuple(
-                type(c)(**{**c.__dict__, "network": network, "seed": c.seed}) for c in plan.cells
-            )
-            plan = suite.replace(plan, cells=cells, network=network)
+        settings = replace(plan.settings, network=network)
+        cells = tuple(replace(cell, settings=settings) for cell in plan.cells)
+        plan = replace(plan, settings=settings, cells=cells)
         *_, last = suite.states(plan)
         return last, seen
 
@@ -59,14 +58,14 @@ def test_every_claim_is_run_once_a_regime(checked):
     run, seen = checked({})
     assert len(seen) == len(run.cells) == len(run.results)
     assert {o.verdict for o in run.outcomes.values()} == {Verdict.SUPPORTED}
-    assert run.spent == pytest.approx(run.alpha)
+    assert run.spent == pytest.approx(run.settings.alpha)
 
 
 def test_a_refuted_claim_is_repeated_on_fresh_keys(checked):
     run, seen = checked({"normalization": 40.0})
     again = [cell for cell in seen if cell.claim.endswith("normalization")]
     assert len(again) == 1 + CONFIRMATIONS
-    assert len({cell.seed for cell in again}) == len(again)
+    assert len({cell.settings.seed for cell in again}) == len(again)
     assert verdict(run, "normalization") is Verdict.REFUTED
 
 
@@ -93,19 +92,19 @@ def test_unknown_claims_and_profiles_are_refused():
     with pytest.raises(UnknownNameError, match="did you mean"):
         suite.planned(["min_eigenvalu"])
     with pytest.raises(UnknownNameError, match="quick"):
-        suite.planned(profile="quik")
+        Settings(profile="quik")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc")
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     code = (
-        "from ntval import sweeps\n"
+        "from ntval.runs.engine import engine\n"
         "import os, time\n"
         "def sleep(cell):\n"
         f"    open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
         "    time.sleep(600)\n"
         "if __name__ == '__main__':\n"
-        "    with sweeps.engine(2, task=sleep) as results:\n"
+        "    with engine(2, sleep) as results:\n"
         "        list(results([1, 2]))\n"
     )
     (tmp_path / "parent.py").write_text(code)

@@ -5,6 +5,7 @@ Exit status 0 no drift, 1 something drifted, lost power or is gone, 2 unusable a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,7 @@ from ntval.front.cli.options import (
     prepare,
     require_directories,
 )
-from ntval.runs.settings import alpha_of, seed_of
+from ntval.runs.settings import Settings, alpha_of, seed_of
 
 if TYPE_CHECKING:
     from ntval.baselines import Baseline, Compared
@@ -51,7 +52,7 @@ def freeze(
     workers: Workers = 1,
 ) -> None:
     """Measure what is here now, and write it to a new file."""
-    alpha = alpha_of(alpha)
+    settings = Settings(profile, alpha_of(alpha), seed_of(seed), network, data)
     require_directories(file)
     if file.exists():
         raise InputError(
@@ -65,11 +66,7 @@ def freeze(
 
     baseline = baselines.freeze(
         claims,
-        profile=profile,
-        network=network,
-        data=data,
-        alpha=alpha,
-        seed=seed_of(seed),
+        settings,
         workers=workers,
         bar=terminal.bar,
     )
@@ -104,11 +101,7 @@ def accept(
     old = compared.baseline
     new = baselines.freeze(
         old.claims,
-        profile=old.profile,
-        network=old.network,
-        data=old.data,
-        alpha=old.alpha,
-        seed=fresh_seed(compared.seed, CONFIRMATIONS + 1),
+        replace(old.settings, seed=fresh_seed(compared.seed, CONFIRMATIONS + 1)),
         workers=workers,
         bar=terminal.bar,
     )
@@ -176,7 +169,7 @@ def _print_compared(found: Compared, file: Path) -> None:
     on.print(
         f"{len(findings) or 'No'} finding{'s' * (len(findings) != 1)} in {len(baseline.entries)} "
         f"entries, {count} statistics. "
-        f"False alarms: at most {baseline.alpha:g}. Replay: "
+        f"False alarms: at most {baseline.settings.alpha:g}. Replay: "
         f"ntval baseline compare {file} --seed {found.seed}",
         soft_wrap=True,
     )

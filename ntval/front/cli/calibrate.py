@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,8 +14,7 @@ from ntval.front.cli.options import (
     prepare,
     require_directories,
 )
-from ntval.reports.documents import writer
-from ntval.runs.settings import alpha_of, seed_of
+from ntval.runs.settings import Settings, alpha_of, seed_of
 
 
 def calibrate(
@@ -27,21 +26,28 @@ def calibrate(
     workers: Workers = 1,
 ) -> None:
     """Test on correct code that the stated level is kept: refutations and mean e-values."""
-    alpha = alpha_of(alpha)
+    settings = Settings(alpha=alpha_of(alpha), seed=seed_of(seed))
     require_directories(json_path)
     prepare()
+    from ntval.claims.catalogue import OURS
     from ntval.reports import tables, terminal
-    from ntval.runs import calibration, suite
+    from ntval.reports.documents import writer
+    from ntval.runs import calibration
 
-    settings = {"alpha": alpha, "seed": seed_of(seed)}
-    chosen = list(suite.chosen_claims(claims).values())
-    cells = calibration.cells(chosen, runs=runs, **settings)
-    found, keep = {}, writer(json_path)
+    chosen = list(OURS.chosen(claims).values())
+    cells = calibration.cells(chosen, settings, runs=runs)
+    found: dict[str, calibration.Calibration] = {}
+    keep = writer(json_path)
+
+    def document() -> dict[str, Any]:
+        return calibration.document(found, settings)
+
     with terminal.bar("calibrating", len(cells)) as advance:
-        for found in calibration.calibrations(cells, workers=workers):
+        for calibrated in calibration.calibrations(cells, workers=workers):
+            found[calibrated.claim] = calibrated
             advance()
-            keep(lambda found=found: calibration.document(found, settings))
-    keep(lambda: calibration.document(found, settings), last=True)
+            keep(document)
+    keep(document, last=True)
     on = terminal.console()
     on.print(tables.calibration_table(found))
     if json_path is not None:

@@ -19,7 +19,7 @@ from ntval.front.cli.options import (
     prepare,
     require_directories,
 )
-from ntval.runs.settings import alpha_of, seed_of
+from ntval.runs.settings import Settings, alpha_of, seed_of
 
 
 def check(
@@ -40,7 +40,7 @@ def check(
     workers: Workers = 1,
 ) -> None:
     """Check claims, about ntval's own networks or about your network and data."""
-    alpha = alpha_of(alpha)
+    settings = Settings(profile, alpha_of(alpha), seed_of(seed), network, data)
     prepare()
 
     from ntval.claims.catalogue import CLAIMS
@@ -50,9 +50,7 @@ def check(
     from ntval.runs import suite
 
     require_directories(json_path, junit_path, report_path)
-    run = suite.planned(
-        claims, profile=profile, network=network, data=data, alpha=alpha, seed=seed_of(seed)
-    )
+    run = suite.planned(claims, settings)
     with live.LiveRun(run) as table:
         for run in suite.states(run, workers=workers):  # noqa: B020
             if json_path is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,8 +16,7 @@ from ntval.front.cli.options import (
     prepare,
     require_directories,
 )
-from ntval.reports.documents import writer
-from ntval.runs.settings import alpha_of, seed_of
+from ntval.runs.settings import Settings, alpha_of, seed_of
 
 
 def power(
@@ -33,27 +32,28 @@ def power(
     workers: Workers = 1,
 ) -> None:
     """Plant every fault and print which claims catch it, how small a one, and how soon."""
-    alpha = alpha_of(alpha)
+    settings = Settings(profile, alpha_of(alpha), seed_of(seed))
     require_directories(json_path)
     prepare()
+    from ntval.claims.catalogue import OURS
     from ntval.faults import catalogue
     from ntval.reports import tables, terminal
+    from ntval.reports.documents import writer
     from ntval.runs import power as measured
-    from ntval.runs import suite
 
-    chosen = list(suite.chosen_claims(claims).values())
+    chosen = list(OURS.chosen(claims).values())
     wanted = None if fault is None else [catalogue.find(name).name for name in fault]
-    settings = {"profile": profile, "alpha": alpha, "seed": seed_of(seed)}
-    cells = measured.cells(chosen, wanted, **settings)
+    cells = measured.cells(chosen, wanted, settings)
     listed = {str(cell.fault): None for cell in cells}
-    families = measured.family_cells(chosen, **settings) if sizes and fault is None else []
+    families = measured.family_cells(chosen, settings) if sizes and fault is None else []
     pairs = {(cell.claim, cell.fault) for cell in cells}
     found, smallest, allclose = [], [], {}
     total = len(pairs) + len(families) + len(listed)
-    keep, document = (
-        writer(json_path),
-        lambda: measured.document(found, smallest, allclose, settings),
-    )
+    keep = writer(json_path)
+
+    def document() -> dict[str, Any]:
+        return measured.document(found, smallest, allclose, settings)
+
     with terminal.bar("planting faults", total) as advance:
         for detection in measured.detections(cells, workers=workers):
             found.append(detection)

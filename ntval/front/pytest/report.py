@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ntval.evidence.verdict import finite
 from ntval.reports import documents, html
 from ntval.reports.words import evidence_words, weakest
+from ntval.runs.settings import Settings
 from ntval.runs.suite import Run
 
 SCHEMA = "ntval.pytest/1"
@@ -32,8 +33,8 @@ def record(run: Run, claim: str, network: str | None, test: str, kind: str) -> R
         "network": network,
         "verdict": "NOT RUN",
         "log_e": 0.0,
-        "alpha": run.alpha,
-        "seed": run.seed,
+        "alpha": run.settings.alpha,
+        "seed": run.settings.seed,
         "spent": run.spent,
     }
     outcome = run.outcomes.get(claim)
@@ -67,21 +68,20 @@ def properties(found: Iterable[Record]) -> list[tuple[str, object]]:
     ]
 
 
-def write(
-    found: Sequence[Record], path: Path, *, stale: Sequence[str], settings: Mapping[str, Any]
-) -> None:
+def write(found: Sequence[Record], path: Path, *, stale: Sequence[str], settings: Settings) -> None:
     """Write the report, JSON or an HTML page by the path's ending, whole or not at all.
 
-    settings: `alpha`, `seed` and `profile` of the session.
     Raises: `InputError` when the file cannot be written.
     """
     if path.suffix == ".html":
-        html.write_page([it["row"] for it in found], path, **settings)
+        html.write_page([it["row"] for it in found], path, settings)
         return
     document = {
         "schema": SCHEMA,
         "versions": documents.versions(),
-        **settings,
+        "alpha": settings.alpha,
+        "seed": settings.seed,
+        "profile": settings.profile,
         "spent": spent(found),
         "checks": [{**{k: v for k, v in it.items() if k != "run"}, **it["run"]} for it in found],
         "stale": list(stale),
