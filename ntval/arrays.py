@@ -49,6 +49,12 @@ def rounding_allowance(operations: float, *, dtype: npt.DTypeLike = np.float64) 
     return operations * unit / (1 - operations * unit)
 
 
+def rounding_or_all(operations: float, dtype: npt.DTypeLike) -> float:
+    """`rounding_allowance`, or 1, all of the quantity, where so many operations leave nothing."""
+    unit = float(np.finfo(dtype).eps)
+    return rounding_allowance(operations, dtype=dtype) if operations * unit < 1 else 1.0
+
+
 def as_float64(name: str, value) -> Float[np.ndarray, "..."]:
     """`value` as a NumPy float64 array, refused when it is not finite floating point.
 

@@ -1,18 +1,56 @@
-"""Regimes: points of a theorem's space, and the ladders that sizes are drawn from."""
+"""Points of a theorem's space, and the ladders that sizes are drawn from.
+
+| point | a theorem about |
+|---|---|
+| `Regime` | a network on generated inputs |
+| `PowerLaw` | regression on features whose spectrum and target fall like powers |
+| `RealData` | kernel regression on labelled data with a split |
+
+All are hashable, JSON by `as_dict`, and read again by `point_of`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 from ntval.activations import activation
-from ntval.errors import InputError
+from ntval.errors import InputError, unknown_name
 
 # Each new array shape compiles anew, so sizes come from short ladders (DESIGN.md, section 7).
 N_LADDER = (4, 8, 16)
 D_LADDER = (3, 8, 20)
 WIDTH_LADDER = (16, 64, 256)
+
+
+def _require_counts(point: object, **counts: object) -> None:
+    """Refuse counts that are no whole numbers >= 1."""
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            kind = type(point).__name__
+            raise InputError(f"{kind} needs an integer {name} >= 1, got {name}={value!r}.")
+
+
+def _require_nonnegative(point: object, **numbers: float) -> None:
+    """Refuse numbers that are negative or not finite."""
+    for name, value in numbers.items():
+        if not (isfinite(value) and value >= 0):
+            kind = type(point).__name__
+            raise InputError(f"{kind} needs a finite {name} >= 0, got {name}={value!r}.")
+
+
+def _as_code(point: Any) -> str:
+    """The point as code that can be pasted, defaults left out."""
+    shown = {
+        item.name: getattr(point, item.name)
+        for item in dataclasses.fields(point)
+        if getattr(point, item.name) != item.default
+    }
+    words = ", ".join(f"{name}={value!r}" for name, value in shown.items())
+    return f"{type(point).__name__}({words})"
 
 
 @dataclass(frozen=True)
@@ -32,13 +70,10 @@ class Regime:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
-        for name, value in (("n", self.n), ("d", self.d), *(("widths", w) for w in self.widths)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"Regime needs an integer {name} >= 1, got {name}={value!r}.")
-        for name in ("ridge", "noise_std"):
-            value = getattr(self, name)
-            if not (isfinite(value) and value >= 0):
-                raise InputError(f"Regime needs a finite {name} >= 0, got {name}={value!r}.")
+        _require_counts(self, n=self.n, d=self.d)
+        for width in self.widths:
+            _require_counts(self, widths=width)
+        _require_nonnegative(self, ridge=self.ridge, noise_std=self.noise_std)
         if self.activation is not None:
             activation(self.activation)
 
@@ -57,15 +92,116 @@ class Regime:
             degree += 1
         return degree
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """The regime as JSON-ready values."""
         return dataclasses.asdict(self) | {"widths": list(self.widths)}
 
     def __str__(self) -> str:
         """The regime as code that can be pasted, defaults left out."""
-        shown = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        }
-        return f"Regime({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        return _as_code(self)
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    r"""Ridge regression on n samples of `features` features, of which number i = 1, 2, ... has
+    variance $i^{-\text{decay}}$, and the target a share proportional to $i^{-\text{alignment}}$ of
+    its mean square 1.
+
+    `ridge`: absolute, in K + ridge I. `noise_std`: of the labels.
+    `law`: that of the whitened features, a name of `LAWS`.
+
+    Raises: `InputError` for values outside of their ranges.
+    """
+
+    n: int
+    features: int
+    decay: float = 1.5
+    alignment: float = 1.8
+    ridge: float = 0.0
+    noise_std: float = 0.0
+    law: str = "gaussian"
+
+    def __post_init__(self) -> None:
+        _require_counts(self, n=self.n, features=self.features)
+        _require_nonnegative(
+            self,
+            decay=self.decay,
+            alignment=self.alignment,
+            ridge=self.ridge,
+            noise_std=self.noise_std,
+        )
+        if self.law not in LAWS:
+            raise unknown_name("law", self.law, LAWS)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The point as JSON-ready values."""
+        return {"kind": "power_law", **dataclasses.asdict(self)}
+
+    def __str__(self) -> str:
+        """The point as code that can be pasted, defaults left out."""
+        return _as_code(self)
+
+
+LAWS = ("gaussian", "rademacher", "uniform")
+
+
+@dataclass(frozen=True)
+class RealData:
+    """Kernel regression on `n` labelled samples of a data set, tested on `n_test` others.
+
+    `data`: the name of a data set, or the path of an .npz file with x and y.
+    `widths`, `activation`: of the fully connected network whose infinite-width kernel it is.
+    `ridge`: absolute, in K + ridge I.
+
+    Raises: `InputError` for values outside of their ranges.
+    """
+
+    data: str
+    n: int
+    n_test: int
+    widths: tuple[int, ...] = (1,)
+    activation: str = "relu"
+    ridge: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))
+        _require_counts(self, n=self.n, n_test=self.n_test)
+        for width in self.widths:
+            _require_counts(self, widths=width)
+        _require_nonnegative(self, ridge=self.ridge)
+        activation(self.activation)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The point as JSON-ready values."""
+        return {"kind": "real_data", **dataclasses.asdict(self), "widths": list(self.widths)}
+
+    def __str__(self) -> str:
+        """The point as code that can be pasted, defaults left out."""
+        return _as_code(self)
+
+
+Point = Regime | PowerLaw | RealData
+
+_KINDS: dict[str | None, type[Regime] | type[PowerLaw] | type[RealData]] = {
+    None: Regime,
+    "power_law": PowerLaw,
+    "real_data": RealData,
+}
+
+
+def point_of(record: Mapping[str, Any]) -> Point:
+    """The point that `as_dict` made a record of.
+
+    Raises: `InputError` when it is none: an unknown kind, a field too many or too few, a value
+    outside of its range.
+    """
+    given = dict(record)
+    kind = given.pop("kind", None)
+    if kind not in _KINDS:
+        known = ", ".join(repr(name) for name in _KINDS if name)
+        raise InputError(f"point needs a kind among {known}, or none for a Regime, got {kind!r}.")
+    try:
+        return _KINDS[kind](**given)
+    except TypeError as error:
+        name = _KINDS[kind].__name__
+        raise InputError(f"point needs the fields of a {name}, got others: {error}.") from None

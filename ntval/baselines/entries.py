@@ -41,7 +41,7 @@ from ntval.evidence.two_samples import Frame
 from ntval.evidence.verdict import Decision, Verdict
 from ntval.regimes import Regime
 from ntval.runs.cell import Cell, blamed_on_network, claim_of
-from ntval.subjects.subject import NEEDS, Subject
+from ntval.subjects.subject import NetworkSubject, Subject
 
 # Keys in a sample, by profile, and the most draws that one gives. Of a mean over a key's draws a
 # drift of 1.7 standard deviations is seen at 64 keys, of 0.8 at 256.
@@ -107,14 +107,13 @@ def orders(cells: Sequence[Cell], catalogue: Catalogue = OURS) -> list[Order]:
     """An order for each cell, and one for each network: a user's, and those of ours that claims
     about any network examine. Others of ours are compared with theory by claims of their own."""
     networks: dict[str, Order] = {}
-    has_forward_pass, _ = NEEDS["forward pass"]
     for cell in cells:
         claim = claim_of(cell, catalogue)
         with float64():
             subject = claim.subject(cell.regime)
-        of_any = cell.settings.network is not None or set(claim.needs) <= {"forward pass"}
-        if of_any and has_forward_pass(subject):
-            name = f"kernel of {subject.network.name}"
+        of_any = cell.settings.network is not None or set(claim.needs) <= {"forward pass", "kernel"}
+        if of_any and isinstance(subject, NetworkSubject):
+            name = f"kernel of {subject.name}"
             networks.setdefault(name, Order(name, cell))
     claims = (Order(c.claim, c, size=BLOCKS[c.settings.profile], keys=KEYS) for c in cells)
     return [*claims, *networks.values()]
@@ -129,7 +128,7 @@ def measured(order: Order, catalogue: Catalogue = OURS) -> Entry:
     with blamed_on_network(cell, order.name), float64():
         claim = claim_of(cell, catalogue)
         subject = claim.subject(cell.regime)
-        if order.of_network:
+        if order.of_network and isinstance(subject, NetworkSubject):
             return _network_entry(order, subject)
         return _claim_entry(order, claim, subject)
 
@@ -202,7 +201,13 @@ def _statistics(
 
 
 def _means(
-    procedure: Procedure, key: Array, regime: Regime, subject: Subject, *, count: int, draws: int
+    procedure: Procedure,
+    key: Array,
+    regime: Regime,
+    subject: Subject,
+    *,
+    count: int,
+    draws: int,
 ) -> Float[np.ndarray, "count k"]:
     """Means of so many draws, each from a key of its own: independent, though the draws of a key
     may have the same inputs."""
@@ -246,20 +251,20 @@ def _unseen_by(item: Comparison | Bracket) -> Iterator[tuple[str, float]]:
 
 
 @kept
-def _kernel_size(subject: Subject) -> Callable:
-    road = subject.road()
+def _kernel_size(subject: NetworkSubject) -> Callable:
+    method = subject.cheapest_method()
 
     def size(key):
         key_params, key_x = jax.random.split(key)
         x = subject.inputs(key_x, _INPUTS)
-        gram = road(subject.network, draw_params(subject.network, key_params), x)
+        gram = method(subject.network, draw_params(subject.network, key_params), x)
         smallest = jnp.linalg.eigvalsh((gram + gram.T) / 2)[0]
         return jnp.stack([jnp.diag(gram).mean(), smallest])
 
     return size
 
 
-def _network_entry(order: Order, subject: Subject) -> Entry:
+def _network_entry(order: Order, subject: NetworkSubject) -> Entry:
     """Mean of K_N(x, x) and smallest eigenvalue of K_N at fresh inputs and, if the network has an
     init_fn, fresh weights: what no claim fixes where it has no infinite-width twin."""
     cell, frames, n = order.cell, order.frames, order.size

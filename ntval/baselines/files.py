@@ -27,7 +27,7 @@ from ntval.baselines.statistics import Statistic
 from ntval.errors import InputError
 from ntval.evidence.two_samples import LEVELS, Frame
 from ntval.evidence.verdict import Decision, Verdict, finite
-from ntval.regimes import Regime
+from ntval.regimes import point_of
 from ntval.reports import documents
 from ntval.runs.identity import name_of
 from ntval.runs.settings import Settings
@@ -145,7 +145,7 @@ def _entry(record: Mapping) -> Entry:
     evidence: dict[str, Any] = {n: _number(record["evidence"][n]) for n in _DECISION}
     return Entry(
         record["name"],
-        Regime(**record["regime"]),
+        point_of(record["regime"]),
         Decision(Verdict(record["verdict"]), **evidence),
         tuple(_statistic(part) for part in record["statistics"]),
         {name: tuple(map(float, line.split())) for name, line in record["unseen"].items()},

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from jaxtyping import Array
-
 from ntval.arrays import float64
 from ntval.claims.outcome import Result
 from ntval.claims.procedures import Procedure
@@ -42,7 +40,7 @@ class Claim:
     subject: Callable[[Regime], Subject]
     procedure: Procedure
     faults: tuple[str, ...] = ()
-    diagnose: Callable[[Array, Regime, Subject], str | None] | None = None
+    diagnose: Callable[..., str | None] | None = None
     prerequisite: tuple[str, str] | None = None
     every_input: bool = False
 

@@ -16,49 +16,51 @@ from ntval.kernels import analytic, quadrature_oracle
 from ntval.observables import spectra
 from ntval.observables.entries import entry_labels, entry_scale, upper_triangle
 from ntval.regimes import Regime
-from ntval.subjects.grams import gram_subject
 from ntval.subjects.mlp import mlp_subject
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import GramSubject, NetworkSubject
 
 _DRAWS = 1024
 
 
 @kept
-def _of_mlp(regime: Regime) -> Subject:
+def _of_mlp(regime: Regime) -> GramSubject:
     """The analytic Gram matrix of our own network, with that of the quadrature as reference."""
     subject, x, _ = _at_inputs(regime)
-    return gram_subject(infinite(subject, x)[None], *_reference(subject, x))
+    return GramSubject(infinite(subject, x)[None], *_reference(subject, x))
 
 
 @kept
-def _draws_of_mlp(regime: Regime) -> Subject:
+def _draws_of_mlp(regime: Regime) -> GramSubject:
     """Gram matrices of our own network at fresh weights, with the analytic one as reference."""
     subject, x, key = _at_inputs(regime)
     grams = grams_program(subject)(x, jax.random.split(key, _DRAWS))
-    return gram_subject(np.asarray(grams), *_reference(subject, x))
+    return GramSubject(np.asarray(grams), *_reference(subject, x))
 
 
-def _at_inputs(regime: Regime) -> tuple[Subject, Float[Array, "n d"], Array]:
+def _at_inputs(regime: Regime) -> tuple[NetworkSubject, Float[Array, "n d"], Array]:
     """Our network of a regime, inputs, and a key for its weights."""
     subject = mlp_subject(regime, kernel_fn=analytic.kernel_fn)
     key_x, key_params = jax.random.split(jax.random.key(0))
     return subject, subject.inputs(key_x, regime.n), key_params
 
 
-def _reference(subject: Subject, x: Float[Array, "n d"]) -> tuple[Float[np.ndarray, "n n"], float]:
+def _reference(
+    subject: NetworkSubject, x: Float[Array, "n d"]
+) -> tuple[Float[np.ndarray, "n n"], float]:
     """The quadrature's Gram matrix, and the accuracy of it and of the analytic one."""
     accuracy = analytic.accuracy(subject.network) + quadrature_oracle.ACCURACY
     return np.asarray(quadrature_oracle.ntk(subject.mlp, x)), accuracy
 
 
 def _given(
-    subject: Subject,
+    subject: GramSubject,
 ) -> tuple[Float[np.ndarray, "draws n n"], Float[np.ndarray, "n n"]]:
-    """The Gram matrices and their reference: a claim that asks is one that needs them."""
-    return np.asarray(subject.grams), np.asarray(subject.reference)
+    """The Gram matrices and their reference: a claim that asks is one that needs it."""
+    assert subject.reference is not None
+    return subject.grams, subject.reference
 
 
-def _equals_reference(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
+def _equals_reference(key: Array, regime: Regime, subject: GramSubject) -> list[Comparison]:
     """Every entry, and the norm of the difference: at most n times an entry's rounding."""
     (gram, *_), reference = _given(subject)
     scale = entry_scale(np.diag(reference))
@@ -80,7 +82,7 @@ def _equals_reference(key: Array, regime: Regime, subject: Subject) -> list[Comp
     ]
 
 
-def _words(key: Array, regime: Regime, subject: Subject) -> str:
+def _words(key: Array, regime: Regime, subject: GramSubject) -> str:
     grams, reference = _given(subject)
     return gap_words("the Gram matrix", grams.mean(axis=0) - reference, reference)
 
@@ -104,7 +106,7 @@ equals_reference = Claim(
 )
 
 
-def _relative(subject: Subject) -> Float[np.ndarray, "draws k"]:
+def _relative(subject: GramSubject) -> Float[np.ndarray, "draws k"]:
     """Entries of K - reference in units of the reference's diagonal, and its whole; one row a
     draw."""
     grams, reference = _given(subject)
@@ -117,7 +119,7 @@ def _relative(subject: Subject) -> Float[np.ndarray, "draws k"]:
 _ALL = 10**6  # draws of the pilot: as many as there are
 
 
-def _mean(key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED) -> Draw:
+def _mean(key: Array, regime: Regime, subject: GramSubject, *, stream: str = MEASURED) -> Draw:
     """A quarter of the draws for the pilot, and the others."""
     draws = _relative(subject)
     quarter = max(2, len(draws) // 4)
@@ -126,7 +128,7 @@ def _mean(key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURE
 
 
 def _single_draw_variance(
-    key: Array, regime: Regime, subject: Subject, pilot: Float[np.ndarray, "draws k"]
+    key: Array, regime: Regime, subject: GramSubject, pilot: Float[np.ndarray, "draws k"]
 ) -> float:
     """The finite-width bias, at most the relative variance of a draw (delta method, derived at
     `kernel_identities.mean_kernel`)."""

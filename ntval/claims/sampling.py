@@ -26,7 +26,7 @@ from ntval.evidence.sequential import Draw
 from ntval.kernels import analytic
 from ntval.networks.network import Network
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject, roads_of
+from ntval.subjects.subject import NetworkSubject, methods_of
 
 Sampler = Callable[..., Draw]
 
@@ -154,25 +154,25 @@ def _program(statistic: Callable, chunk: int) -> Callable:
 
 
 @kept
-def _empirical_kernel(subject: Subject, road: str) -> Callable:
-    return jax.jit(functools.partial(subject.roads[road], subject.network))
+def _empirical_kernel(subject: NetworkSubject, method: str) -> Callable:
+    return jax.jit(functools.partial(subject.methods[method], subject.network))
 
 
 def empirical_at(
-    subject: Subject,
+    subject: NetworkSubject,
     params: Any,
     x1: Float[AnyArray, "n1 *shape"],
     x2: Float[AnyArray, "n2 *shape"] | None = None,
     *,
-    road: str | None = None,
+    method: str | None = None,
 ) -> Float[np.ndarray, "n1 n2"]:
-    """K_N at given weights, by a road of this name or the cheapest."""
-    name = roads_of(subject.network)[0] if road is None else road
+    """K_N at given weights, by the method of this name or the cheapest."""
+    name = methods_of(subject.network)[0] if method is None else method
     return np.asarray(_empirical_kernel(subject, name)(params, x1, x2))
 
 
 def infinite(
-    subject: Subject,
+    subject: NetworkSubject,
     x1: Float[AnyArray, "n1 *shape"],
     x2: Float[AnyArray, "n2 *shape"] | None = None,
 ) -> Float[np.ndarray, "n1 n2"]:
@@ -181,11 +181,11 @@ def infinite(
 
 
 @kept
-def grams_program(subject: Subject) -> Callable[..., Float[Array, "draws n n"]]:
+def grams_program(subject: NetworkSubject) -> Callable[..., Float[Array, "draws n n"]]:
     """Function of (x, keys): K_N at the weights of each key; compiled once, whatever the keys."""
 
     def gram(x: Float[Array, "n *shape"], key: Array) -> Float[Array, "n n"]:
-        return subject.road()(subject.network, draw_params(subject.network, key), x)
+        return subject.cheapest_method()(subject.network, draw_params(subject.network, key), x)
 
     return jax.jit(lambda x, keys: jax.lax.map(functools.partial(gram, x), keys))
 
@@ -193,7 +193,7 @@ def grams_program(subject: Subject) -> Callable[..., Float[Array, "draws n n"]]:
 class Replicate:
     """What one replicate sees: fresh inputs, and kernels computed when they are asked for."""
 
-    def __init__(self, key, regime: Regime, subject: Subject):
+    def __init__(self, key, regime: Regime, subject: NetworkSubject):
         self.regime, self.subject, self._whole = regime, subject, key
         self.key, key_x, self._key_params = jax.random.split(key, 3)
         self.x = subject.inputs(key_x, regime.n)
@@ -212,7 +212,7 @@ class Replicate:
         """K_N at the inputs."""
         return empirical_at(self.subject, self._params, self.x)
 
-    def at(self, rung: Subject) -> Replicate:
+    def at(self, rung: NetworkSubject) -> Replicate:
         """The same inputs, examined at another width with weights of its own."""
         return Replicate(self._whole, self.regime, rung)
 
@@ -234,7 +234,12 @@ def looped(statistic: Callable[..., list[float]]) -> Sampler:
 
     @functools.wraps(statistic)
     def sampler(
-        key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED, **options: object
+        key: Array,
+        regime: Regime,
+        subject: NetworkSubject,
+        *,
+        stream: str = MEASURED,
+        **options: object,
     ) -> Draw:
         key = stream_of(key, stream)
 
@@ -247,7 +252,7 @@ def looped(statistic: Callable[..., list[float]]) -> Sampler:
 
 
 def inputs_and_key(
-    key: Array, regime: Regime, subject: Subject, stream: str
+    key: Array, regime: Regime, subject: NetworkSubject, stream: str
 ) -> tuple[Float[Array, "n *shape"], Array]:
     """Inputs that are the same in every stream, and the key of the stream's weights."""
     key_inputs, key_draws = jax.random.split(key)

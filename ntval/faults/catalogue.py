@@ -11,12 +11,11 @@ from collections.abc import Callable, Mapping
 
 from ntval.errors import unknown_name
 from ntval.faults import kernels, montanari_zhong, mutations, weights
-from ntval.faults.fault import Fault
+from ntval.faults.fault import Fault, Plant
 from ntval.faults.sites import (
-    Plant,
-    in_gram,
+    in_analytic_gram,
+    in_empirical_gram,
     in_grams,
-    in_kernel_gram,
 )
 
 _CHANGES: dict[str, tuple[str, Callable[[float], Callable]]] = {
@@ -29,7 +28,11 @@ _CHANGES: dict[str, tuple[str, Callable[[float], Callable]]] = {
 # Faults that come in every size: family -> plant of a size.
 FAMILIES: Mapping[str, Callable[[float], Plant]] = {
     f"{place}_{kind}": lambda size, within=within, change=change: within(change(1 + size))
-    for place, within in (("kernel", in_kernel_gram), ("road", in_gram), ("gram", in_grams))
+    for place, within in (
+        ("kernel", in_analytic_gram),
+        ("road", in_empirical_gram),
+        ("gram", in_grams),
+    )
     for kind, (_, change) in _CHANGES.items()
 }
 

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
-from ntval.faults.sites import (
-    Plant,
-)
+from ntval.claims.claim import Claim
+
+Site = Literal[
+    "empirical kernel",
+    "analytic kernel",
+    "forward pass",
+    "weights",
+    "inputs",
+    "Gram matrix",
+    "prediction",
+    "measurement",
+]
+
+
+@dataclass(frozen=True)
+class Plant:
+    """How a fault is planted: `plant(claim)` is the claim about a broken implementation.
+
+    `site`: where the fault sits.
+    """
+
+    site: Site
+    change: Callable[[Claim], Claim]
+
+    def __call__(self, claim: Claim) -> Claim:
+        """The claim with the fault in what it examines or predicts."""
+        return self.change(claim)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A planted fault: `plant(claim)` is the claim about the broken implementation.
+    """A planted fault.
 
-    A fault of a `family` comes in every `size`, a share of what it changes.
+    `plant`: where it sits and what it changes.
+    `family`, `size`: of a fault that comes in every size, a share of what it changes.
     """
 
     name: str

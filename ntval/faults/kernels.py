@@ -10,13 +10,13 @@ import jax.numpy as jnp
 from ntval.faults import mutations
 from ntval.faults.fault import Fault
 from ntval.faults.sites import (
+    in_analytic_gram,
     in_apply,
-    in_gram,
-    in_kernel,
-    in_kernel_gram,
+    in_empirical_gram,
+    in_kernel_fn,
+    in_method,
     in_mlp,
     in_params,
-    in_road,
     in_twin,
 )
 
@@ -51,59 +51,59 @@ FAULTS = (
     Fault(
         "road_over_width",
         "the empirical kernel is divided by the width once more",
-        in_road(mutations.over_width(1)),
+        in_method(mutations.over_width(1)),
     ),
     Fault(
         "road_over_sqrt_width",
         "the empirical kernel is divided by the root of the width",
-        in_road(mutations.over_width(0.5)),
+        in_method(mutations.over_width(0.5)),
     ),
     Fault(
         "road_float32",
         "the empirical kernel passes through float32",
-        in_gram(mutations.in_precision(jnp.float32)),
+        in_empirical_gram(mutations.in_precision(jnp.float32)),
     ),
     Fault(
         "road_bfloat16",
         "the empirical kernel passes through bfloat16",
-        in_gram(mutations.in_precision(jnp.bfloat16)),
+        in_empirical_gram(mutations.in_precision(jnp.bfloat16)),
     ),
     Fault(
         "road_rounds_float32_to_bfloat16",
         "in float32 the empirical kernel passes through bfloat16",
-        in_gram(
+        in_empirical_gram(
             mutations.only_in_float32(lambda gram: gram.astype(jnp.bfloat16).astype(jnp.float32))
         ),
     ),
     Fault(
         "road_cancels_in_float32",
         "in float32 a large number is added to the empirical kernel and taken away again",
-        in_gram(mutations.only_in_float32(mutations.cancelling)),
+        in_empirical_gram(mutations.only_in_float32(mutations.cancelling)),
     ),
     Fault(
         "road_constant_in_float32",
         "in float32 the empirical kernel is 1 % too large",
-        in_gram(mutations.only_in_float32(lambda gram: 1.01 * gram)),
+        in_empirical_gram(mutations.only_in_float32(lambda gram: 1.01 * gram)),
     ),
     Fault(
         "road_jitter",
         "a millionth is added to the empirical kernel's diagonal",
-        in_gram(mutations.with_jitter),
+        in_empirical_gram(mutations.with_jitter),
     ),
     Fault(
         "road_asymmetric",
         "the empirical kernel is asymmetric by 1e-6",
-        in_gram(mutations.asymmetric),
+        in_empirical_gram(mutations.asymmetric),
     ),
     Fault(
         "road_permuted_rows",
         "the empirical kernel's rows are in another order",
-        in_gram(mutations.swapped_rows),
+        in_empirical_gram(mutations.swapped_rows),
     ),
     Fault(
         "road_shifted_down",
         "the empirical kernel's smallest eigenvalue is slightly negative",
-        in_gram(mutations.shifted_down),
+        in_empirical_gram(mutations.shifted_down),
     ),
     Fault(
         "kernel_derivative",
@@ -132,7 +132,7 @@ FAULTS = (
     Fault(
         "kernel_drops_head",
         "the analytic kernel leaves the last layer's gradient out",
-        in_kernel(
+        in_kernel_fn(
             lambda kernel: (
                 lambda x1, x2=None, get="ntk": kernel(x1, x2, get) - kernel(x1, x2, "nngp")
             )
@@ -149,42 +149,42 @@ FAULTS = (
     Fault(
         "kernel_float32",
         "the analytic kernel passes through float32",
-        in_kernel_gram(mutations.in_precision(jnp.float32)),
+        in_analytic_gram(mutations.in_precision(jnp.float32)),
     ),
     Fault(
         "kernel_bfloat16",
         "the analytic kernel passes through bfloat16",
-        in_kernel_gram(mutations.in_precision(jnp.bfloat16)),
+        in_analytic_gram(mutations.in_precision(jnp.bfloat16)),
     ),
     Fault(
         "kernel_jitter",
         "a millionth is added to the analytic kernel's diagonal",
-        in_kernel_gram(mutations.with_jitter),
+        in_analytic_gram(mutations.with_jitter),
     ),
     Fault(
         "kernel_asymmetric",
         "the analytic kernel is asymmetric by 1e-6",
-        in_kernel_gram(mutations.asymmetric),
+        in_analytic_gram(mutations.asymmetric),
     ),
     Fault(
         "kernel_permuted_rows",
         "the analytic kernel's rows are in another order",
-        in_kernel_gram(mutations.swapped_rows),
+        in_analytic_gram(mutations.swapped_rows),
     ),
     Fault(
         "kernel_shifted_down",
         "the analytic kernel's smallest eigenvalue is slightly negative",
-        in_kernel_gram(mutations.shifted_down),
+        in_analytic_gram(mutations.shifted_down),
     ),
     Fault(
         "kernel_entry_exceeds_diagonal",
         "one entry of the analytic kernel is larger than its diagonal allows",
-        in_kernel_gram(mutations.entry_exceeds_diagonal),
+        in_analytic_gram(mutations.entry_exceeds_diagonal),
     ),
     Fault(
         "kernel_stale_inputs",
         "the analytic kernel is computed at inputs sorted anew",
-        in_kernel(
+        in_kernel_fn(
             lambda kernel: (
                 lambda x1, x2=None, get="ntk": kernel(
                     x1[jnp.argsort(x1.reshape(len(x1), -1)[:, 0])], x2, get
@@ -195,17 +195,17 @@ FAULTS = (
     Fault(
         "kernel_plus_constant",
         "a constant, as of trained biases, is added to the analytic kernel",
-        in_kernel_gram(lambda gram: gram + 0.1),
+        in_analytic_gram(lambda gram: gram + 0.1),
     ),
     Fault(
         "kernel_centered",
         "rows and columns of the analytic kernel are centered",
-        in_kernel_gram(mutations.centered),
+        in_analytic_gram(mutations.centered),
     ),
     Fault(
         "kernel_squared",
         "a hundredth of its square is added to the analytic kernel",
-        in_kernel_gram(lambda gram: gram + 0.01 * gram**2),
+        in_analytic_gram(lambda gram: gram + 0.01 * gram**2),
     ),
     Fault(
         "apply_drops_bias",

@@ -10,12 +10,12 @@ import numpy as np
 from ntval.faults import mutations
 from ntval.faults.fault import Fault
 from ntval.faults.sites import (
-    in_kernel,
+    in_kernel_fn,
     in_kernel_of,
     in_measurement,
+    in_method,
     in_mlp,
     in_prediction,
-    in_road,
 )
 from ntval.theory import isotropic_targets
 from ntval.theory import montanari_zhong as theory
@@ -25,16 +25,16 @@ FAULTS = (
     Fault(
         "road_times_d",
         "the empirical kernel lacks a factor 1/d",
-        in_road(
-            lambda road: (
-                lambda network, params, x1, x2=None: x1.shape[1] * road(network, params, x1, x2)
+        in_method(
+            lambda method: (
+                lambda network, params, x1, x2=None: x1.shape[1] * method(network, params, x1, x2)
             )
         ),
     ),
     Fault(
         "road_without_inputs",
         "the empirical kernel lacks the factor <x, x'>/d",
-        in_road(mutations.without_input_factor),
+        in_method(mutations.without_input_factor),
     ),
     Fault(
         "kernel_of_gaussian_weights",
@@ -44,7 +44,7 @@ FAULTS = (
     Fault(
         "kernel_without_inputs",
         "the analytic kernel lacks the factor <x, x'>/d",
-        in_kernel(
+        in_kernel_fn(
             lambda kernel: (
                 lambda x1, x2=None, get="ntk": (
                     kernel(x1, x2, get) / (x1 @ (x1 if x2 is None else x2).T / x1.shape[1])
@@ -55,7 +55,7 @@ FAULTS = (
     Fault(
         "kernel_adds_second_layer",
         "the second layer, which is fixed, is trained in the analytic kernel",
-        in_kernel(
+        in_kernel_fn(
             lambda kernel: (
                 lambda x1, x2=None, get="ntk": kernel(x1, x2, get) + kernel(x1, x2, "nngp")
             )

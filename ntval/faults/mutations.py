@@ -104,11 +104,11 @@ def function_is_derivative(mlp: Mlp) -> Mlp:
 
 
 def over_width(power: float):
-    """A road whose kernel is divided by a power of the width."""
+    """A method whose kernel is divided by a power of the width."""
 
-    def changed(road):
+    def changed(method):
         return lambda network, params, x1, x2=None: (
-            road(network, params, x1, x2) / network.mlp.widths[0] ** power
+            method(network, params, x1, x2) / network.mlp.widths[0] ** power
         )
 
     return changed
@@ -144,12 +144,12 @@ def gaussian_weights(init):
     return broken
 
 
-def without_input_factor(road):
+def without_input_factor(method):
     """The kernel without the factor <x, x'>/d that the first layer brings."""
 
     def broken(network, params, x1, x2=None):
         second = x1 if x2 is None else x2
-        return road(network, params, x1, x2) / (x1 @ second.T / x1.shape[1])
+        return method(network, params, x1, x2) / (x1 @ second.T / x1.shape[1])
 
     return broken
 

@@ -1,6 +1,6 @@
 """How a fault is planted: functions from a claim to the claim about a broken implementation.
 
-Each says where it breaks what a claim examines: the cheapest road to the empirical kernel, the
+Each says where it breaks what a claim examines: the cheapest method to the empirical kernel, the
 analytic kernel, the forward pass, the initialization, the inputs, or the prediction.
 """
 
@@ -12,24 +12,21 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from ntval.arrays import float64
 from ntval.claims.claim import Claim
 from ntval.claims.procedures import Formula, Limit, Means
 from ntval.claims.sampling import kept
+from ntval.faults.fault import Plant, Site
 from ntval.kernels import quadrature_oracle
 from ntval.networks.mlp import Mlp
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject, roads_of
-
-Plant = Callable[[Claim], Claim]
+from ntval.subjects.subject import GramSubject, NetworkSubject, Subject, methods_of
 
 
-def in_subject(change: Callable[[Subject], Subject]) -> Plant:
-    """Fault of what is examined: `change(subject)`, of every rung as well."""
-
-    def changed(subject: Subject) -> Subject:
-        return replace(change(subject), rungs=tuple(changed(rung) for rung in subject.rungs))
+def _planting(site: Site, changed: Callable[[Subject], Subject]) -> Plant:
+    """Fault of what is examined: `changed(subject)`."""
 
     def plant(claim: Claim) -> Claim:
         # One subject a regime, as the claims have it: programs are compiled once.
@@ -39,31 +36,43 @@ def in_subject(change: Callable[[Subject], Subject]) -> Plant:
 
         return replace(claim, subject=broken)
 
-    return plant
+    return Plant(site, plant)
 
 
-def in_road(change: Callable) -> Plant:
-    """Fault of the cheapest road alone: `change(road)` is the broken road."""
+def in_network(site: Site, change: Callable[[NetworkSubject], NetworkSubject]) -> Plant:
+    """Fault of a network: `change(subject)`, of every rung as well; other subjects stay."""
 
-    def planted(subject: Subject) -> Subject:
-        name = roads_of(subject.network)[0]
-        return replace(subject, roads={**subject.roads, name: change(subject.roads[name])})
+    def of_network(subject: NetworkSubject) -> NetworkSubject:
+        ladder = subject.ladder
+        if ladder is not None:
+            ladder = replace(ladder, rungs=tuple(of_network(rung) for rung in ladder.rungs))
+        return replace(change(subject), ladder=ladder)
 
-    return in_subject(planted)
+    return _planting(site, lambda s: of_network(s) if isinstance(s, NetworkSubject) else s)
 
 
-def in_gram(change: Callable) -> Plant:
-    """Fault of the cheapest road's result: `change(gram)` is the broken Gram matrix."""
-    return in_road(
-        lambda road: lambda network, params, x1, x2=None: change(road(network, params, x1, x2))
+def in_method(change: Callable) -> Plant:
+    """Fault of the cheapest method alone: `change(method)` is the broken method."""
+
+    def planted(subject: NetworkSubject) -> NetworkSubject:
+        name = methods_of(subject.network)[0]
+        return replace(subject, methods={**subject.methods, name: change(subject.methods[name])})
+
+    return in_network("empirical kernel", planted)
+
+
+def in_empirical_gram(change: Callable) -> Plant:
+    """Fault of the cheapest method's result: `change(gram)` is the broken Gram matrix."""
+    return in_method(
+        lambda method: lambda network, params, x1, x2=None: change(method(network, params, x1, x2))
     )
 
 
 def in_mlp(change: Callable[[Mlp], Mlp]) -> Plant:
-    """Fault of the cheapest road: it takes the network for `change(mlp)`."""
-    return in_road(
-        lambda road: (
-            lambda network, params, x1, x2=None: road(
+    """Fault of the cheapest method: it takes the network for `change(mlp)`."""
+    return in_method(
+        lambda method: (
+            lambda network, params, x1, x2=None: method(
                 replace(network, mlp=change(network.mlp)), params, x1, x2
             )
         )
@@ -71,31 +80,33 @@ def in_mlp(change: Callable[[Mlp], Mlp]) -> Plant:
 
 
 def in_params(change: Callable) -> Plant:
-    """Fault of the cheapest road: it differentiates by `change(params)` alone.
+    """Fault of the cheapest method: it differentiates by `change(params)` alone.
 
     `change` stops the gradient of what the broken kernel leaves out.
     """
 
-    def changed(road):
+    def changed(method):
         def broken(network, params, x1, x2=None):
             def frozen(params, x):
                 return network.apply_fn(change(params), x)
 
-            return road(replace(network, apply_fn=frozen), params, x1, x2)
+            return method(replace(network, apply_fn=frozen), params, x1, x2)
 
         return broken
 
-    def planted(subject: Subject) -> Subject:
-        name = roads_of(subject.network)[0]
-        return replace(subject, roads={**subject.roads, name: changed(subject.roads["jacobian"])})
+    def planted(subject: NetworkSubject) -> NetworkSubject:
+        name = methods_of(subject.network)[0]
+        return replace(
+            subject, methods={**subject.methods, name: changed(subject.methods["jacobian"])}
+        )
 
-    return in_subject(planted)
+    return in_network("empirical kernel", planted)
 
 
-def in_kernel(change: Callable) -> Plant:
+def in_kernel_fn(change: Callable) -> Plant:
     """Fault of the analytic kernel: `change(kernel)`, a function of (x1, x2, get)."""
 
-    def planted(subject: Subject) -> Subject:
+    def planted(subject: NetworkSubject) -> NetworkSubject:
         network = subject.network
         if network.kernel_fn is None:
             return subject
@@ -103,25 +114,25 @@ def in_kernel(change: Callable) -> Plant:
         broken = change(lambda x1, x2=None, get="ntk": jnp.asarray(kernel_fn(x1, x2, get)))
         return replace(subject, network=replace(network, kernel_fn=broken))
 
-    return in_subject(planted)
+    return in_network("analytic kernel", planted)
 
 
-def in_kernel_gram(change: Callable) -> Plant:
+def in_analytic_gram(change: Callable) -> Plant:
     """Fault of the analytic kernel's result: `change(gram)` is the broken Gram matrix."""
-    return in_kernel(lambda kernel: lambda x1, x2=None, get="ntk": change(kernel(x1, x2, get)))
+    return in_kernel_fn(lambda kernel: lambda x1, x2=None, get="ntk": change(kernel(x1, x2, get)))
 
 
-def in_grams(change: Callable) -> Plant:
-    """Fault of Gram matrices brought as such: each is `change(gram)`."""
+def in_grams(change: Callable[[Array], Array]) -> Plant:
+    """Fault of Gram matrices that were computed elsewhere: each is `change(gram)`."""
 
     def planted(subject: Subject) -> Subject:
-        if subject.grams is None:
+        if not isinstance(subject, GramSubject):
             return subject
         with float64():
             changed = np.stack([np.asarray(change(jnp.asarray(gram))) for gram in subject.grams])
         return replace(subject, grams=changed)
 
-    return in_subject(planted)
+    return _planting("Gram matrix", planted)
 
 
 def in_twin(change: Callable[[Mlp], Mlp]) -> Plant:
@@ -141,7 +152,7 @@ def in_kernel_of(kernel: Callable, change: Callable[[Mlp], Mlp] | None = None) -
     A network that `change` leaves as it is keeps its kernel.
     """
 
-    def planted(subject: Subject) -> Subject:
+    def planted(subject: NetworkSubject) -> NetworkSubject:
         mlp = subject.network.mlp
         if mlp is None:
             return subject
@@ -151,28 +162,28 @@ def in_kernel_of(kernel: Callable, change: Callable[[Mlp], Mlp] | None = None) -
         kernel_fn = functools.partial(kernel, changed)
         return replace(subject, network=replace(subject.network, kernel_fn=kernel_fn))
 
-    return in_subject(planted)
+    return in_network("analytic kernel", planted)
 
 
 def in_apply(change: Callable) -> Plant:
     """Fault of the forward pass: `change(apply_fn)` is the broken one."""
 
-    def planted(subject: Subject) -> Subject:
+    def planted(subject: NetworkSubject) -> NetworkSubject:
         # The closed forms would not see the forward pass: the broken network is not an Mlp's.
-        jacobian = subject.roads["jacobian"]
+        jacobian = subject.methods["jacobian"]
         return replace(
             subject,
             network=replace(subject.network, apply_fn=change(subject.network.apply_fn)),
-            roads={**subject.roads, **dict.fromkeys(("two_layer", "deep_mlp"), jacobian)},
+            methods={**subject.methods, **dict.fromkeys(("two_layer", "deep_mlp"), jacobian)},
         )
 
-    return in_subject(planted)
+    return in_network("forward pass", planted)
 
 
 def in_init(change: Callable) -> Plant:
     """Fault of the initialization: `change(init)`, a function of a key that gives parameters."""
 
-    def planted(subject: Subject) -> Subject:
+    def planted(subject: NetworkSubject) -> NetworkSubject:
         init_fn = subject.network.init_fn
 
         def broken(key, shape):
@@ -180,12 +191,12 @@ def in_init(change: Callable) -> Plant:
 
         return replace(subject, network=replace(subject.network, init_fn=broken))
 
-    return in_subject(planted)
+    return in_network("weights", planted)
 
 
 def in_inputs(change: Callable) -> Plant:
     """Fault of the inputs: `change(inputs)`, a function of (key, n)."""
-    return in_subject(lambda subject: replace(subject, inputs=change(subject.inputs)))
+    return in_network("inputs", lambda subject: replace(subject, inputs=change(subject.inputs)))
 
 
 def in_prediction(formula: Formula) -> Plant:
@@ -196,7 +207,7 @@ def in_prediction(formula: Formula) -> Plant:
         assert isinstance(procedure, Means | Limit), f"{claim.name} predicts no mean"
         return replace(claim, procedure=replace(procedure, formula=formula))
 
-    return plant
+    return Plant("prediction", plant)
 
 
 def in_measurement(**options: object) -> Plant:
@@ -204,4 +215,8 @@ def in_measurement(**options: object) -> Plant:
 
     The pilot, which speaks of correct code, is left alone.
     """
-    return lambda claim: replace(claim, procedure=claim.procedure.taking(**options))
+
+    def plant(claim: Claim) -> Claim:
+        return replace(claim, procedure=claim.procedure.taking(**options))
+
+    return Plant("measurement", plant)

@@ -33,7 +33,7 @@ from ntval.runs.applicable import NotRun, claims_about
 from ntval.runs.settings import Settings
 from ntval.runs.suite import Run
 from ntval.subjects.arguments import WIDTHS, subject_of
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import GramSubject, NetworkSubject
 
 OnFail = Literal["raise", "warn", "return"]
 
@@ -88,7 +88,7 @@ def check_network(
     )
     return decided(
         applying(subject, claims, profile),
-        replace(settings, network=subject.network.name),
+        replace(settings, network=subject.name),
         expected=_expected(expected_refutations),
         on_fail=on_fail,
         callback=callback,
@@ -124,7 +124,7 @@ def _expected(given: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def quiet(run: Run) -> None:
-    pass
+    """A callback that shows nothing."""
 
 
 def decided(
@@ -151,7 +151,7 @@ def decided(
 
 
 def applying(
-    subject: Subject, claims: Sequence[str] | None, profile: str
+    subject: NetworkSubject | GramSubject, claims: Sequence[str] | None, profile: str
 ) -> list[tuple[Claim, Regime] | NotRun]:
     prerequisites = {name: claim for name, claim in CLAIMS.items() if claim.prerequisite}
     chosen = {**prerequisites, **OURS.chosen(claims)}

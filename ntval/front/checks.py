@@ -82,14 +82,14 @@ def checks_for(
     subject = subject_of(
         model, params, x, y, kernel_fn=kernel_fn, init=init, widths=widths, name=name
     )
-    network, found = subject.network, applying(subject, None, profile)
+    name, found = subject.name, applying(subject, None, profile)
     cells = [item for item in found if not isinstance(item, NotRun)]
     chosen = [name for name in OURS.chosen(claims) if name in {c.name for c, _ in cells}]
     random = sum(CLAIMS[claim].statistical for claim in chosen) or 1
     checks = [
         Check(
             claim,
-            network.name,
+            name,
             tuple(item for item in cells if item[0].name == claim or item[0].prerequisite),
             1.0 / random,
             profile,
@@ -97,7 +97,7 @@ def checks_for(
         for claim in chosen
     ]
     return checks + [
-        Check(item.claim, network.name, (item,), profile=profile)
+        Check(item.claim, name, (item,), profile=profile)
         for item in found
         if isinstance(item, NotRun)
         and {item.claim, item.claim.rpartition(".")[2]} & set(claims or ())

@@ -17,7 +17,7 @@ from ntval.errors import InputError, NetworkError
 from ntval.kernels._neural_tangents import predict as predict
 from ntval.kernels._neural_tangents import stax
 from ntval.networks import mlp
-from ntval.networks.mlp import Mlp
+from ntval.networks.mlp import NTK, STANDARD, Mlp, parametrization
 from ntval.networks.network import Network
 from ntval.regimes import Regime
 
@@ -75,7 +75,7 @@ def kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
     kernel at finite d.
     """
     sigma = activation(mlp.activation)
-    if mlp.parametrization == "montanari_zhong":
+    if mlp.trained_first:
         if sigma.homogeneity != 1:
             raise InputError(
                 f"analytic.kernel_fn needs an activation homogeneous of degree 1 for weights on "
@@ -172,8 +172,22 @@ def _dense(mlp: Mlp, width: int):
         width,
         W_std=mlp.w_std,
         b_std=mlp.b_std or None,
-        parameterization="standard" if mlp.parametrization == "standard" else "ntk",
+        parameterization=_parameterization(mlp),
     )
+
+
+def _parameterization(mlp: Mlp) -> str:
+    """The parametrization in stax's words.
+
+    Raises: `InputError` on one that neural-tangents has no closed form for.
+    """
+    found = parametrization(mlp.parametrization)
+    if found not in (NTK, STANDARD):
+        raise InputError(
+            f"analytic needs a parametrization of ntval's own, got {found.name!r}; "
+            "use an empirical kernel."
+        )
+    return found.name
 
 
 def _layer(sigma: Activation):

@@ -76,7 +76,7 @@ def gram(
 
 
 def _require_layers(mlp: Mlp) -> None:
-    if mlp.parametrization == "montanari_zhong":
+    if mlp.trained_first:
         raise InputError(
             "deep_mlp needs parametrization 'ntk' or 'standard', got 'montanari_zhong'; "
             "use two_layer."

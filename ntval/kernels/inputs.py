@@ -39,7 +39,7 @@ def float64_params(mlp: Mlp, params: Params) -> Params:
 
     Raises: `NetworkError` on missing layers, other shapes, or entries that are not finite.
     """
-    sizes = mlp.sizes[:-1] if mlp.parametrization == "montanari_zhong" else mlp.sizes
+    sizes = mlp.sizes[:-1] if mlp.trained_first else mlp.sizes
     shapes = list(itertools.pairwise(sizes))
     if not isinstance(params, list | tuple) or len(params) != len(shapes):
         got = f"{len(params)} of them" if isinstance(params, list | tuple) else type(params)

@@ -26,7 +26,7 @@ from ntval import arrays
 from ntval.activations import activation
 from ntval.errors import InputError
 from ntval.kernels.inputs import require_rows
-from ntval.networks.mlp import Mlp
+from ntval.networks.mlp import NTK, STANDARD, Mlp, parametrization
 
 Law = Literal["gaussian", "sphere"]
 Function = Callable[[Float[np.ndarray, "..."]], Float[np.ndarray, "..."]]
@@ -150,7 +150,7 @@ def _kernels(mlp: Mlp, x1, x2) -> tuple[Float[Array, "n1 n2"], Float[Array, "n1 
         labels = np.unique(np.concatenate([first, second]), axis=0, return_inverse=True)[1].ravel()
         same = labels[row] == labels[len(first) + column]
         products[same] = inputs1[row[same]]
-        if mlp.parametrization == "montanari_zhong":
+        if mlp.trained_first:
             kernels = _sphere_pairs(mlp, inputs1[row], inputs2[column], products, same)
         else:
             kernels = _layered_pairs(mlp, inputs1, inputs2, products, row, column, same)
@@ -186,7 +186,13 @@ def _layered_pairs(
     mlp: Mlp, inputs1, inputs2, products: Values, row, column, same
 ) -> tuple[Values, Values]:
     sigma = activation(mlp.activation)
-    standard = mlp.parametrization == "standard"
+    found = parametrization(mlp.parametrization)
+    if found not in (NTK, STANDARD):
+        raise InputError(
+            f"quadrature_oracle needs a parametrization of ntval's own, got {found.name!r}; "
+            "use an empirical kernel."
+        )
+    standard = found == STANDARD
     w_squared, b_squared = mlp.w_std**2, mlp.b_std**2
 
     def with_bias(value):

@@ -78,7 +78,7 @@ def gram(
     recalled in specs/montanari_zhong.md.
     """
     sigma = activation(mlp.activation)
-    trained_first = mlp.parametrization == "montanari_zhong"
+    trained_first = mlp.trained_first
     layers = "first" if trained_first and layers == "both" else layers
     hidden, *output = params
     w1, b1 = scales(mlp, mlp.d)
@@ -106,7 +106,7 @@ def gram(
 def _output_layer(mlp: Mlp, output: Params) -> tuple[Float[Array, "width"] | float, float, float]:
     """A root of the v of the first layer's kernel, and the squared factors of the second's."""
     (width,) = mlp.widths
-    if mlp.parametrization == "montanari_zhong":
+    if mlp.trained_first:
         return 1 / math.sqrt(width * mlp.d), 1 / (width * mlp.d), 0.0
     w2, b2 = scales(mlp, width)
     weights = output[0]["w"]

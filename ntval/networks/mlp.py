@@ -9,6 +9,7 @@ r"""Networks: the triple of `neural_tangents.stax`, fully connected networks of 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +20,26 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ntval.activations import Activation, activation
-from ntval.errors import InputError
+from ntval.errors import InputError, unknown_name
 from ntval.networks.network import Network
 from ntval.regimes import Regime
 
-Parametrization = Literal["ntk", "standard", "montanari_zhong"]
 Params = list[dict[str, Array]]
+
+
+@dataclass(frozen=True)
+class Parametrization:
+    """How a fully connected network draws, scales and trains its layers.
+
+    `init(mlp, key)`: draws the parameters that are trained.
+    `scales(mlp, fan_in)`: the factors that multiply weights and biases in the forward pass.
+    `trained`: which layers are: "all", or the "first" of two, whose second is fixed at +1 and -1.
+    """
+
+    name: str
+    init: Callable[[Mlp, Array], Params]
+    scales: Callable[[Mlp, int], tuple[float, float]]
+    trained: Literal["all", "first"] = "all"
 
 
 @dataclass(frozen=True)
@@ -41,21 +56,15 @@ class Mlp:
     w_std: float = math.sqrt(2.0)
     b_std: float = 0.5
     outputs: int = 1
-    parametrization: Parametrization = "ntk"
+    parametrization: str | Parametrization = "ntk"
 
     def __post_init__(self) -> None:
         activation(self.activation)
-        if self.parametrization not in ("ntk", "standard", "montanari_zhong"):
+        trained = parametrization(self.parametrization).trained
+        if trained == "first" and (len(self.widths) != 1 or self.outputs != 1):
             raise InputError(
-                f"Mlp needs parametrization 'ntk', 'standard' or 'montanari_zhong', "
-                f"got {self.parametrization!r}."
-            )
-        if self.parametrization == "montanari_zhong" and (
-            len(self.widths) != 1 or self.outputs != 1
-        ):
-            raise InputError(
-                "Mlp with parametrization='montanari_zhong' needs one hidden layer and one output, "
-                f"got widths={self.widths!r}, outputs={self.outputs}."
+                f"Mlp with parametrization={self.parametrization!r} needs one hidden layer and one "
+                f"output, got widths={self.widths!r}, outputs={self.outputs}."
             )
 
     @property
@@ -63,36 +72,80 @@ class Mlp:
         """Layer sizes from the inputs to the outputs."""
         return (self.d, *self.widths, self.outputs)
 
+    @property
+    def trained_first(self) -> bool:
+        """Whether the first layer alone is trained."""
+        return parametrization(self.parametrization).trained == "first"
 
-def mlp_of(regime: Regime, *, parametrization: Parametrization = "ntk") -> Mlp:
+
+def mlp_of(regime: Regime, *, parametrization: str | Parametrization = "ntk") -> Mlp:
     """The fully connected network of a regime."""
     if regime.activation is None:
         raise InputError("mlp_of needs a regime with an activation, got activation=None.")
     return Mlp(regime.d, regime.widths, regime.activation, parametrization=parametrization)
 
 
-def init(mlp: Mlp, key: Array) -> Params:
-    """Random parameters of `mlp`, as its parametrization draws them."""
-    if mlp.parametrization == "montanari_zhong":
-        w = jax.random.normal(key, (mlp.d, mlp.widths[0]))
-        return [{"w": w / jnp.linalg.norm(w, axis=0)}]
+def _drawn(mlp: Mlp, key: Array, stds: Callable[[int], tuple[float, float]]) -> Params:
+    """Gaussian layers, of the standard deviations `stds(fan_in)` of weights and biases."""
     params = []
-    for fan_in, fan_out in zip(mlp.sizes[:-1], mlp.sizes[1:], strict=True):
+    for fan_in, fan_out in itertools.pairwise(mlp.sizes):
         key, key_w, key_b = jax.random.split(key, 3)
-        standard = mlp.parametrization == "standard"
-        w_scale = mlp.w_std / math.sqrt(fan_in) if standard else 1.0
-        layer = {"w": w_scale * jax.random.normal(key_w, (fan_in, fan_out))}
+        w_std, b_std = stds(fan_in)
+        layer = {"w": w_std * jax.random.normal(key_w, (fan_in, fan_out))}
         if mlp.b_std:
-            layer["b"] = (mlp.b_std if standard else 1.0) * jax.random.normal(key_b, (fan_out,))
+            layer["b"] = b_std * jax.random.normal(key_b, (fan_out,))
         params.append(layer)
     return params
 
 
+def _on_the_sphere(mlp: Mlp, key: Array) -> Params:
+    w = jax.random.normal(key, (mlp.d, mlp.widths[0]))
+    return [{"w": w / jnp.linalg.norm(w, axis=0)}]
+
+
+NTK = Parametrization(
+    "ntk",
+    init=lambda mlp, key: _drawn(mlp, key, lambda fan_in: (1.0, 1.0)),
+    scales=lambda mlp, fan_in: (mlp.w_std / math.sqrt(fan_in), mlp.b_std),
+)
+STANDARD = Parametrization(
+    "standard",
+    init=lambda mlp, key: _drawn(
+        mlp, key, lambda fan_in: (mlp.w_std / math.sqrt(fan_in), mlp.b_std)
+    ),
+    scales=lambda mlp, fan_in: (1.0, 1.0),
+)
+MONTANARI_ZHONG = Parametrization(
+    "montanari_zhong",
+    init=_on_the_sphere,
+    scales=lambda mlp, fan_in: (1.0, 1.0),
+    trained="first",
+)
+PARAMETRIZATIONS: dict[str, Parametrization] = {
+    known.name: known for known in (NTK, STANDARD, MONTANARI_ZHONG)
+}
+
+
+def parametrization(name: str | Parametrization) -> Parametrization:
+    """The parametrization called `name`; a record passes through, for others than ours.
+
+    Raises: `UnknownNameError`, naming the nearest, when there is none.
+    """
+    if isinstance(name, Parametrization):
+        return name
+    if name not in PARAMETRIZATIONS:
+        raise unknown_name("parametrization", name, PARAMETRIZATIONS)
+    return PARAMETRIZATIONS[name]
+
+
+def init(mlp: Mlp, key: Array) -> Params:
+    """Random parameters of `mlp`, as its parametrization draws them."""
+    return parametrization(mlp.parametrization).init(mlp, key)
+
+
 def scales(mlp: Mlp, fan_in: int) -> tuple[float, float]:
     """Factors that multiply the weights and the biases of a layer in the forward pass."""
-    if mlp.parametrization == "ntk":
-        return mlp.w_std / math.sqrt(fan_in), mlp.b_std
-    return 1.0, 1.0
+    return parametrization(mlp.parametrization).scales(mlp, fan_in)
 
 
 def signs(width: int) -> Float[Array, "width"]:
@@ -103,7 +156,7 @@ def signs(width: int) -> Float[Array, "width"]:
 def apply(mlp: Mlp, params: Params, x: Float[Array, "n d"]) -> Float[Array, "n outputs"]:
     """Outputs of `mlp` at `x`."""
     fn = activation(mlp.activation).fn
-    if mlp.parametrization == "montanari_zhong":
+    if mlp.trained_first:
         (width,) = mlp.widths
         return (fn(x @ params[0]["w"]) @ signs(width))[:, None] / math.sqrt(width * mlp.d)
     for index, layer in enumerate(params):
@@ -139,5 +192,5 @@ def network_of(mlp: Mlp) -> Network:
         apply_fn=lambda params, x: apply(mlp, params, x),
         input_shape=(mlp.d,),
         mlp=mlp,
-        name=f"mlp {mlp.sizes} {mlp.activation} {mlp.parametrization}",
+        name=f"mlp {mlp.sizes} {mlp.activation} {parametrization(mlp.parametrization).name}",
     )

@@ -69,6 +69,10 @@ def write_json(document: dict, path: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all.
+
+    Raises: `InputError` when the path cannot be written.
+    """
     path = Path(path)
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

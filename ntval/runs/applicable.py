@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.claim import Claim
@@ -17,7 +16,7 @@ from ntval.networks.network import Network
 from ntval.regimes import Regime
 from ntval.subjects.inputs import inputs_from
 from ntval.subjects.network import network_subject
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import GramSubject, NetworkSubject, Subject
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,12 @@ class NotRun:
     reason: str
 
 
+# A claim at one of its regimes, or the reason why it is not run.
+Applied = tuple[Claim, Regime] | NotRun
+
+
 @kept
-def applicable(
-    network: str | None, source: str | None, profile: str
-) -> list[tuple[Claim, Regime] | NotRun]:
+def applicable(network: str | None, source: str | None, profile: str) -> list[Applied]:
     """What `claims_for` says of the network at MODULE:ATTR and the data of a name."""
     return claims_for(
         None if network is None else adapters.load(network),
@@ -44,63 +45,69 @@ def claims_for(
     network: Network | None = None,
     source: Data | None = None,
     *,
-    rungs: Mapping[int, Network] = MappingProxyType({}),
     claims: Mapping[str, Claim] = CLAIMS,
     profile: str = "quick",
-) -> list[tuple[Claim, Regime] | NotRun]:
-    """Every claim with its regimes, about your network, your data, both, or ntval's own.
+) -> list[Applied]:
+    """Every claim with its regimes, about a user's network, a user's data, both, or ntval's own.
 
     With data alone, ntval's networks are examined at rows of the data.
     """
     if network is not None:
-        return claims_about(network_subject(network, source, rungs), claims=claims, profile=profile)
-    found: list[tuple[Claim, Regime] | NotRun] = []
-    for claim in claims.values():
-        if source is None:
-            found += [(claim, regime) for regime in claim.regimes[profile]]
-            continue
-        d = math.prod(source.input_shape)
-        about = _at_inputs(claim, inputs_from(source, (d,)))
-        cells = [(about, replace(regime, d=d)) for regime in claim.regimes[profile]]
-        subject = about.subject(cells[0][1])
-        if subject.grams is not None:
-            found.append(NotRun(claim.name, "it is about Gram matrices, not about inputs"))
-        else:
-            found += _or_reason(claim, subject, cells)
-    return found
+        return claims_about(network_subject(network, source), claims=claims, profile=profile)
+    if source is None:
+        return [(claim, r) for claim in claims.values() for r in claim.regimes[profile]]
+    return [
+        item
+        for claim in claims.values()
+        for item in _at_rows(claim, source, claim.regimes[profile])
+    ]
+
+
+def _at_rows(claim: Claim, source: Data, regimes: Sequence[Regime]) -> list[Applied]:
+    """The claim about ntval's networks at rows of the data."""
+    d = math.prod(source.input_shape)
+    inputs = inputs_from(source, (d,))
+    moved = [replace(regime, d=d) for regime in regimes]
+
+    def at_rows(subject: NetworkSubject) -> NetworkSubject:
+        ladder = subject.ladder
+        if ladder is not None:
+            ladder = replace(ladder, rungs=tuple(at_rows(rung) for rung in ladder.rungs))
+        return replace(subject, inputs=inputs, from_user=True, ladder=ladder)
+
+    def subject_at(regime: Regime) -> Subject:
+        subject = claim.subject(regime)
+        return at_rows(subject) if isinstance(subject, NetworkSubject) else subject
+
+    if not isinstance(claim.subject(moved[0]), NetworkSubject):
+        return [NotRun(claim.name, "it is not about a network at inputs")]
+    about = replace(claim, subject=subject_at)
+    reason = claim.unmet_need(subject_at(moved[0]))
+    return [NotRun(claim.name, reason)] if reason else [(about, regime) for regime in moved]
 
 
 def claims_about(
-    subject: Subject, *, claims: Mapping[str, Claim] = CLAIMS, profile: str = "quick"
-) -> list[tuple[Claim, Regime] | NotRun]:
-    """Every claim with its regimes, about one subject of your own."""
-    d = math.prod(subject.network.input_shape or ())
-    found: list[tuple[Claim, Regime] | NotRun] = []
+    subject: NetworkSubject | GramSubject,
+    *,
+    claims: Mapping[str, Claim] = CLAIMS,
+    profile: str = "quick",
+) -> list[Applied]:
+    """Every claim, about one subject of a user's."""
+    found: list[Applied] = []
     for claim in claims.values():
-        most = subject.inputs_there
-        n = (
-            most
-            if claim.every_input or subject.grams is not None
-            else min(most, claim.regimes[profile][0].n)
-        )
-        cells = [(_about(claim, subject), Regime(n=n, d=d, activation=None))]
-        found += _or_reason(claim, subject, cells)
+        reason = claim.unmet_need(subject)
+        if reason:
+            found.append(NotRun(claim.name, reason))
+        else:
+            about = replace(claim, subject=lambda regime: subject)
+            found.append((about, _point(claim, subject, profile)))
     return found
 
 
-def _or_reason(claim: Claim, subject: Subject, cells: list) -> list:
-    reason = claim.unmet_need(subject)
-    return [NotRun(claim.name, reason)] if reason else cells
-
-
-def _about(claim: Claim, subject: Subject) -> Claim:
-    return replace(claim, subject=lambda regime: subject)
-
-
-def _at_inputs(claim: Claim, inputs) -> Claim:
-    def moved(subject: Subject) -> Subject:
-        return replace(
-            subject, inputs=inputs, own=True, rungs=tuple(moved(rung) for rung in subject.rungs)
-        )
-
-    return replace(claim, subject=lambda regime: moved(claim.subject(regime)))
+def _point(claim: Claim, subject: NetworkSubject | GramSubject, profile: str) -> Regime:
+    """The size at which a user's subject is examined: all of it, or as much as the claim takes."""
+    if isinstance(subject, GramSubject):
+        return Regime(n=subject.num_inputs, d=1, activation=None)
+    most = subject.num_inputs
+    n = most if claim.every_input else min(most, claim.regimes[profile][0].n)
+    return Regime(n=n, d=math.prod(subject.network.input_shape or ()), activation=None)

@@ -15,9 +15,9 @@ from ntval.data.sets import Data, require_distinct
 from ntval.errors import InputError, NetworkError
 from ntval.networks import adapters
 from ntval.networks.network import Network
-from ntval.subjects.grams import entry_rounding, gram_subject
+from ntval.subjects.grams import entry_rounding
 from ntval.subjects.network import network_subject
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import GramSubject, NetworkSubject
 
 WIDTHS = (32, 64, 128, 256)
 
@@ -32,7 +32,7 @@ def subject_of(
     init: Callable | None = None,
     widths: Sequence[int] = WIDTHS,
     name: str | None = None,
-) -> Subject:
+) -> NetworkSubject | GramSubject:
     """What is examined: the network at its data, with rungs at growing width, or Gram matrices."""
     if x is None and y is not None:
         raise InputError("y needs x, the inputs it belongs to; pass both.")
@@ -62,7 +62,7 @@ def _is_array(model: Any) -> bool:
     return hasattr(model, "__array__") and hasattr(model, "shape") and not callable(model)
 
 
-def _of_grams(grams, params, x, kernel_fn, init, name) -> Subject:
+def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
     """Gram matrices (n, n) or (draws, n, n), and their reference: an array, or kernel_fn at x."""
     if params is not None or init is not None:
         raise InputError("a Gram matrix has no params and no init; leave them out.")
@@ -90,8 +90,7 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> Subject:
                 f"has, got {reference.shape}."
             )
     rounding = entry_rounding(dtype, _CONTRACTED)
-    subject = gram_subject(grams, reference, rounding, own=True)
-    return replace(subject, network=replace(subject.network, name=name or "Gram matrix"))
+    return GramSubject(grams, reference, rounding, from_user=True, name=name or "Gram matrix")
 
 
 # Parameters that an entry of a Gram matrix brought as such is taken to be a contraction over.

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from ntval.data import spheres
 from ntval.networks import mlp
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import NetworkSubject
 
 
 def mlp_subject(
-    regime: Regime, *, parametrization: mlp.Parametrization = "ntk", kernel_fn=None
-) -> Subject:
+    regime: Regime,
+    *,
+    parametrization: str | mlp.Parametrization = "ntk",
+    kernel_fn: Callable[[mlp.Mlp], Callable[..., Any]] | None = None,
+) -> NetworkSubject:
     """Our fully connected network of a regime at uniform inputs on the sphere.
 
     `kernel_fn(mlp)` gives the network its infinite-width twin.
     """
-    network = mlp.network_of(mlp.mlp_of(regime, parametrization=parametrization))
+    architecture = mlp.mlp_of(regime, parametrization=parametrization)
+    network = mlp.network_of(architecture)
     if kernel_fn is not None:
-        network = replace(network, kernel_fn=kernel_fn(network.mlp))
-    return Subject(
-        network, lambda key, n: spheres.sphere(key, n, regime.d), width=min(network.mlp.widths)
-    )
+        network = replace(network, kernel_fn=kernel_fn(architecture))
+    return NetworkSubject(network, lambda key, n: spheres.sphere(key, n, regime.d))

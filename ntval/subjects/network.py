@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 import jax
 import numpy as np
+from jaxtyping import Array, Float
 
 from ntval.arrays import float64
 from ntval.data import spheres
@@ -17,14 +18,14 @@ from ntval.errors import InputError
 from ntval.networks import adapters
 from ntval.networks.network import Network
 from ntval.subjects.inputs import inputs_from
-from ntval.subjects.subject import ROADS, Subject
+from ntval.subjects.subject import METHODS, Ladder, NetworkSubject, Subject
 
 
 def network_subject(
     network: Network, source: Data | None, rungs: Mapping[int, Network] = MappingProxyType({})
-) -> Subject:
-    """Your network at rows of your data, or at uniform inputs on the sphere; `rungs` are the same
-    network at growing width.
+) -> NetworkSubject:
+    """A user's network at rows of the user's data, or at uniform inputs on the sphere; `rungs` are
+    the same network at growing width.
 
     Raises: `NetworkError` when the data does not fit, `InputError` when no input shape is known.
     """
@@ -46,17 +47,19 @@ def network_subject(
 
 
 def memory_words(subject: Subject) -> str:
-    """What a network of yours will take: parameters, bytes of K and of its Jacobian, the road."""
-    network, n = subject.network, subject.inputs_there
-    if network.apply_fn is None or network.input_shape is None:
+    """What a user's network will take: parameters, bytes of K and of its Jacobian, the method; of
+    other subjects nothing."""
+    shape = subject.network.input_shape if isinstance(subject, NetworkSubject) else None
+    if not isinstance(subject, NetworkSubject) or shape is None:
         return ""
+    network, n = subject.network, subject.num_inputs
     with float64():
-        params = adapters.params_shape(network, network.input_shape)
-        x = jax.ShapeDtypeStruct((n, *network.input_shape), np.float64)
+        params = adapters.params_shape(network, shape)
+        x = jax.ShapeDtypeStruct((n, *shape), np.float64)
         outputs = math.prod(jax.eval_shape(network.apply_fn, params, x).shape[1:])
     size = adapters.num_params(params)
     rows = 8 * n * size * outputs
-    how = f"road: {'operator' if _too_long(size) else 'jacobian'}"
+    how = f"method: {'operator' if _too_long(size) else 'jacobian'}"
     if rows > _MEMORY and not _too_long(size):
         how += f", in tiles within {_bytes(_MEMORY)}"
     return (
@@ -85,20 +88,27 @@ def _bytes(number: float) -> str:
 _MOST_INPUTS = 512
 
 
-def _subject(network: Network, inputs, rungs: Mapping[int, Network], n: int) -> Subject:
-    roads = ROADS
+def _subject(
+    network: Network,
+    inputs: Callable[[Array, int], Float[Array, "n *shape"]],
+    rungs: Mapping[int, Network],
+    n: int,
+) -> NetworkSubject:
+    methods = METHODS
     if network.input_shape is not None:
         params = adapters.params_shape(network, network.input_shape)
         if _too_long(adapters.num_params(params)):
-            roads = {**ROADS, "jacobian": ROADS["operator"]}
-    return Subject(
+            methods = {**METHODS, "jacobian": METHODS["operator"]}
+    shape = network.input_shape
+    wider = tuple(
+        NetworkSubject(replace(rung, input_shape=shape), inputs, from_user=True)
+        for rung in rungs.values()
+    )
+    return NetworkSubject(
         network,
         inputs,
-        roads,
-        rungs=tuple(
-            Subject(replace(rung, input_shape=network.input_shape), inputs, own=True, width=width)
-            for width, rung in rungs.items()
-        ),
-        own=True,
-        inputs_there=min(n, _MOST_INPUTS),
+        methods,
+        ladder=Ladder("width", tuple(rungs), wider) if rungs else None,
+        from_user=True,
+        num_inputs=min(n, _MOST_INPUTS),
     )

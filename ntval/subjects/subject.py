@@ -1,22 +1,31 @@
-"""What a claim examines, the methods that compute its kernel, and what a claim may need of it."""
+"""What a claim examines: four kinds of subject, and what a claim may need of them.
+
+| kind | what it is |
+|---|---|
+| `NetworkSubject` | a network at inputs, with the methods that compute its kernel |
+| `GramSubject` | Gram matrices that were computed elsewhere |
+| `FeatureSubject` | features of a given spectrum and a target on them |
+| `LabelledGram` | a Gram matrix of labelled data, split into train and test |
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ntval.errors import InputError
 from ntval.kernels import deep_mlp, jacobian, operator, two_layer
 from ntval.networks.mlp import Mlp
 from ntval.networks.network import Network
 
-# A road computes the empirical kernel of a network: (network, params, x1, x2) -> (n1, n2).
-Road = Callable[..., Float[Array, "n1 n2"]]
+# A method computes the empirical kernel of a network: (network, params, x1, x2) -> (n1, n2).
+Method = Callable[..., Float[Array, "n1 n2"]]
 
-ROADS: dict[str, Road] = {
+METHODS: dict[str, Method] = {
     "two_layer": lambda network, params, x1, x2=None: two_layer.gram(network.mlp, params, x1, x2),
     "deep_mlp": lambda network, params, x1, x2=None: deep_mlp.gram(network.mlp, params, x1, x2),
     "jacobian": lambda network, params, x1, x2=None: jacobian.gram(
@@ -28,38 +37,65 @@ ROADS: dict[str, Road] = {
 }
 
 
-def roads_of(network: Network) -> tuple[str, ...]:
-    """Names of the roads that can compute the kernel of `network`, the cheapest first."""
+def methods_of(network: Network) -> tuple[str, ...]:
+    """Names of the methods that can compute the kernel of `network`, the cheapest first."""
     names = ("jacobian", "operator")
     if network.mlp is None:
         return names
-    if network.mlp.parametrization != "montanari_zhong":
+    if not network.mlp.trained_first:
         names = ("deep_mlp", *names)
     return ("two_layer", *names) if len(network.mlp.widths) == 1 else names
 
 
-@dataclass(frozen=True, eq=False)  # one object, one set of compiled programs
-class Subject:
-    """What a claim examines: a network, the inputs it is examined at, and the roads to its kernel.
+_Rung = TypeVar("_Rung")
 
-    `inputs(key, n)` gives x of shape (n, *input_shape), n up to `inputs_there`. `rungs` are the
-    same subject at growing width, for claims about rates. `own` is true for a network or data that
-    a user brought: claims that speak of a theorem's own setting do not apply to it. `width` is
-    that of the narrowest hidden layer, where it is known. `grams` (draws, n, n) and `reference`
-    (n, n) are matrices brought in place of a network, inputs then are the numbers of their rows,
-    and `rounding` is the relative rounding of one of their entries.
+
+@dataclass(frozen=True, eq=False)
+class Ladder(Generic[_Rung]):
+    """The same subject at growing size.
+
+    `axis`: what grows, for example "width", "d" or "n".
+    `sizes`: how large it is on each rung, ascending.
+    `rungs`: the subjects.
+
+    Raises: `InputError` unless there is a size for each rung, and sizes grow.
+    """
+
+    axis: str
+    sizes: tuple[float, ...]
+    rungs: tuple[_Rung, ...]
+
+    def __post_init__(self) -> None:
+        grows = list(self.sizes) == sorted(set(self.sizes))
+        if len(self.sizes) != len(self.rungs) or not grows:
+            raise InputError(
+                f"Ladder needs one growing size a rung, got sizes={self.sizes!r} for "
+                f"{len(self.rungs)} rungs along {self.axis!r}."
+            )
+
+
+@dataclass(frozen=True, eq=False)  # one object, one set of compiled programs
+class NetworkSubject:
+    """A network, the inputs it is examined at, and the methods that compute its kernel.
+
+    `inputs(key, n)`: gives x of shape (n, *input_shape), n up to `num_inputs`.
+    `methods`: by name, functions (network, params, x1, x2) that give the empirical kernel.
+    `ladder`: the same subject at growing size, for claims about rates.
+    `from_user`: whether a user passed the network or the inputs; claims that speak of a theorem's
+        own setting do not apply then.
     """
 
     network: Network
     inputs: Callable[[Array, int], Float[Array, "n *shape"]]
-    roads: Mapping[str, Road] = field(default_factory=lambda: ROADS)
-    rungs: tuple[Subject, ...] = ()
-    own: bool = False
-    inputs_there: int = 8
-    width: int | None = None
-    grams: Float[np.ndarray, "draws n n"] | None = None
-    reference: Float[np.ndarray, "n n"] | None = None
-    rounding: float = 0.0
+    methods: Mapping[str, Method] = field(default_factory=lambda: METHODS)
+    ladder: Ladder[NetworkSubject] | None = None
+    from_user: bool = False
+    num_inputs: int = 8
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+        return self.network.name
 
     @property
     def mlp(self) -> Mlp:
@@ -68,44 +104,127 @@ class Subject:
         Raises: `InputError` when it is another's.
         """
         if self.network.mlp is None:
-            raise InputError(f"subject needs a network of ntval's own, got {self.network.name!r}.")
+            raise InputError(f"subject needs a network of ntval's own, got {self.name!r}.")
         return self.network.mlp
 
-    def road(self) -> Road:
-        """The cheapest road that applies."""
-        return self.roads[roads_of(self.network)[0]]
+    @property
+    def rungs(self) -> tuple[NetworkSubject, ...]:
+        """The rungs of the ladder; none without one."""
+        return self.ladder.rungs if self.ladder else ()
+
+    def cheapest_method(self) -> Method:
+        """The cheapest method that applies."""
+        return self.methods[methods_of(self.network)[0]]
+
+
+@dataclass(frozen=True, eq=False)
+class GramSubject:
+    """Gram matrices that were computed elsewhere.
+
+    `grams`: at independent weights.
+    `reference`: what they are held against.
+    `rounding`: the relative rounding of an entry.
+    """
+
+    grams: Float[np.ndarray, "draws n n"]
+    reference: Float[np.ndarray, "n n"] | None = None
+    rounding: float = 0.0
+    from_user: bool = False
+    name: str = "Gram matrix"
+
+    @property
+    def num_inputs(self) -> int:
+        """The number of inputs that the matrices are of."""
+        return self.grams.shape[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureSubject:
+    r"""Features x of covariance diag(`eigenvalues`), and targets $y = \beta^\top x + \epsilon$.
+
+    `draw(key, n)`: gives features of shape (n, features), rows independent.
+    `coefficients`: $\beta$. `noise_std`: the standard deviation of $\epsilon$.
+    """
+
+    eigenvalues: Float[np.ndarray, "features"]
+    coefficients: Float[np.ndarray, "features"]
+    draw: Callable[[Array, int], Float[Array, "n features"]]
+    noise_std: float = 0.0
+    from_user: bool = False
+    name: str = "features"
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledGram:
+    """A Gram matrix of labelled data, split into train and test.
+
+    `gram`: of all inputs. `labels`: a row an input. `train`, `test`: disjoint rows.
+    """
+
+    gram: Float[np.ndarray, "n n"]
+    labels: Float[np.ndarray, "n outputs"]
+    train: Int[np.ndarray, "train"]
+    test: Int[np.ndarray, "test"]
+    from_user: bool = False
+    name: str = "labelled data"
+
+    def __post_init__(self) -> None:
+        if set(self.train.tolist()) & set(self.test.tolist()):
+            raise InputError(
+                "LabelledGram needs disjoint train and test rows; split without overlap."
+            )
+
+
+Subject = NetworkSubject | GramSubject | FeatureSubject | LabelledGram
+
+
+def _network(holds: Callable[[NetworkSubject], bool]) -> Callable[[Subject], bool]:
+    return lambda subject: isinstance(subject, NetworkSubject) and holds(subject)
+
+
+def _grams(holds: Callable[[GramSubject], bool]) -> Callable[[Subject], bool]:
+    return lambda subject: isinstance(subject, GramSubject) and holds(subject)
 
 
 # What a claim may need of its subject, with the reason given where it is lacking.
 NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
+    "kernel": (
+        lambda s: isinstance(s, NetworkSubject | GramSubject),
+        "it is about a kernel, of a network or computed elsewhere",
+    ),
     "kernel_fn": (
-        lambda s: s.network.kernel_fn is not None,
+        _network(lambda s: s.network.kernel_fn is not None),
         "the network has no kernel_fn, its infinite-width twin",
     ),
     "random weights": (
-        lambda s: s.network.init_fn is not None,
+        _network(lambda s: s.network.init_fn is not None),
         "the network comes with one fixed set of weights and no init_fn",
     ),
     "mlp": (
-        lambda s: s.network.mlp is not None,
+        _network(lambda s: s.network.mlp is not None),
         "the network is not one of ntval's own fully connected ones",
     ),
-    "ladder": (lambda s: bool(s.rungs), "the network has one width only"),
+    "ladder": (_network(lambda s: s.ladder is not None), "the network has one width only"),
     "one Gram matrix": (
-        lambda s: s.grams is not None and len(s.grams) == 1,
-        "it is about one Gram matrix, brought as an array (n, n)",
+        _grams(lambda s: len(s.grams) == 1),
+        "it is about one Gram matrix, passed as an array (n, n)",
     ),
     "Gram matrices": (
-        lambda s: s.grams is not None and len(s.grams) > 1,
-        "it is about Gram matrices at independent weights, brought as an array (draws, n, n)",
+        _grams(lambda s: len(s.grams) > 1),
+        "it is about Gram matrices at independent weights, passed as an array (draws, n, n)",
     ),
-    "reference": (lambda s: s.reference is not None, "there is no kernel_fn to hold it against"),
-    "forward pass": (
-        lambda s: s.network.apply_fn is not None,
-        "a Gram matrix has no forward pass",
+    "reference": (
+        _grams(lambda s: s.reference is not None),
+        "there is no kernel_fn to hold it against",
     ),
+    "forward pass": (_network(lambda s: True), "a Gram matrix has no forward pass"),
     "theorem's setting": (
-        lambda s: not s.own,
+        lambda s: not s.from_user,
         "it speaks of uniform inputs on the sphere and a network of its own",
     ),
+    "features": (
+        lambda s: isinstance(s, FeatureSubject),
+        "it is about features of a given spectrum",
+    ),
+    "labels": (lambda s: isinstance(s, LabelledGram), "it is about labelled data"),
 }

@@ -137,7 +137,7 @@ def backwards(normal):
 def test_a_baseline_is_compared_on_keys_of_its_own(frozen):
     seen = []
 
-    def measure(key, regime, subject, *, stream=0):
+    def measure(key, regime, subject, *, stream=MEASURED):
         seen.append(tuple(np.asarray(jax.random.key_data(key)).ravel().tolist()))
         return drawn()(key, regime, subject, stream=stream)
 
@@ -289,7 +289,7 @@ def test_a_refutation_by_a_certificate_needs_no_keys():
 
 
 def test_other_statistics_than_before_are_a_finding(frozen):
-    two = baselines.compare(frozen, catalogue=claims(sampler=drawn(columns=2)))
+    two = baselines.compare(frozen, catalogue=claims(sampler=drawn(columns=2), labels=("x", "y")))
     assert "gone" in kinds(two)
 
 

@@ -26,8 +26,7 @@ def normal_stream(mean, spread, seed=0):
 
 def sample(draw, *, remainder=0.0, resolution=0.0, span=8.0, predicted=0.0, labels=None):
     allowance = Allowance(np.asarray(remainder), np.asarray(span), np.asarray(resolution))
-    k = np.shape(draw(0, 1))[1]
-    labels = labels or tuple(f"statistic {i}" for i in range(k))
+    labels = labels or tuple(f"statistic {i}" for i in range(np.shape(draw(0, 1))[1]))
     return Sample(draw, labels, np.asarray(predicted), allowance)
 
 

@@ -86,7 +86,8 @@ def run(code):
 
 def test_matplotlib_loads_with_the_first_figure_and_pyplot_never():
     code = (
-        "import sys; from ntval import cli, experiments, figures; "
+        "import sys; import ntval.front.cli.app, ntval.runs.experiments; "
+        "from ntval.reports import figures; "
         "print('matplotlib' in sys.modules); figures.figure('t'); "
         "print('matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
     )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntval.errors import InputError
-from ntval.runs.settings import PROFILES, alpha_of, is_alpha, is_seed, seed_of
+from ntval.runs.settings import alpha_of, is_alpha, is_seed, seed_of
 
 
 @given(seed=st.integers(0, 2**63 - 1))
@@ -55,13 +55,9 @@ def test_what_is_no_probability_is_refused_by_name(value):
     assert not is_alpha(value)
 
 
-def test_profiles_of_the_suite_are_these():
-    assert PROFILES is PROFILES
-
-
 def test_settings_import_the_standard_library_alone():
     code = (
-        "import sys; before = set(sys.modules); import ntval.settings; "
+        "import sys; before = set(sys.modules); import ntval.runs.settings; "
         "loaded = {m.partition('.')[0] for m in set(sys.modules) - before}; "
         "print(sorted(loaded - sys.stdlib_module_names))"
     )

@@ -207,7 +207,7 @@ def test_killed_sweep_resumes_and_has_lost_the_cells_in_flight_alone(tmp_path, w
     folder.mkdir(parents=True)
     (folder / "slow.py").write_text(SLOW)
     log = folder / "started.txt"
-    command = [sys.executable, "-c", "from ntval.cli import main; main()", "run", "slow"]
+    command = [sys.executable, "-c", "from ntval.front.cli.app import main; main()", "run", "slow"]
     environment = {
         **os.environ,
         "JAX_PLATFORMS": "cpu",

@@ -6,8 +6,8 @@ They apply to users' networks and data as well.
 from ntval.claims.kernel_identities.empirical import (
     batch_independence,
     jacobian_outer_product,
+    methods_agree,
     precision,
-    roads_agree,
 )
 from ntval.claims.kernel_identities.structure import (
     analytic_oracle,
@@ -26,7 +26,7 @@ from ntval.claims.kernel_identities.width import (
 # Prerequisites first, then identities, means and rates.
 __all__ = [  # noqa: RUF022
     "batch_independence",
-    "roads_agree",
+    "methods_agree",
     "jacobian_outer_product",
     "symmetry",
     "permutation_equivariance",

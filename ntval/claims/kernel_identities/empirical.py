@@ -11,6 +11,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
+from ntval.arrays import rounding_or_all
 from ntval.claims.claim import Claim
 from ntval.claims.kernel_identities.setting import (
     ONE_LAYER,
@@ -18,10 +19,9 @@ from ntval.claims.kernel_identities.setting import (
     RELU,
     THREE_LAYERS,
     TWO_LAYERS,
-    entry_rounding,
     mlp_with_twin,
+    network_rounding,
     params_and_inputs,
-    rounding_or_all,
 )
 from ntval.claims.procedures import Identity, ProbableBound
 from ntval.claims.sampling import MEASURED, draw_params, empirical_at, kept, replicates, stream_of
@@ -30,11 +30,11 @@ from ntval.evidence.sequential import Draw
 from ntval.networks import adapters
 from ntval.observables.entries import entry_scale
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject, roads_of
+from ntval.subjects.subject import NetworkSubject, methods_of
 
 
 def _autodiff_rows(
-    subject: Subject, params: Any, x: Float[Array, "n *shape"]
+    subject: NetworkSubject, params: Any, x: Float[Array, "n *shape"]
 ) -> tuple[Float[np.ndarray, "p"], Float[np.ndarray, "n outputs p"]]:
     """Parameters in one vector, and the Jacobian of the whole batch by them."""
     flat, unravel = ravel_pytree(params)
@@ -42,7 +42,7 @@ def _autodiff_rows(
     return np.asarray(flat), np.asarray(jacobian).reshape(len(x), -1, flat.size)
 
 
-def _batch_independence(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
+def _batch_independence(key: Array, regime: Regime, subject: NetworkSubject) -> list[Comparison]:
     """Outputs of a batch against those of its rows one by one."""
     params, x, _ = params_and_inputs(key, regime, subject)
     apply_fn = subject.network.apply_fn
@@ -54,14 +54,14 @@ def _batch_independence(key: Array, regime: Regime, subject: Subject) -> list[Co
     flat, jacobian = _autodiff_rows(subject, params, x)
     size = np.linalg.norm(jacobian, axis=-1) * np.linalg.norm(flat)
     scale = np.nan_to_num(size) + np.abs(alone)
-    allowed = entry_rounding(subject, params, x) * scale
+    allowed = network_rounding(subject, params, x) * scale
     return [Comparison("f(x)[i] against f(x[i:i+1])", together, alone, allowed, scale)]
 
 
 _LOOSE = 1e-4  # words only: float32 rounding is below, what a dropped unit does far above
 
 
-def _batch_words(key: Array, regime: Regime, subject: Subject) -> str:
+def _batch_words(key: Array, regime: Regime, subject: NetworkSubject) -> str:
     """How outputs depend on the rest of the batch, in words."""
     params, x, _ = params_and_inputs(key, regime, subject)
 
@@ -97,16 +97,16 @@ batch_independence = Claim(
 )
 
 
-def _roads_agree(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
-    """Every road against the last, square and rectangular."""
+def _methods_agree(key: Array, regime: Regime, subject: NetworkSubject) -> list[Comparison]:
+    """Every method against the last, square and rectangular."""
     params, x1, x2 = params_and_inputs(key, regime, subject)
-    rounding = entry_rounding(subject, params, x1)
-    *others, reference = roads_of(subject.network)
+    rounding = network_rounding(subject, params, x1)
+    *others, reference = methods_of(subject.network)
 
     def grams(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        square = empirical_at(subject, params, x1, road=name)
-        block = empirical_at(subject, params, x1, x2, road=name)
-        return square, block, np.diag(empirical_at(subject, params, x2, road=name))
+        square = empirical_at(subject, params, x1, method=name)
+        block = empirical_at(subject, params, x1, x2, method=name)
+        return square, block, np.diag(empirical_at(subject, params, x2, method=name))
 
     square, block, diagonal2 = grams(reference)
     comparisons = []
@@ -121,15 +121,15 @@ def _roads_agree(key: Array, regime: Regime, subject: Subject) -> list[Compariso
     return comparisons
 
 
-roads_agree = Claim(
-    name="kernel_identities.roads_agree",
+methods_agree = Claim(
+    name="kernel_identities.methods_agree",
     source="Definition of the neural tangent kernel, K = J J^T.",
     statement="Closed forms, layer-wise contraction, tiled Jacobian and matrix-free operator "
     "give one empirical kernel.",
     needs=("forward pass",),
     regimes=REGIMES,
     subject=mlp_with_twin,
-    procedure=Identity(_roads_agree),
+    procedure=Identity(_methods_agree),
     faults=(
         "road_scale_1",
         "road_scale_3",
@@ -155,14 +155,14 @@ roads_agree = Claim(
 )
 
 
-def jacobian_comparison(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
-    """The cheapest road against J J^T of the whole batch."""
+def jacobian_comparison(key: Array, regime: Regime, subject: NetworkSubject) -> list[Comparison]:
+    """The cheapest method against J J^T of the whole batch."""
     params, x, _ = params_and_inputs(key, regime, subject)
     _, rows = _autodiff_rows(subject, params, x)
     exact = np.einsum("iop,jop->ij", rows, rows) / rows.shape[1]
     gram = empirical_at(subject, params, x)
     scale = entry_scale(np.diag(exact))
-    allowed = entry_rounding(subject, params, x) * scale
+    allowed = network_rounding(subject, params, x) * scale
     return [Comparison("K against J J^T", gram, exact, allowed, scale)]
 
 
@@ -185,19 +185,20 @@ jacobian_outer_product = Claim(
 
 
 @kept
-def _single_precision_room(subject: Subject):
+def _single_precision_room(subject: NetworkSubject):
     """Statistic of one draw: the room that rounding leaves an entry of K in float32, relative."""
-    road = subject.road()
+    method = subject.cheapest_method()
 
     def room(key: Array, like: Float[Array, "n"]) -> Float[Array, "1"]:
         key_params, key_x = jax.random.split(key)
         params = draw_params(subject.network, key_params)
         x = subject.inputs(key_x, len(like))
         low_params, low_x = jax.tree.map(_as_float32, (params, x))
-        exact = road(subject.network, params, x)
-        low = road(subject.network, low_params, low_x)
+        exact = method(subject.network, params, x)
+        low = method(subject.network, low_params, low_x)
         scale = entry_scale(jnp.diag(exact))
         gap = jnp.abs(low - exact) / jnp.maximum(scale, np.finfo(float).tiny)
+        # Two roundings a parameter, and that of the input in each of its dimensions.
         operations = 2 * adapters.num_params(params) + math.prod(x.shape[1:])
         return (rounding_or_all(operations, np.float32) - gap.max())[None]
 
@@ -209,7 +210,9 @@ def _as_float32(leaf: Any) -> Any:
     return jnp.asarray(leaf, dtype=jnp.float32) if floating else leaf
 
 
-def _precision(key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED) -> Draw:
+def _precision(
+    key: Array, regime: Regime, subject: NetworkSubject, *, stream: str = MEASURED
+) -> Draw:
     """Room that rounding leaves the kernel in float32, negative where it is not enough."""
     if stream != MEASURED:
         key = stream_of(key, stream)

@@ -9,15 +9,16 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from ntval.arrays import rounding_allowance
+from ntval.arrays import AnyArray
 from ntval.claims.sampling import draw_params, empirical_at, kept
 from ntval.kernels import analytic
 from ntval.networks import adapters
 from ntval.regimes import Regime
+from ntval.subjects.grams import entry_rounding, rows_of
 from ntval.subjects.mlp import mlp_subject
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import GramSubject, Ladder, NetworkSubject
 
 ONE_LAYER = Regime(n=8, d=8, widths=(64,), activation="erf")
 TWO_LAYERS = Regime(n=8, d=8, widths=(64, 32), activation="tanh")
@@ -40,23 +41,25 @@ REGIMES = {
 
 
 @kept
-def mlp_with_twin(regime: Regime) -> Subject:
+def mlp_with_twin(regime: Regime) -> NetworkSubject:
     """Our fully connected network of a regime and its infinite-width twin."""
     return mlp_subject(regime, kernel_fn=analytic.kernel_fn)
 
 
 @kept
-def mlp_ladder(regime: Regime) -> Subject:
+def mlp_ladder(regime: Regime) -> NetworkSubject:
     """The same, with rungs at 1, 2, 4 and 8 times its widths."""
-    rungs = tuple(
-        mlp_with_twin(replace(regime, widths=tuple(factor * width for width in regime.widths)))
+    regimes = [
+        replace(regime, widths=tuple(factor * width for width in regime.widths))
         for factor in (1, 2, 4, 8)
-    )
-    return replace(mlp_with_twin(regime), rungs=rungs)
+    ]
+    sizes = tuple(min(rung.widths) for rung in regimes)
+    ladder = Ladder("width", sizes, tuple(mlp_with_twin(rung) for rung in regimes))
+    return replace(mlp_with_twin(regime), ladder=ladder)
 
 
 def params_and_inputs(
-    key: Array, regime: Regime, subject: Subject
+    key: Array, regime: Regime, subject: NetworkSubject
 ) -> tuple[Any, Float[Array, "n *shape"], Float[Array, "n *shape"]]:
     """One draw of the weights, and two independent batches of inputs."""
     key_params, key_x1, key_x2 = jax.random.split(key, 3)
@@ -64,7 +67,7 @@ def params_and_inputs(
     return params, subject.inputs(key_x1, regime.n), subject.inputs(key_x2, regime.n)
 
 
-def entry_rounding(subject: Subject, params: Any, x: Float[Array, "n *shape"]) -> float:
+def network_rounding(subject: NetworkSubject, params: Any, x: Float[Array, "n *shape"]) -> float:
     """Relative rounding of one kernel entry: a contraction over all P parameters.
 
     P products and sums, and P more for the entries of the Jacobian: each is a chain of inner
@@ -72,13 +75,7 @@ def entry_rounding(subject: Subject, params: Any, x: Float[Array, "n *shape"]) -
     that of the outputs: a float32 layer shows there.
     """
     dtype = np.dtype(jax.eval_shape(subject.network.apply_fn, params, x).dtype)
-    return rounding_or_all(2 * adapters.num_params(params), dtype.type)
-
-
-def rounding_or_all(operations: int, dtype: type) -> float:
-    """`rounding_allowance`, or 1, all of the quantity, where so many operations leave nothing."""
-    unit = float(np.finfo(dtype).eps)
-    return rounding_allowance(operations, dtype=dtype) if operations * unit < 1 else 1.0
+    return entry_rounding(dtype.type, adapters.num_params(params))
 
 
 @dataclass(frozen=True)
@@ -92,30 +89,33 @@ class Kernel:
     name: str
     at: Callable[..., Any]
     rounding: float
-    x1: Float[Array, "n *shape"]
-    x2: Float[Array, "n *shape"]
+    x1: AnyArray
+    x2: AnyArray
 
 
 _MOST_GRAMS = 16  # of several Gram matrices that a user passed, each is examined by itself
 
 
-def kernels(key: Array, regime: Regime, subject: Subject) -> Iterator[Kernel]:
-    """Each kernel of a subject."""
-    if subject.grams is not None:
-        rows = subject.inputs(key, regime.n)
+def kernels(key: Array, regime: Regime, subject: NetworkSubject | GramSubject) -> Iterator[Kernel]:
+    """Each kernel of a subject; the inputs of a given Gram matrix are the numbers of its rows."""
+    if isinstance(subject, GramSubject):
+        rows = rows_of(subject, key, regime.n)
         for number, gram in enumerate(subject.grams[:_MOST_GRAMS]):
             name = "given" if len(subject.grams) == 1 else f"given ({number})"
             yield Kernel(name, partial(_lookup, gram), subject.rounding, rows, rows)
         return
     params, x1, x2 = params_and_inputs(key, regime, subject)
     at = partial(empirical_at, subject, params)
-    yield Kernel("empirical", at, entry_rounding(subject, params, x1), x1, x2)
+    yield Kernel("empirical", at, network_rounding(subject, params, x1), x1, x2)
     if subject.network.kernel_fn is not None:
         twin = partial(analytic.ntk, subject.network)
         yield Kernel("analytic", twin, analytic.accuracy(subject.network), x1, x2)
 
 
-def _lookup(gram: np.ndarray, x1: Array, x2: Array | None = None) -> np.ndarray:
+def _lookup(
+    gram: Float[np.ndarray, "n n"],
+    rows: Int[np.ndarray, "n1"],
+    columns: Int[np.ndarray, "n2"] | None = None,
+) -> Float[np.ndarray, "n1 n2"]:
     """Entries of a Gram matrix at rows and columns of these numbers."""
-    rows = np.asarray(x1)[:, 0].astype(int)
-    return gram[np.ix_(rows, rows if x2 is None else np.asarray(x2)[:, 0].astype(int))]
+    return gram[np.ix_(rows, rows if columns is None else columns)]

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntval.arrays import rounding_allowance
+from ntval.arrays import AnyArray, rounding_allowance
 from ntval.claims.claim import Claim
 from ntval.claims.kernel_identities.setting import REGIMES, kernels, mlp_with_twin
 from ntval.claims.procedures import Bound, Identity
@@ -19,10 +19,12 @@ from ntval.networks import adapters
 from ntval.observables import spectra
 from ntval.observables.entries import entry_scale
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import GramSubject, NetworkSubject
+
+Kernels = NetworkSubject | GramSubject
 
 
-def _symmetry(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
+def _symmetry(key: Array, regime: Regime, subject: Kernels) -> list[Comparison]:
     """K(x1, x2) against K(x2, x1)^T."""
     comparisons = []
     for kernel in kernels(key, regime, subject):
@@ -38,7 +40,7 @@ symmetry = Claim(
     name="kernel_identities.symmetry",
     source="K(x, x') is an inner product.",
     statement="K(x1, x2) = K(x2, x1)^T, empirical and analytic.",
-    needs=(),
+    needs=("kernel",),
     regimes=REGIMES,
     subject=mlp_with_twin,
     procedure=Identity(_symmetry),
@@ -50,7 +52,7 @@ symmetry = Claim(
 )
 
 
-def _permutation_equivariance(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
+def _permutation_equivariance(key: Array, regime: Regime, subject: Kernels) -> list[Comparison]:
     """Rows in another order against inputs in another order."""
     comparisons = []
     order = np.roll(np.arange(regime.n), 1)[::-1]
@@ -67,7 +69,7 @@ permutation_equivariance = Claim(
     name="kernel_identities.permutation_equivariance",
     source="K is a function of pairs of inputs, not of their place in the batch.",
     statement="K(P x1, x2) = P K(x1, x2) for every permutation P, empirical and analytic.",
-    needs=(),
+    needs=("kernel",),
     regimes=REGIMES,
     subject=mlp_with_twin,
     procedure=Identity(_permutation_equivariance),
@@ -75,7 +77,7 @@ permutation_equivariance = Claim(
 )
 
 
-def _positive_semidefinite(key: Array, regime: Regime, subject: Subject) -> list[Bracket]:
+def _positive_semidefinite(key: Array, regime: Regime, subject: Kernels) -> list[Bracket]:
     """Smallest eigenvalues enclosed, each against what rounding may have made of 0."""
     brackets = []
     for kernel in kernels(key, regime, subject):
@@ -88,7 +90,9 @@ def _positive_semidefinite(key: Array, regime: Regime, subject: Subject) -> list
             continue
         floor = (kernel.rounding + 4 * rounding_allowance(len(gram) + 1)) * trace
         smallest = spectra.min_eigenvalue(gram)
-        features = _num_features(key, subject, kernel.x1) if kernel.name == "empirical" else None
+        features = None
+        if isinstance(subject, NetworkSubject) and kernel.name == "empirical":
+            features = _num_features(key, subject, kernel.x1)
         brackets.append(
             Bracket(
                 f"smallest eigenvalue of the {kernel.name} kernel",
@@ -102,7 +106,7 @@ def _positive_semidefinite(key: Array, regime: Regime, subject: Subject) -> list
     return brackets
 
 
-def _num_features(key: Array, subject: Subject, x: Float[Array, "n *shape"]) -> int:
+def _num_features(key: Array, subject: NetworkSubject, x: Float[AnyArray, "n *shape"]) -> int:
     """Number of parameters times outputs: K is the Gram matrix of vectors no longer than that."""
     params = draw_params(subject.network, key)
     outputs = jax.eval_shape(subject.network.apply_fn, params, x).shape[1:]
@@ -139,7 +143,7 @@ positive_semidefinite = Claim(
     name="kernel_identities.positive_semidefinite",
     source="K = J J^T is a Gram matrix.",
     statement="The smallest eigenvalue of K is not negative, empirical and analytic.",
-    needs=(),
+    needs=("kernel",),
     regimes=REGIMES,
     subject=mlp_with_twin,
     procedure=Bound(_positive_semidefinite),
@@ -152,7 +156,7 @@ positive_semidefinite = Claim(
 )
 
 
-def _analytic_oracle(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
+def _analytic_oracle(key: Array, regime: Regime, subject: NetworkSubject) -> list[Comparison]:
     """The analytic kernel against the layer recursion by quadrature."""
     x = subject.inputs(key, regime.n)
     left = np.asarray(analytic.ntk(subject.network, x))

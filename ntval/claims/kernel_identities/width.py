@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,17 +29,17 @@ from ntval.evidence.sequential import Draw
 from ntval.observables.entries import entry_labels, entry_scale, upper_triangle
 from ntval.observables.slopes import log_slope
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import Ladder, NetworkSubject
 
 
 @kept
-def _kernel_gap(subject: Subject) -> Callable:
+def _kernel_gap(subject: NetworkSubject) -> Callable:
     """Statistics of one draw: entries, trace and off-diagonal mass of K_N - K, in units of K."""
-    road = subject.road()
+    method = subject.cheapest_method()
 
     def statistics(key: Array, x: Float[Array, "n *shape"], exact: Float[Array, "n n"]):
         off = jnp.where(jnp.eye(len(exact), dtype=bool), 0.0, exact)
-        gap = road(subject.network, draw_params(subject.network, key), x) - exact
+        gap = method(subject.network, draw_params(subject.network, key), x) - exact
         entries = (gap / entry_scale(jnp.diag(exact)))[upper_triangle(len(exact))]
         wholes = [(gap * exact).sum() / (exact**2).sum(), (gap * off).sum() / (off**2).sum()]
         return jnp.concatenate([entries, jnp.stack(wholes)])
@@ -47,7 +47,9 @@ def _kernel_gap(subject: Subject) -> Callable:
     return statistics
 
 
-def _mean_kernel(key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED) -> Draw:
+def _mean_kernel(
+    key: Array, regime: Regime, subject: NetworkSubject, *, stream: str = MEASURED
+) -> Draw:
     """Replicates of K_N - K at one set of inputs, the same in every stream."""
     x, key_draws = inputs_and_key(key, regime, subject, stream)
     return replicates(_kernel_gap(subject), key_draws, x, jnp.asarray(infinite(subject, x)))
@@ -109,7 +111,7 @@ unbiased_kernel = Claim(
 
 
 def _single_draw_variance(
-    key: Array, regime: Regime, subject: Subject, pilot: Float[np.ndarray, "draws k"]
+    key: Array, regime: Regime, subject: NetworkSubject, pilot: Float[np.ndarray, "draws k"]
 ) -> float:
     r"""The mean over entries of Var(K_N[i, j]) / (K_ii K_jj), which bounds the finite-width bias.
 
@@ -160,57 +162,65 @@ mean_kernel = Claim(
     ),
 )
 
+Widths = Ladder[NetworkSubject]
+
 _BLOCK = 32  # draws a slope
 _MEANS = 8  # where only means are compared
 
 
 def _blocks(
-    key: Array, rungs: tuple[Subject, ...], x: Float[Array, "n *shape"], draws: int = _BLOCK
+    key: Array, ladder: Widths, x: Float[Array, "n *shape"], draws: int = _BLOCK
 ) -> Iterator[Float[Array, "draws n n"]]:
     """Kernels of a block of draws at each rung."""
-    keys = jax.random.split(key, (len(rungs), draws))
-    for rung, at in zip(rungs, keys, strict=True):
+    keys = jax.random.split(key, (len(ladder.rungs), draws))
+    for rung, at in zip(ladder.rungs, keys, strict=True):
         yield grams_program(rung)(x, at)
 
 
-def _widths(rungs: tuple[Subject, ...]) -> list[int]:
-    return [cast(int, rung.width) for rung in rungs]
+def _slope(ladder: Widths, sizes: list[Any]) -> Float[Array, "1"]:
+    return log_slope(ladder.sizes, jnp.stack(sizes))[None]
 
 
-def _slope(rungs: tuple[Subject, ...], sizes: list[Any]) -> Float[Array, "1"]:
-    return log_slope(_widths(rungs), jnp.stack(sizes))[None]
+def _ladder(subject: NetworkSubject) -> Widths:
+    """The ladder of a subject: a claim that asks is one that needs it."""
+    assert subject.ladder is not None
+    return subject.ladder
 
 
-def _log_range(rungs: tuple[Subject, ...]) -> float:
-    widths = _widths(rungs)
-    return math.log(widths[-1] / widths[0])
+def _log_range(subject: NetworkSubject) -> float:
+    sizes = _ladder(subject).sizes
+    return math.log(sizes[-1] / sizes[0])
 
 
 @kept
-def _gap_slope(rungs: tuple[Subject, ...]) -> Callable:
+def _gap_slope(ladder: Widths) -> Callable:
     """Statistic of one block of draws: the slope of log E|K_N - K|^2 over log width."""
 
     def slope(key: Array, x: Float[Array, "n *shape"], exact: Float[Array, "n n"]):
-        squares = [((grams - exact) ** 2).sum(axis=(1, 2)) for grams in _blocks(key, rungs, x)]
-        return _slope(rungs, [square.mean() for square in squares])
+        squares = [((grams - exact) ** 2).sum(axis=(1, 2)) for grams in _blocks(key, ladder, x)]
+        return _slope(ladder, [square.mean() for square in squares])
 
     return slope
 
 
-def _width_rate(key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED) -> Draw:
+def _width_rate(
+    key: Array, regime: Regime, subject: NetworkSubject, *, stream: str = MEASURED
+) -> Draw:
     """Slopes of log E|K_N - K|^2 over log width, one from each block of draws."""
     x, key_draws = inputs_and_key(key, regime, subject, stream)
     exact = jnp.asarray(infinite(subject, x))
-    return replicates(_gap_slope(subject.rungs), key_draws, x, exact, chunk=16)
+    return replicates(_gap_slope(_ladder(subject)), key_draws, x, exact, chunk=16)
 
 
-def _width_rate_bias(key: Array, regime: Regime, subject: Subject, pilot: np.ndarray) -> float:
+def _width_rate_bias(
+    key: Array, regime: Regime, subject: NetworkSubject, pilot: np.ndarray
+) -> float:
     r"""How far the slope may lie from -1: E|K_N - K|^2 = a/m + b/m^2 with |b/a| at most m times
     the relative variance v of one draw at the smallest width, so the slope is off by
     v / log(largest / smallest width) at most."""
     gaps = _mean_kernel(key, regime, subject.rungs[0], stream=PILOT)(0, 64)
     variance = _single_draw_variance(key, regime, subject, gaps)
-    return variance / _log_range(subject.rungs)
+    return variance / _log_range(subject)
 
 
 width_rate = Claim(
@@ -259,7 +269,7 @@ _LADDERS = {
 
 
 @kept
-def _spread_slope(rungs: tuple[Subject, ...]) -> Callable:
+def _spread_slope(ladder: Widths) -> Callable:
     """Statistic of one block of draws: the slope of log Var(K_N) / |E K_N|^2 over log width."""
 
     def spread(grams: Float[Array, "draws n n"]) -> Float[Array, ""]:
@@ -268,42 +278,44 @@ def _spread_slope(rungs: tuple[Subject, ...]) -> Callable:
         return variance / ((mean**2).sum() - variance / len(grams))
 
     def slope(key: Array, x: Float[Array, "n *shape"]):
-        return _slope(rungs, [spread(grams) for grams in _blocks(key, rungs, x)])
+        return _slope(ladder, [spread(grams) for grams in _blocks(key, ladder, x)])
 
     return slope
 
 
 @kept
-def _size_slope(rungs: tuple[Subject, ...]) -> Callable:
+def _size_slope(ladder: Widths) -> Callable:
     """Statistic of one block of draws: the slope of log mean K_N(x, x) over log width."""
 
     def slope(key: Array, x: Float[Array, "n *shape"]):
-        blocks = _blocks(key, rungs, x, _MEANS)
-        return _slope(rungs, [grams.diagonal(axis1=1, axis2=2).mean() for grams in blocks])
+        blocks = _blocks(key, ladder, x, _MEANS)
+        return _slope(ladder, [grams.diagonal(axis1=1, axis2=2).mean() for grams in blocks])
 
     return slope
 
 
-def _slopes(statistic: Callable, key: Array, regime: Regime, subject: Subject, stream: str) -> Draw:
+def _slopes(
+    statistic: Callable, key: Array, regime: Regime, subject: NetworkSubject, stream: str
+) -> Draw:
     x, key_draws = inputs_and_key(key, regime, subject, stream)
-    return replicates(statistic(subject.rungs), key_draws, x, chunk=16)
+    return replicates(statistic(_ladder(subject)), key_draws, x, chunk=16)
 
 
 def _width_concentration(
-    key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED
+    key: Array, regime: Regime, subject: NetworkSubject, *, stream: str = MEASURED
 ) -> Draw:
     """Slopes of log Var(K_N) / |E K_N|^2 over log width, one from each block of draws."""
     return _slopes(_spread_slope, key, regime, subject, stream)
 
 
 def _parametrization(
-    key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED
+    key: Array, regime: Regime, subject: NetworkSubject, *, stream: str = MEASURED
 ) -> Draw:
     """Slopes of log mean K_N(x, x) over log width, one from each block of draws."""
     return _slopes(_size_slope, key, regime, subject, stream)
 
 
-def _relative_variance(key: Array, regime: Regime, subject: Subject) -> float:
+def _relative_variance(key: Array, regime: Regime, subject: NetworkSubject) -> float:
     """Variance of an entry at the smallest width, in units of the diagonal; the mean entry's."""
     x, key_draws = inputs_and_key(key, regime, subject, PILOT)
     grams = np.asarray(grams_program(subject.rungs[0])(x, jax.random.split(key_draws, 64)))
@@ -311,7 +323,9 @@ def _relative_variance(key: Array, regime: Regime, subject: Subject) -> float:
     return float((grams.var(axis=0, ddof=1) / scale**2).mean())
 
 
-def _concentration_bias(key: Array, regime: Regime, subject: Subject, pilot: np.ndarray) -> float:
+def _concentration_bias(
+    key: Array, regime: Regime, subject: NetworkSubject, pilot: np.ndarray
+) -> float:
     r"""That of `_parametrization_bias`, and a mixture of parametrizations.
 
     Layers of which K grows like the width (standard parametrization) and of which it does not,
@@ -321,7 +335,7 @@ def _concentration_bias(key: Array, regime: Regime, subject: Subject, pilot: np.
     """
     sizes = _parametrization(key, regime, subject, stream=PILOT)(0, 16)
     share = float(np.clip(sizes.mean(), 0.0, 1.0))
-    variance = _relative_variance(key, regime, subject) / _log_range(subject.rungs)
+    variance = _relative_variance(key, regime, subject) / _log_range(subject)
     return variance + 2 * min(share, 1 - share)
 
 
@@ -346,16 +360,18 @@ width_concentration = Claim(
 )
 
 
-def _parametrization_bias(key: Array, regime: Regime, subject: Subject, pilot: np.ndarray) -> float:
+def _parametrization_bias(
+    key: Array, regime: Regime, subject: NetworkSubject, pilot: np.ndarray
+) -> float:
     r"""How far a slope may lie from that of infinite width: a mean is a + b/m, with |b/a| at most
     m times the relative variance v of one draw at the smallest width (delta method, as
     `_single_draw_variance`), so the slope is off by v / log(largest / smallest width) at most; and
     the logarithm of a mean over k draws is low by v / 2k."""
     variance = _relative_variance(key, regime, subject) * (1 + 1 / (2 * _MEANS))
-    return variance / _log_range(subject.rungs)
+    return variance / _log_range(subject)
 
 
-def _parametrization_words(key: Array, regime: Regime, subject: Subject) -> str:
+def _parametrization_words(key: Array, regime: Regime, subject: NetworkSubject) -> str:
     """Which parametrization a slope looks like."""
     slope = float(_parametrization(key, regime, subject, stream=PILOT)(0, 16).mean())
     if abs(slope - 1) < 0.25:

@@ -11,12 +11,12 @@ from jaxtyping import Array
 
 from ntval.claims.sampling import PILOT, draw_params, grams_program, infinite, inputs_and_key
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import NetworkSubject
 
 _DIAGNOSED = 256  # draws
 
 
-def mean_kernel_words(key: Array, regime: Regime, subject: Subject) -> str:
+def mean_kernel_words(key: Array, regime: Regime, subject: NetworkSubject) -> str:
     """What the gap between mean and analytic kernel looks like: the likeliest of written causes."""
     x, key_draws = inputs_and_key(key, regime, subject, PILOT)
     exact = infinite(subject, x)
@@ -55,7 +55,7 @@ def gap_words(name: str, gap, exact, biases=None) -> str:
     return words.format(share)
 
 
-def _of_biases(subject: Subject, x, keys) -> np.ndarray | None:
+def _of_biases(subject: NetworkSubject, x, keys) -> np.ndarray | None:
     """Mean kernel of the biases' gradients alone; None when there are none."""
     apply_fn = subject.network.apply_fn
 

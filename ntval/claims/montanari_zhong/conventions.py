@@ -17,7 +17,7 @@ from ntval.evidence.exact import Comparison
 from ntval.kernels.analytic import predict
 from ntval.observables import regression
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import NetworkSubject
 
 
 def _absolute(ridge: float, n: int) -> float:
@@ -27,7 +27,7 @@ def _absolute(ridge: float, n: int) -> float:
 def _ridge_conventions(
     key: Array,
     regime: Regime,
-    subject: Subject,
+    subject: NetworkSubject,
     averaged: Callable[..., float] = regression.averaged_from_ridge,
     relative: Callable[..., float] = regression.relative_from_ridge,
     primal: Callable[..., float] = _absolute,

@@ -32,7 +32,7 @@ from ntval.claims.sampling import (
 )
 from ntval.observables.slopes import log_slope
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import NetworkSubject
 from ntval.theory import isotropic_targets
 from ntval.theory import montanari_zhong as theory
 
@@ -54,7 +54,7 @@ def _scores(draw: Replicate) -> tuple[Callable[..., float], Float[Array, "m d"]]
 
 
 def _fresh_scores(
-    draw: Replicate, rungs: Sequence[Subject], ridge: Ridge = ridge_of
+    draw: Replicate, rungs: Sequence[NetworkSubject], ridge: Ridge = ridge_of
 ) -> list[float]:
     """Risks given the inputs: with K, then with K_N of each rung, over the same fresh inputs."""
     score, fresh = _scores(draw)
@@ -191,7 +191,7 @@ def _peak(draw: Replicate, ridge: Ridge = ridge_of) -> list[float]:
     return [math.log(peak / max(less, more))]
 
 
-def _around_the_peak(regime: Regime) -> Subject:
+def _around_the_peak(regime: Regime) -> NetworkSubject:
     return widened(regime, _PEAK_FACTORS)
 
 

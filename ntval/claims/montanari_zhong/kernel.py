@@ -43,25 +43,27 @@ from ntval.observables import spectra
 from ntval.observables.entries import entry_labels, upper_triangle
 from ntval.observables.slopes import log_slope
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import NetworkSubject
 from ntval.theory import gegenbauer
 from ntval.theory import montanari_zhong as theory
 
 
 @kept
-def _diagonal_of_draw(subject: Subject):
-    road = subject.road()
+def _diagonal_of_draw(subject: NetworkSubject):
+    method = subject.cheapest_method()
 
     def mean_diagonal(key: Array, like: Float[Array, "n"]) -> Float[Array, "1"]:
         key_params, key_x = jax.random.split(key)
         x = subject.inputs(key_x, len(like))
-        gram = road(subject.network, draw_params(subject.network, key_params), x)
+        gram = method(subject.network, draw_params(subject.network, key_params), x)
         return jnp.diag(gram).mean()[None]
 
     return mean_diagonal
 
 
-def _mean_diagonal(key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED) -> Draw:
+def _mean_diagonal(
+    key: Array, regime: Regime, subject: NetworkSubject, *, stream: str = MEASURED
+) -> Draw:
     """Means of K_N(x, x) over fresh inputs, one a replicate."""
     return replicates(_diagonal_of_draw(subject), stream_of(key, stream), jnp.arange(regime.n))
 
@@ -122,17 +124,19 @@ gradient = Claim(
 
 
 @kept
-def _gap_of_draw(subject: Subject):
-    road = subject.road()
+def _gap_of_draw(subject: NetworkSubject):
+    method = subject.cheapest_method()
 
     def entries(key: Array, x: Float[Array, "n d"], exact: Float[Array, "n n"]):
-        gap = road(subject.network, draw_params(subject.network, key), x) - exact
+        gap = method(subject.network, draw_params(subject.network, key), x) - exact
         return (gap / jnp.diag(exact).mean())[upper_triangle(len(exact))]
 
     return entries
 
 
-def _entries_gap(key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED) -> Draw:
+def _entries_gap(
+    key: Array, regime: Regime, subject: NetworkSubject, *, stream: str = MEASURED
+) -> Draw:
     """Entries of K_N - K at one set of inputs, in units of K(x, x)."""
     x, key_draws = inputs_and_key(key, regime, subject, stream)
     return replicates(_gap_of_draw(subject), key_draws, x, jnp.asarray(infinite(subject, x)))
@@ -181,7 +185,7 @@ _DEGREES = 6
 _PROJECTION_NODES = 600
 
 
-def _hermite_energies(key, regime: Regime, subject: Subject, energies=theory.energies):
+def _hermite_energies(key, regime: Regime, subject: NetworkSubject, energies=theory.energies):
     """Energies of K on degrees 0 to 6 by Gauss-Gegenbauer quadrature over the angle."""
     d, fn = regime.d, sigma(regime)
     cosines, weights = scipy.special.roots_gegenbauer(_PROJECTION_NODES, (d - 2) / 2)
@@ -237,7 +241,7 @@ hermite_energies = Claim(
 )
 
 
-def _parity(key, regime: Regime, subject: Subject) -> list[Comparison]:
+def _parity(key, regime: Regime, subject: NetworkSubject) -> list[Comparison]:
     """K(x, z) against K(x, -z): what the missing degrees leave."""
     x = np.asarray(subject.inputs(key, regime.n))
     there, opposite = infinite(subject, x, x[::-1]), infinite(subject, x, -x[::-1])

@@ -21,7 +21,7 @@ from ntval.networks.mlp import Params, symmetrized
 from ntval.observables import training
 from ntval.observables.slopes import log_slope
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import NetworkSubject
 from ntval.theory import montanari_zhong as theory
 
 _SCALES = (8.0, 16.0, 32.0, 64.0)
@@ -30,7 +30,7 @@ _FRESH = 200
 
 
 @kept
-def _slopes(subject: Subject, init: Callable, scale: Callable, shift: float) -> Callable:
+def _slopes(subject: NetworkSubject, init: Callable, scale: Callable, shift: float) -> Callable:
     """Statistic of one draw: slopes over log alpha of the log distance between network and
     linearization after descent, and of the log relative movement of the weights."""
     fn, (width,) = activation(subject.network.mlp.activation).fn, subject.network.mlp.widths
@@ -71,7 +71,7 @@ def _itself(alpha: float) -> float:
 def _lazy_training(
     key: Array,
     regime: Regime,
-    subject: Subject,
+    subject: NetworkSubject,
     *,
     stream: str = MEASURED,
     init: Callable = symmetrized,

@@ -27,7 +27,7 @@ from ntval.evidence.exact import Comparison
 from ntval.networks.mlp import symmetrized
 from ntval.observables import regression, spectra
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import NetworkSubject
 from ntval.theory import montanari_zhong as theory
 
 _SMALLEST = 1e-10  # eigenvalues of K_N below this share of the largest count as 0
@@ -185,7 +185,7 @@ def _exact(label: str, measured: int, predicted: int) -> list[Comparison]:
     return [Comparison(label, measured * one, predicted * one, 0 * one, one)]
 
 
-def _quadratic_rank(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
+def _quadratic_rank(key: Array, regime: Regime, subject: NetworkSubject) -> list[Comparison]:
     predicted = theory.quadratic_rank(regime.n, regime.d, regime.widths[0])
     return _exact("rank of K_N", _rank(Replicate(key, regime, subject).empirical), predicted)
 
@@ -215,7 +215,7 @@ quadratic_rank = Claim(
 def _symmetrized_initialization(
     key: Array,
     regime: Regime,
-    subject: Subject,
+    subject: NetworkSubject,
     init: Callable[[Callable], Callable] = symmetrized,
     effective: Callable[..., int] = theory.effective_width,
 ) -> list[Comparison]:

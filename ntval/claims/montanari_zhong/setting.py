@@ -17,7 +17,7 @@ from ntval.kernels import analytic, quadrature_oracle, zonal
 from ntval.networks.mlp import Mlp
 from ntval.regimes import Regime
 from ntval.subjects.mlp import mlp_subject
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import Ladder, NetworkSubject
 from ntval.theory import gegenbauer, isotropic_targets
 from ntval.theory.ridge_equivalents import Target
 
@@ -51,22 +51,23 @@ def kernel_fn(mlp: Mlp) -> Callable[..., Any]:
 
 
 @kept
-def two_layer(regime: Regime) -> Subject:
+def two_layer(regime: Regime) -> NetworkSubject:
     """Montanari and Zhong's network of a regime, with its infinite-width twin."""
     return mlp_subject(regime, parametrization="montanari_zhong", kernel_fn=kernel_fn)
 
 
 @kept
-def widened(regime: Regime, factors: tuple[float, ...]) -> Subject:
+def widened(regime: Regime, factors: tuple[float, ...]) -> NetworkSubject:
     """The network of a regime, and rungs at `factors` times its width."""
-    rungs = (replace(regime, widths=(round(factor * regime.widths[0]),)) for factor in factors)
-    return replace(two_layer(regime), rungs=tuple(two_layer(rung) for rung in rungs))
+    widths = tuple(round(factor * regime.widths[0]) for factor in factors)
+    rungs = tuple(two_layer(replace(regime, widths=(width,))) for width in widths)
+    return replace(two_layer(regime), ladder=Ladder("width", widths, rungs))
 
 
 RATE_FACTORS = (1, 2, 4, 8)
 
 
-def rate_ladder(regime: Regime) -> Subject:
+def rate_ladder(regime: Regime) -> NetworkSubject:
     """The network of a regime, and rungs at 1, 2, 4 and 8 times its width."""
     return widened(regime, RATE_FACTORS)
 

@@ -30,7 +30,7 @@ from ntval.evidence.sequential import Draw
 from ntval.kernels import analytic, quadrature_oracle
 from ntval.observables import spectra
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import Ladder, NetworkSubject
 from ntval.theory import montanari_zhong as theory
 
 
@@ -125,9 +125,11 @@ def _rungs_in_d(regime: Regime) -> list[Regime]:
 
 
 @kept
-def _ladder_in_d(regime: Regime) -> Subject:
-    rungs = tuple(two_layer(rung) for rung in _rungs_in_d(regime))
-    return replace(two_layer(regime), rungs=rungs)
+def _ladder_in_d(regime: Regime) -> NetworkSubject:
+    regimes = _rungs_in_d(regime)
+    rungs = tuple(two_layer(rung) for rung in regimes)
+    ladder = Ladder("d", tuple(rung.d for rung in regimes), rungs)
+    return replace(two_layer(regime), ladder=ladder)
 
 
 @looped
@@ -136,7 +138,7 @@ def _smallest_eigenvalue(draw: Replicate) -> list[float]:
 
 
 def _smallest_on_the_ladder(
-    key: Array, regime: Regime, subject: Subject, *, stream: str = MEASURED
+    key: Array, regime: Regime, subject: NetworkSubject, *, stream: str = MEASURED
 ) -> Draw:
     """Replicates of the smallest eigenvalue of K, a rung a column."""
     draws = [
@@ -199,7 +201,7 @@ few_samples = Claim(
 )
 
 
-def _degenerate_inputs(key, regime: Regime, subject: Subject) -> list[Bracket]:
+def _degenerate_inputs(key, regime: Regime, subject: NetworkSubject) -> list[Bracket]:
     """Smallest eigenvalues where an input is repeated, and where one is the other's opposite."""
     x = np.asarray(subject.inputs(key, regime.n))
     brackets = []

@@ -26,7 +26,7 @@ from ntval.claims.sampling import Replicate, draw_params, looped
 from ntval.evidence.exact import Comparison
 from ntval.observables import spectra
 from ntval.regimes import Regime
-from ntval.subjects.subject import Subject
+from ntval.subjects.subject import NetworkSubject
 from ntval.theory import gegenbauer
 from ntval.theory import montanari_zhong as theory
 
@@ -129,14 +129,16 @@ outliers = Claim(
 )
 
 
-def _precision(key: Array, regime: Regime, subject: Subject) -> list[Comparison]:
-    """Smallest eigenvalue of K_N by the cheapest road in float32, against the Jacobian's in
+def _precision(key: Array, regime: Regime, subject: NetworkSubject) -> list[Comparison]:
+    """Smallest eigenvalue of K_N by the cheapest method in float32, against the Jacobian's in
     float64."""
     key_params, key_x = jax.random.split(key)
     params, x = draw_params(subject.network, key_params), subject.inputs(key_x, regime.n)
     single = [{"w": jnp.asarray(layer["w"], dtype=jnp.float32)} for layer in params]
-    low = np.asarray(subject.road()(subject.network, single, jnp.asarray(x, dtype=jnp.float32)))
-    exact = np.asarray(subject.roads["jacobian"](subject.network, params, x))
+    low = np.asarray(
+        subject.cheapest_method()(subject.network, single, jnp.asarray(x, dtype=jnp.float32))
+    )
+    exact = np.asarray(subject.methods["jacobian"](subject.network, params, x))
     size = float(np.diag(exact).mean())
     terms = 2 * (regime.d + regime.widths[0])
     entry = rounding_allowance(terms, dtype=np.dtype(np.float32)) * size
