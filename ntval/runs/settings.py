@@ -49,9 +49,6 @@ class Settings:
         return PROFILES[self.profile]
 
 
-DEFAULTS = Settings()
-
-
 def seed_of(text: str, *, name: str = "--seed", directory: Path | None = None) -> int:
     """The seed that an option gives: a number, or 'commit' for that of HEAD in `directory`.
 
@@ -102,3 +99,6 @@ def alpha_of(value: object, *, name: str = "--alpha") -> float:
 def is_alpha(value: object) -> bool:
     """Whether `value` is a number between 0 and 1, both excluded; a text is none."""
     return isinstance(value, Real) and bool(0 < value < 1)  # pyright: ignore[reportOperatorIssue]
+
+
+DEFAULTS = Settings()
