@@ -157,7 +157,7 @@ def check_claim(pytestconfig: pytest.Config) -> Callable[..., Run]:
 
     check_claim(check)                        a `Check` of `parametrize_with_claims`
     check_claim("mean_kernel", model, ...)    one claim; arguments as `ntval.check_network`
-    check_claim(claim, regime)                a `Claim` about a network of ntval's own
+    check_claim(claim, point)                a `Claim` about a network of ntval's own
 
     Returns the `Run`. Its seed is the session's, its alpha is this call's: the k-th call of a test
     spends 1 / (k (k + 1)) of the test's part of the session's alpha. That replaces the `share` of
@@ -409,7 +409,7 @@ class Session:
             if what.name not in CLAIMS:
                 raise InputError(
                     f"check_claim needs a claim that is listed in ntval.CLAIMS, got {what.name!r}; "
-                    "list it, or decide it by claim.check(seed, regime)."
+                    "list it, or decide it by claim.check(seed, point)."
                 )
             return Check(
                 what.name,
@@ -474,7 +474,7 @@ class Session:
             if expected is not None:
                 pytest.xfail(expected[1])
             if check.network is None:
-                error.add_note(f"  regime:   {check.found[0][1]}")  # type: ignore[index]
+                error.add_note(f"  point:   {check.found[0][1]}")  # type: ignore[index]
             error.add_note(f"  or in --ntval-expected, a line '{_id(item)}: the reason'")
             error.add_note(f"  repeat:   {self._again(item, self.seed(item), self.part(item))}")
             raise

@@ -2,7 +2,7 @@
 
     python experiments/benchmarks/draws.py [--width 512] [--draws 64] [--repeats 5]
 
-Two hidden layers of `stax`, four inputs, float64, the road of any network. Medians of one draw
+Two hidden layers of `stax`, four inputs, float64, the method of any network. Medians of one draw
 after an untimed call that compiles, and ratios to drawing alone.
 """
 
@@ -13,7 +13,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from kernel_roads import median_seconds
+from kernel_methods import median_seconds
 
 from ntval import Network, stax
 from ntval.arrays import float64

@@ -191,8 +191,8 @@ def compare(
         )
     seed = fresh_seed(settings.seed, 0) if seed is None else seed
     todo, not_run = _planned(baseline, replace(settings, seed=seed), catalogue)
-    here = {(order.name, order.regime): order for order in todo}
-    there = {(entry.name, entry.regime): entry for entry in baseline.entries}
+    here = {(order.name, order.point): order for order in todo}
+    there = {(entry.name, entry.point): entry for entry in baseline.entries}
     level = _level(settings.alpha, len(there))
     asked = {_like(e, here[place], level): e for place, e in there.items() if place in here}
     with engine.engine(workers, functools.partial(measured, catalogue=catalogue)) as results:
@@ -208,7 +208,7 @@ def compare(
     for repeated, order in again.items():
         pairs[order] = replace(pairs[order], looks=(*pairs[order].looks, looks[repeated]))
     gone = (
-        (place, entry.decision.verdict.value, not_run.get(place[0], "no such claim or regime"))
+        (place, entry.decision.verdict.value, not_run.get(place[0], "no such claim or point"))
         for place, entry in there.items()
         if place not in here
     )
@@ -218,7 +218,7 @@ def compare(
         _versions(settings.data),
         tuple(pairs.values()),
         tuple(Finding("gone", *place, "verdict", v, "not run", why) for place, v, why in gone),
-        tuple(dict.fromkeys(name for name, regime in here if (name, regime) not in there)),
+        tuple(dict.fromkeys(name for name, point in here if (name, point) not in there)),
     )
 
 
@@ -230,7 +230,7 @@ def _like(entry: Entry, order: Order, level: float) -> Order:
         frames=tuple(statistic.frame for statistic in entry.statistics),
         size=max((statistic.n for statistic in entry.statistics), default=0),
         draws=max((statistic.draws for statistic in entry.statistics), default=1),
-        keys=max((len(values) for values in entry.unseen.values()), default=1) - 1,
+        keys=max((len(values) for values in entry.detection_limits.values()), default=1) - 1,
     )
 
 

@@ -25,7 +25,7 @@ from ntval.claims.budget import CONFIRMATIONS
 from ntval.claims.outcome import Outcome, Result
 from ntval.evidence import e_values, two_samples
 from ntval.evidence.verdict import SEVERITY, Verdict
-from ntval.regimes import Regime
+from ntval.regimes import Point
 
 # Growth of what goes unseen that counts: `ntval power` tells sizes of faults no better apart.
 GROWTH = 1.25
@@ -37,7 +37,7 @@ class Finding:
 
     kind: str
     name: str
-    regime: Regime
+    point: Point
     what: str
     before: str
     now: str
@@ -77,20 +77,20 @@ class Pair:
         """Log evidence that more goes unseen, by name."""
         return {
             name: two_samples.growth_evidence(
-                np.array(before), np.array(self.unseen(name)), factor=GROWTH
+                np.array(before), np.array(self.limits(name)), factor=GROWTH
             )
-            for name, before in self.frozen.unseen.items()
+            for name, before in self.frozen.detection_limits.items()
         }
 
-    def unseen(self, name: str) -> list[float]:
+    def limits(self, name: str) -> list[float]:
         """What goes unseen now, a key each."""
-        return [value for look in self.looks for value in look.unseen.get(name, ())]
+        return [value for look in self.looks for value in look.detection_limits.get(name, ())]
 
     @property
     def outcome(self) -> Outcome:
         """The claim's outcome over the looks."""
         first, *again = (
-            (Result(look.name, look.regime, 0, look.decision, 0.0),) for look in self.looks
+            (Result(look.name, look.point, 0, look.decision, 0.0),) for look in self.looks
         )
         return Outcome(self.frozen.name, first, 1, self.level, tuple(again))
 
@@ -114,7 +114,7 @@ class Pair:
     def findings(self) -> tuple[Finding, ...]:
         """What is worse."""
         found = (*self._drifts(), *self._losses(), *self._verdicts())
-        return tuple(Finding(f[0], self.frozen.name, self.frozen.regime, *f[1:]) for f in found)
+        return tuple(Finding(f[0], self.frozen.name, self.frozen.point, *f[1:]) for f in found)
 
     def _drifts(self) -> Iterator[tuple[str, ...]]:
         before, now = self.frozen.statistics, self.looks[0].statistics
@@ -129,15 +129,19 @@ class Pair:
             yield "drift", before[i].label, *values, _confirmed(log_e, confirmed)
 
     def _losses(self) -> Iterator[tuple[str, ...]]:
-        gone = [name for name in self.frozen.unseen if name not in self.looks[0].unseen]
+        gone = [
+            name
+            for name in self.frozen.detection_limits
+            if name not in self.looks[0].detection_limits
+        ]
         if gone:
             yield "lost power", gone[0], "examined", "not examined", "not there on any key"
         elif self.growth and (log_e := mean_of(list(self.growth.values()))) >= -math.log(
             self.level
         ):
             name = max(self.growth, key=lambda name: self.growth[name])
-            most, least = max(self.frozen.unseen[name]), min(self.unseen(name))
-            keys = f"{e_values.text(log_e)} on {len(self.unseen(name))} fresh keys"
+            most, least = max(self.frozen.detection_limits[name]), min(self.limits(name))
+            keys = f"{e_values.text(log_e)} on {len(self.limits(name))} fresh keys"
             yield "lost power", name, f"at most {most:.2g}", f"at least {least:.2g}", keys
 
     def _verdicts(self) -> Iterator[tuple[str, ...]]:

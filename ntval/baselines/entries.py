@@ -1,9 +1,9 @@
-"""What is measured for a baseline: an entry for each claim in each regime, and for each network.
+"""What is measured for a baseline: an entry for each claim in each point, and for each network.
 
 | word | meaning |
 |---|---|
-| unseen | what a claim would let pass, at each of some keys: its rounding, its remainder, ... |
-| `Entry` | a claim in a regime, or a network: verdict, statistics, what goes unseen |
+| detection limit | what a claim would let pass at a key: its rounding, its remainder, ... |
+| `Entry` | a claim in a point, or a network: verdict, statistics, what goes unseen |
 | `Order` | what to measure, and how much of it |
 
 A sample is one of keys: each draws inputs and weights anew and gives the mean of some draws, which
@@ -39,7 +39,7 @@ from ntval.evidence.exact import Bracket, Comparison
 from ntval.evidence.sequential import Sample, Trials
 from ntval.evidence.two_samples import Frame
 from ntval.evidence.verdict import Decision, Verdict
-from ntval.regimes import Regime
+from ntval.regimes import Point
 from ntval.runs.cell import Cell, blamed_on_network, claim_of
 from ntval.subjects.subject import NetworkSubject, Subject
 
@@ -62,16 +62,16 @@ _CHUNK = 64
 
 @dataclass(frozen=True)
 class Entry:
-    """What was measured of a claim in a regime, or of a network, which `name` then names.
+    """What was measured of a claim in a point, or of a network, which `name` then names.
 
-    `unseen` has, by name, the values at some keys.
+    `detection_limits` has, by name, the values at some keys.
     """
 
     name: str
-    regime: Regime
+    point: Point
     decision: Decision
     statistics: tuple[Statistic, ...] = ()
-    unseen: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    detection_limits: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ class Order:
         return self.name != self.cell.claim
 
     @property
-    def regime(self) -> Regime:
-        """The regime that the entry is about."""
-        whole = self.cell.regime
+    def point(self) -> Point:
+        """The point that the entry is about."""
+        whole = self.cell.point
         return replace(whole, n=_INPUTS, ridge=0.0, noise_std=0.0) if self.of_network else whole
 
 
@@ -110,7 +110,7 @@ def orders(cells: Sequence[Cell], catalogue: Catalogue = OURS) -> list[Order]:
     for cell in cells:
         claim = claim_of(cell, catalogue)
         with float64():
-            subject = claim.subject(cell.regime)
+            subject = claim.subject(cell.point)
         of_any = cell.settings.network is not None or set(claim.needs) <= {"forward pass", "kernel"}
         if of_any and isinstance(subject, NetworkSubject):
             name = f"kernel of {subject.name}"
@@ -127,7 +127,7 @@ def measured(order: Order, catalogue: Catalogue = OURS) -> Entry:
     cell = order.cell
     with blamed_on_network(cell, order.name), float64():
         claim = claim_of(cell, catalogue)
-        subject = claim.subject(cell.regime)
+        subject = claim.subject(cell.point)
         if order.of_network and isinstance(subject, NetworkSubject):
             return _network_entry(order, subject)
         return _claim_entry(order, claim, subject)
@@ -135,28 +135,29 @@ def measured(order: Order, catalogue: Catalogue = OURS) -> Entry:
 
 def _key(order: Order, purpose: str) -> Array:
     """A key for a purpose of its own, away from those of the claim's check."""
-    return key_for(f"{purpose} of {order.name}", order.cell.regime, order.cell.settings.seed)
+    return key_for(f"{purpose} of {order.name}", order.cell.point, order.cell.settings.seed)
 
 
 def _claim_entry(order: Order, claim: Claim, subject: Subject) -> Entry:
     """The claim's check, as `Claim.check` does it, its sample, and what goes unseen."""
-    cell, regime, procedure = order.cell, order.cell.regime, claim.procedure
+    cell, point, procedure = order.cell, order.cell.point, claim.procedure
 
     def decide(examination: Examination) -> Decision:
         return procedure.decide(examination, alpha=cell.alpha, effort=cell.settings.effort)
 
-    examination = procedure.examine(
-        key_for(claim.name, regime, cell.settings.seed), regime, subject
-    )
+    examination = procedure.examine(key_for(claim.name, point, cell.settings.seed), point, subject)
     decision = decide(examination)
     statistics = _statistics(order, procedure, subject, examination)
-    unseen = [dict(_unseen(examination, lambda: decision))]
+    detection_limits = [dict(_limits(examination, lambda: decision))]
     for i in range(order.keys):
-        key = jax.random.fold_in(_key(order, "unseen"), i)
-        again = procedure.examine(key, regime, subject)
-        unseen.append(dict(_unseen(again, lambda again=again: decide(again))))
-    names = {name: tuple(at[name] for at in unseen if name in at) for name in unseen[0]}
-    return Entry(order.name, regime, decision, statistics, names)
+        key = jax.random.fold_in(_key(order, "detection_limits"), i)
+        again = procedure.examine(key, point, subject)
+        detection_limits.append(dict(_limits(again, lambda again=again: decide(again))))
+    names = {
+        name: tuple(at[name] for at in detection_limits if name in at)
+        for name in detection_limits[0]
+    }
+    return Entry(order.name, point, decision, statistics, names)
 
 
 def _statistics(
@@ -171,7 +172,7 @@ def _statistics(
     if not isinstance(examination, Sample | Trials):
         return ()
     cell, frames, draws, size = order.cell, order.frames, order.draws, order.size or 0
-    means = functools.partial(_means, procedure, regime=cell.regime, subject=subject)
+    means = functools.partial(_means, procedure, point=cell.point, subject=subject)
     sample = examination if isinstance(examination, Sample) else None
     if frames is None or draws is None:
         pilot = means(_key(order, "pilot"), count=_PILOT, draws=1)
@@ -203,7 +204,7 @@ def _statistics(
 def _means(
     procedure: Procedure,
     key: Array,
-    regime: Regime,
+    point: Point,
     subject: Subject,
     *,
     count: int,
@@ -213,14 +214,14 @@ def _means(
     may have the same inputs."""
 
     def mean(i: int) -> Float[np.ndarray, "k"]:
-        draw = procedure.draw(jax.random.fold_in(key, i), regime, subject)
+        draw = procedure.draw(jax.random.fold_in(key, i), point, subject)
         with np.errstate(invalid="ignore"):
             return np.asarray(draw(0, draws), dtype=float).reshape(draws, -1).mean(axis=0)
 
     return np.array([mean(i) for i in range(count)])
 
 
-def _unseen(
+def _limits(
     examination: Examination, decide: Callable[[], Decision]
 ) -> Iterator[tuple[str, float]]:
     """What a check lets pass, by name: of a comparison its allowance, of a bracket its width and
@@ -234,10 +235,10 @@ def _unseen(
         yield "smallest gap", decision.smallest_gap
     else:
         for item in examination:
-            yield from _unseen_by(item)
+            yield from _limits_of(item)
 
 
-def _unseen_by(item: Comparison | Bracket) -> Iterator[tuple[str, float]]:
+def _limits_of(item: Comparison | Bracket) -> Iterator[tuple[str, float]]:
     """In units of the quantity's own size."""
     if isinstance(item, Comparison):
         allowed = np.asarray(item.allowance) / np.maximum(np.asarray(item.scale), 1e-300)
@@ -287,7 +288,7 @@ def _network_entry(order: Order, subject: NetworkSubject) -> Entry:
     size = statistics[0]
     words = f"{size.label} {size.estimate:.5g} ± {size.standard_error:.2g}"
     decision = Decision(Verdict.SUPPORTED, "measurement", words, 0.0, 0.0, 0.0, draws=size.n)
-    return Entry(order.name, order.regime, decision, statistics)
+    return Entry(order.name, order.point, decision, statistics)
 
 
 def _sizes(most: int) -> Iterator[int]:

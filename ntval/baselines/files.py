@@ -6,10 +6,10 @@
 | `sha256` | of all other fields as canonical JSON |
 | `settings` | claims, profile, alpha, seed, network, data: what `freeze` was called with |
 | `versions` | Python, platform, packages, hash of the data |
-| `entries` | a list of objects, one a claim and regime or a network |
+| `entries` | a list of objects, one a claim and point or a network |
 | `entries[].statistics` | estimate, standard error, n values of so many draws; what is seen |
 | `entries[].statistics[].counts` | draws on each of 33 levels, `span` to both sides of `center` |
-| `entries[].unseen` | by name, the values at some keys |
+| `entries[].detection_limits` | by name, the values at some keys |
 | `not_run`, `history` | claims that do not apply, with reasons; what came before, with reasons |
 """
 
@@ -32,7 +32,7 @@ from ntval.reports import documents
 from ntval.runs.identity import name_of
 from ntval.runs.settings import Settings
 
-SCHEMA = "ntval.baseline/1"
+SCHEMA = "ntval.baseline/2"
 
 _DECISION = ("kind", "summary", "gap", "allowed", "smallest_gap", "log_e", "draws")
 _NUMBERS = ("estimate", "standard_error", "remainder", "resolution", "smallest_gap")
@@ -63,11 +63,13 @@ def _entry_record(entry: Entry) -> dict:
     decision = entry.decision
     return {
         "name": entry.name,
-        "regime": entry.regime.as_dict(),
+        "point": entry.point.as_dict(),
         "verdict": decision.verdict.value,
         "evidence": {name: finite(getattr(decision, name)) for name in _DECISION},
         "statistics": [_statistic_record(statistic) for statistic in entry.statistics],
-        "unseen": {name: _line(values) for name, values in entry.unseen.items()},
+        "detection_limits": {
+            name: _line(values) for name, values in entry.detection_limits.items()
+        },
     }
 
 
@@ -145,10 +147,13 @@ def _entry(record: Mapping) -> Entry:
     evidence: dict[str, Any] = {n: _number(record["evidence"][n]) for n in _DECISION}
     return Entry(
         record["name"],
-        point_of(record["regime"]),
+        point_of(record["point"]),
         Decision(Verdict(record["verdict"]), **evidence),
         tuple(_statistic(part) for part in record["statistics"]),
-        {name: tuple(map(float, line.split())) for name, line in record["unseen"].items()},
+        {
+            name: tuple(map(float, line.split()))
+            for name, line in record["detection_limits"].items()
+        },
     )
 
 

@@ -1,6 +1,6 @@
-"""One budget: the probability that a correct suite turns red, over claims and their regimes.
+"""One budget: the probability that a correct suite turns red, over claims and their points.
 
-`shares` splits alpha over claims. Within a claim no alpha is divided: the evidence of its regimes
+`shares` splits alpha over claims. Within a claim no alpha is divided: the evidence of its points
 is combined into one e-value (`e_values.combined`), and a refutation is repeated on fresh keys,
 whose evidence multiplies. With p-values such repetition would destroy the level; a capital may be
 staked again as often as one likes.
@@ -23,8 +23,8 @@ def shares(claims: Sequence[Claim], alpha: float) -> dict[str, float]:
     return {claim.name: alpha / number if claim.statistical else 0.0 for claim in claims}
 
 
-def regime_alpha(share: float, planned: int) -> float:
-    """The level at which one of `planned` regimes refutes its claim alone.
+def point_alpha(share: float, planned: int) -> float:
+    """The level at which one of `planned` points refutes its claim alone.
 
     At 2 planned / share its part of the mean in `e_values.combined` reaches 1 / share by itself.
     """
@@ -32,7 +32,7 @@ def regime_alpha(share: float, planned: int) -> float:
 
 
 def share_of(alpha: float, planned: int) -> float:
-    """A claim's share, from the level of one of its `planned` regimes: undoes `regime_alpha`."""
+    """A claim's share, from the level of one of its `planned` points: undoes `point_alpha`."""
     return alpha if planned == 1 else alpha * 2 * planned
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ntval.arrays import float64
 from ntval.claims.outcome import Result
 from ntval.claims.procedures import Procedure
 from ntval.claims.sampling import key_for
-from ntval.regimes import Regime
+from ntval.regimes import Point
 from ntval.subjects.subject import NEEDS, Subject
 
 
@@ -22,12 +23,12 @@ class Claim:
     `source`: where it is from, and whether it was read, derived or recalled.
     `statement`: what is claimed, in a sentence.
     `needs`: what a subject needs to have, names of `NEEDS`.
-    `regimes`: by profile, the regimes at which it is checked; those that Hypothesis may draw from
+    `points`: by profile, the points at which it is checked; those that Hypothesis may draw from
         are called "random", and are those of "standard" where there are none.
-    `subject(regime)`: builds what is examined.
+    `subject(point)`: builds what is examined.
     `procedure`: how it is tested.
     `faults`: names of the planted faults that it must refute.
-    `diagnose(key, regime, subject)`: says in words what a refuted claim looks like.
+    `diagnose(key, point, subject)`: says in words what a refuted claim looks like.
     `prerequisite`: (rule, way out); where it is refuted, no other claim has a meaning.
     `every_input`: whether a user's network is examined at all of its inputs.
     """
@@ -36,8 +37,8 @@ class Claim:
     source: str
     statement: str
     needs: tuple[str, ...]
-    regimes: Mapping[str, tuple[Regime, ...]]
-    subject: Callable[[Regime], Subject]
+    points: Mapping[str, tuple[Point, ...]]
+    subject: Callable[[Any], Subject]
     procedure: Procedure
     faults: tuple[str, ...] = ()
     diagnose: Callable[..., str | None] | None = None
@@ -60,26 +61,26 @@ class Claim:
     def check(
         self,
         seed: int,
-        regime: Regime,
+        point: Point,
         *,
         alpha: float = 1e-6,
         effort: float = 1.0,
     ) -> Result:
-        """The claim's verdict in one regime, on the randomness that `seed` gives it.
+        """The claim's verdict in one point, on the randomness that `seed` gives it.
 
-        `alpha` is the probability that this regime alone refutes a true claim. A claim examines
+        `alpha` is the probability that this point alone refutes a true claim. A claim examines
         something else after `dataclasses.replace(claim, subject=...)`.
         """
         start = time.perf_counter()
         with float64():
-            key = key_for(self.name, regime, seed)
-            examination = self.procedure.examine(key, regime, self.subject(regime))
+            key = key_for(self.name, point, seed)
+            examination = self.procedure.examine(key, point, self.subject(point))
             decision = self.procedure.decide(examination, alpha=alpha, effort=effort)
-        return Result(self.name, regime, seed, decision, time.perf_counter() - start)
+        return Result(self.name, point, seed, decision, time.perf_counter() - start)
 
-    def diagnosis(self, seed: int, regime: Regime) -> str | None:
+    def diagnosis(self, seed: int, point: Point) -> str | None:
         """In words what a refuted claim looks like; None when it has none."""
         if self.diagnose is None:
             return None
         with float64():
-            return self.diagnose(key_for(self.name, regime, seed), regime, self.subject(regime))
+            return self.diagnose(key_for(self.name, point, seed), point, self.subject(point))

@@ -93,7 +93,7 @@ equals_reference = Claim(
     statement="A Gram matrix equals its reference up to rounding, entry by entry and in operator "
     "norm.",
     needs=("one Gram matrix", "reference"),
-    regimes={
+    points={
         "quick": (Regime(n=8, d=8, widths=(64,), activation="erf"),),
         "standard": (Regime(n=8, d=8, widths=(64,), activation="erf"),),
         "thorough": (Regime(n=32, d=8, widths=(64, 64), activation="erf"),),
@@ -150,7 +150,7 @@ mean = Claim(
     statement="The mean of empirical Gram matrices at independent weights is the infinite-width "
     "one, up to the finite-width bias.",
     needs=("Gram matrices", "reference"),
-    regimes={
+    points={
         "quick": (Regime(n=4, d=8, widths=(512,), activation="erf"),),
         "standard": (Regime(n=4, d=8, widths=(512,), activation="erf"),),
         "thorough": (Regime(n=8, d=8, widths=(512, 512), activation="erf"),),

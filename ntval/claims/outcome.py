@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from ntval.errors import RefutedError
 from ntval.evidence import e_values
 from ntval.evidence.verdict import Decision, Verdict, finite, worst
-from ntval.regimes import Regime
+from ntval.regimes import Point
 
 
 @dataclass(frozen=True)
 class Result:
-    """A claim's decision in one regime; `record` is one JSON line."""
+    """A claim's decision in one point; `record` is one JSON line."""
 
     claim: str
-    regime: Regime
+    point: Point
     seed: int
     decision: Decision
     seconds: float
@@ -28,7 +28,7 @@ class Result:
         return {
             "claim": self.claim,
             "verdict": decision.verdict.value,
-            "regime": self.regime.as_dict(),
+            "point": self.point.as_dict(),
             "seed": self.seed,
             "evidence": {
                 "kind": decision.kind,
@@ -49,16 +49,16 @@ class Result:
         """Raise `RefutedError` when the claim was refuted; the only place that does."""
         if self.decision.verdict is Verdict.REFUTED:
             raise RefutedError(
-                f"{self.claim} is REFUTED at {self.regime}: {self.decision.summary}. "
+                f"{self.claim} is REFUTED at {self.point}: {self.decision.summary}. "
                 f"Replay: ntval check {self.claim} --seed {self.seed}"
             )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A claim's verdict over its regimes.
+    """A claim's verdict over its points.
 
-    `share` is the claim's part of alpha, `planned` the number of regimes fixed beforehand;
+    `share` is the claim's part of alpha, `planned` the number of points fixed beforehand;
     `repetitions` are the results of each repetition on fresh keys, of a refuted claim.
     """
 

@@ -9,7 +9,7 @@
 | a quantity tends to a value | `Limit` | an e-value, on a ladder |
 | an error decays like a power | `Slopes` | an e-value, of slopes |
 
-`examine(key, regime, subject)` measures and predicts, `decide(examination, alpha, effort)` gives
+`examine(key, point, subject)` measures and predicts, `decide(examination, alpha, effort)` gives
 the verdict, `statistical` says whether chance has a part in it, `formula` is the function of
 `theory` that the claim is about. A measurement takes what it uses of theory as options:
 `taking(energies=...)` is the procedure with another option, where a fault is planted.
@@ -33,7 +33,7 @@ from ntval.evidence.allowance import allowance
 from ntval.evidence.exact import Bracket, Comparison
 from ntval.evidence.sequential import Draw, Sample, Trials
 from ntval.evidence.verdict import Decision
-from ntval.regimes import Regime
+from ntval.regimes import Point
 from ntval.subjects.subject import Subject
 
 # What a procedure measured and predicted: what baselines, figures and planted faults read.
@@ -53,11 +53,11 @@ class Procedure(Protocol):
     @property
     def formula(self) -> Formula | None: ...
 
-    def examine(self, key: Array, regime: Regime, subject: Subject) -> Any: ...
+    def examine(self, key: Array, point: Point, subject: Subject) -> Any: ...
 
     def decide(self, examination: Any, *, alpha: float, effort: float) -> Decision: ...
 
-    def draw(self, key: Array, regime: Regime, subject: Subject) -> Draw: ...
+    def draw(self, key: Array, point: Point, subject: Subject) -> Draw: ...
 
     def taking(self, **options: object) -> Procedure: ...
 
@@ -65,7 +65,7 @@ class Procedure(Protocol):
 _P = TypeVar("_P", "Identity", "Bound", "Means", "Slopes", "Limit", "ProbableBound")
 
 # Arguments of a measurement that are no options.
-_GIVEN = {"key", "regime", "subject", "draw", "stream"}
+_GIVEN = {"key", "point", "subject", "draw", "stream"}
 
 
 def _taking(procedure: _P, measure: Callable, options: Options) -> _P:
@@ -97,7 +97,7 @@ def value_of(formula: Formula, arguments: Mapping[str, object]) -> Any:
 class Identity:
     """Two expressions are equal, up to rounding.
 
-    `compare(key, regime, subject, **options)`: gives the comparisons.
+    `compare(key, point, subject, **options)`: gives the comparisons.
     """
 
     compare: Callable[..., Sequence[Comparison]]
@@ -106,9 +106,9 @@ class Identity:
     options: Options = field(default_factory=dict)
     statistical: ClassVar[bool] = False
 
-    def examine(self, key: Array, regime: Regime, subject: Subject) -> tuple[Comparison, ...]:
+    def examine(self, key: Array, point: Point, subject: Subject) -> tuple[Comparison, ...]:
         """Both expressions, and how far rounding can part them."""
-        return tuple(self.compare(key, regime, subject, **self.options))
+        return tuple(self.compare(key, point, subject, **self.options))
 
     def decide(
         self, examination: tuple[Comparison, ...], *, alpha: float, effort: float
@@ -120,7 +120,7 @@ class Identity:
         """The same with options of `compare`."""
         return _taking(self, self.compare, options)
 
-    def draw(self, key: Array, regime: Regime, subject: Subject) -> Draw:
+    def draw(self, key: Array, point: Point, subject: Subject) -> Draw:
         """Nothing is drawn: chance has no part in it."""
         raise TypeError("Identity draws nothing; examine it")
 
@@ -129,7 +129,7 @@ class Identity:
 class Bound:
     """An inequality holds surely.
 
-    `enclose(key, regime, subject, **options)`: gives quantities, each between two certificates.
+    `enclose(key, point, subject, **options)`: gives quantities, each between two certificates.
     """
 
     enclose: Callable[..., Sequence[Bracket]]
@@ -138,9 +138,9 @@ class Bound:
     options: Options = field(default_factory=dict)
     statistical: ClassVar[bool] = False
 
-    def examine(self, key: Array, regime: Regime, subject: Subject) -> tuple[Bracket, ...]:
+    def examine(self, key: Array, point: Point, subject: Subject) -> tuple[Bracket, ...]:
         """The quantities, each between two certificates, and their bounds."""
-        return tuple(self.enclose(key, regime, subject, **self.options))
+        return tuple(self.enclose(key, point, subject, **self.options))
 
     def decide(self, examination: tuple[Bracket, ...], *, alpha: float, effort: float) -> Decision:
         """The verdict; `alpha` and `effort` have no part in it."""
@@ -150,18 +150,18 @@ class Bound:
         """The same with options of `enclose`."""
         return _taking(self, self.enclose, options)
 
-    def draw(self, key: Array, regime: Regime, subject: Subject) -> Draw:
+    def draw(self, key: Array, point: Point, subject: Subject) -> Draw:
         """Nothing is drawn: chance has no part in it."""
         raise TypeError("Bound draws nothing; examine it")
 
 
-# Names of statistics, or a function of the regime that gives them.
-Labels = tuple[str, ...] | Callable[[Regime], tuple[str, ...]]
-# A number a statistic, one for all, or a function of the regime that gives them.
-Each = float | tuple[float, ...] | Callable[[Regime], Float[np.ndarray, "k"]]
+# Names of statistics, or a function of the point that gives them.
+Labels = tuple[str, ...] | Callable[[Any], tuple[str, ...]]
+# A number a statistic, one for all, or a function of the point that gives them.
+Each = float | tuple[float, ...] | Callable[[Any], Float[np.ndarray, "k"]]
 
 
-def _no_arguments(regime: Regime) -> dict[str, object]:
+def _no_arguments(point: Point) -> dict[str, object]:
     return {}
 
 
@@ -169,12 +169,12 @@ def _no_arguments(regime: Regime) -> dict[str, object]:
 class Means:
     """Means equal what theory predicts, or lie within a margin of it.
 
-    `sampler(key, regime, subject, stream=..., **options)`: gives the function that draws.
+    `sampler(key, point, subject, stream=..., **options)`: gives the function that draws.
     `labels`: the names of the statistics.
     `formula`: the means; 0 where the statistics are differences already.
     `remainder`: how far theory lets the means depart.
-    `bias(key, regime, subject, pilot)`: a measured part of the remainder.
-    `at(regime)`: the arguments of `formula` and `remainder` by name.
+    `bias(key, point, subject, pilot)`: a measured part of the remainder.
+    `at(point)`: the arguments of `formula` and `remainder` by name.
     `resolution`: the departure beyond the remainder that has to be seen.
     `pilot`: the number of draws that set the span.
     `first`, `most`: the draws before the first look, and at an effort of 1 before the last.
@@ -186,7 +186,7 @@ class Means:
     formula: Formula = 0.0
     remainder: Formula = 0.0
     bias: Callable[..., float] | None = None
-    at: Callable[[Regime], Mapping[str, object]] = _no_arguments
+    at: Callable[[Any], Mapping[str, object]] = _no_arguments
     resolution: Each = 0.0
     pilot: int = 32
     first: int = 64
@@ -195,22 +195,22 @@ class Means:
     statistical: ClassVar[bool] = True
     kind: ClassVar[str] = "means"
 
-    def draw(self, key: Array, regime: Regime, subject: Subject) -> Draw:
+    def draw(self, key: Array, point: Point, subject: Subject) -> Draw:
         """The function that draws what is measured."""
-        return self.sampler(key, regime, subject, **self.options)
+        return self.sampler(key, point, subject, **self.options)
 
-    def examine(self, key: Array, regime: Regime, subject: Subject) -> Sample:
+    def examine(self, key: Array, point: Point, subject: Subject) -> Sample:
         """What is measured, what is predicted, and an allowance from a pilot of correct code."""
-        arguments = self.at(regime)
-        pilot = self.sampler(key, regime, subject, stream=PILOT)(0, self.pilot)
+        arguments = self.at(point)
+        pilot = self.sampler(key, point, subject, stream=PILOT)(0, self.pilot)
         remainder = value_of(self.remainder, arguments)
         if self.bias is not None:
-            remainder = remainder + self.bias(key, regime, subject, pilot)
+            remainder = remainder + self.bias(key, point, subject, pilot)
         return Sample(
-            self.draw(key, regime, subject),
-            self.labels(regime) if callable(self.labels) else self.labels,
+            self.draw(key, point, subject),
+            self.labels(point) if callable(self.labels) else self.labels,
             np.asarray(value_of(self.formula, arguments), dtype=float),
-            allowance(pilot, remainder=remainder, resolution=_each(self.resolution, regime)),
+            allowance(pilot, remainder=remainder, resolution=_each(self.resolution, point)),
         )
 
     def decide(self, examination: Sample, *, alpha: float, effort: float) -> Decision:
@@ -229,8 +229,8 @@ class Means:
         return _taking(self, self.sampler, options)
 
 
-def _each(value: Each, regime: Regime) -> Float[np.ndarray, "k"] | float:
-    found = value(regime) if callable(value) else value
+def _each(value: Each, point: Point) -> Float[np.ndarray, "k"] | float:
+    found = value(point) if callable(value) else value
     return np.array(found) if isinstance(found, tuple) else found
 
 
@@ -250,20 +250,20 @@ class Limit:
     """A quantity tends to a value along a ladder.
 
     `sampler`: draws the quantity, a rung a column.
-    `ladder(regime)`: the regimes of the rungs.
+    `ladder(point)`: the points of the rungs.
     `formula`: the limit.
     `remainder`: how far the mean at a rung may lie from the limit; it halves along the ladder.
-    `at(regime)`: the arguments of both by name.
+    `at(point)`: the arguments of both by name.
     `resolution`: the departure beyond the remainder that has to be seen, in units of it.
     `pilot`, `first`, `most`: as of `Means`.
     """
 
     sampler: Sampler
     _: KW_ONLY
-    ladder: Callable[[Regime], Sequence[Regime]]
+    ladder: Callable[[Any], Sequence[Point]]
     formula: Formula
     remainder: Formula
-    at: Callable[[Regime], Mapping[str, object]] = _no_arguments
+    at: Callable[[Any], Mapping[str, object]] = _no_arguments
     resolution: float = 0.5
     pilot: int = 16
     first: int = 64
@@ -271,19 +271,19 @@ class Limit:
     options: Options = field(default_factory=dict)
     statistical: ClassVar[bool] = True
 
-    def draw(self, key: Array, regime: Regime, subject: Subject) -> Draw:
+    def draw(self, key: Array, point: Point, subject: Subject) -> Draw:
         """The function that draws what is measured."""
-        return self.sampler(key, regime, subject, **self.options)
+        return self.sampler(key, point, subject, **self.options)
 
-    def examine(self, key: Array, regime: Regime, subject: Subject) -> Sample:
+    def examine(self, key: Array, point: Point, subject: Subject) -> Sample:
         """The quantity on each rung, its limit, and how far from it each rung may lie."""
-        rungs = self.ladder(regime)
+        rungs = self.ladder(point)
         remainders = np.array([value_of(self.remainder, self.at(rung)) for rung in rungs])
-        pilot = self.sampler(key, regime, subject, stream=PILOT)(0, self.pilot)
+        pilot = self.sampler(key, point, subject, stream=PILOT)(0, self.pilot)
         return Sample(
-            self.draw(key, regime, subject),
+            self.draw(key, point, subject),
             tuple(f"at {rung}" for rung in rungs),
-            np.asarray(value_of(self.formula, self.at(regime)), dtype=float),
+            np.asarray(value_of(self.formula, self.at(point)), dtype=float),
             allowance(pilot, remainder=remainders, resolution=self.resolution * remainders),
         )
 
@@ -305,7 +305,7 @@ class ProbableBound:
     `sampler`: draws the room that the inequality leaves, negative where it is broken.
     `resolution`: a probability of failure so much larger has to be seen.
     `formula`: the bound, where it can be vacuous; `trivial` is what is known without the theorem.
-    `at(regime)`: the arguments of `formula` by name.
+    `at(point)`: the arguments of `formula` by name.
     `first`, `most`: as of `Means`.
     """
 
@@ -315,22 +315,22 @@ class ProbableBound:
     resolution: float
     formula: Formula | None = None
     trivial: float = -np.inf
-    at: Callable[[Regime], Mapping[str, object]] = _no_arguments
+    at: Callable[[Any], Mapping[str, object]] = _no_arguments
     first: int = 64
     most: int = 1024
     options: Options = field(default_factory=dict)
     statistical: ClassVar[bool] = True
 
-    def draw(self, key: Array, regime: Regime, subject: Subject) -> Draw:
+    def draw(self, key: Array, point: Point, subject: Subject) -> Draw:
         """The function that draws the room."""
-        return self.sampler(key, regime, subject, **self.options)
+        return self.sampler(key, point, subject, **self.options)
 
-    def examine(self, key: Array, regime: Regime, subject: Subject) -> Trials:
+    def examine(self, key: Array, point: Point, subject: Subject) -> Trials:
         """The room that the inequality leaves, and whether the bound says anything."""
         vacuous = False
         if self.formula is not None:
-            vacuous = bool(np.any(value_of(self.formula, self.at(regime)) <= self.trivial))
-        return Trials(self.draw(key, regime, subject), vacuous)
+            vacuous = bool(np.any(value_of(self.formula, self.at(point)) <= self.trivial))
+        return Trials(self.draw(key, point, subject), vacuous)
 
     def decide(self, examination: Trials, *, alpha: float, effort: float) -> Decision:
         """The verdict, at a false-alarm probability of at most `alpha`."""

@@ -25,7 +25,7 @@ from ntval.arrays import AnyArray
 from ntval.evidence.sequential import Draw
 from ntval.kernels import analytic
 from ntval.networks.network import Network
-from ntval.regimes import Regime
+from ntval.regimes import Point, Regime
 from ntval.subjects.subject import NetworkSubject, methods_of
 
 Sampler = Callable[..., Draw]
@@ -72,9 +72,9 @@ def forget() -> None:
     jax.clear_caches()
 
 
-def key_for(name: str, regime: Regime, seed: int) -> Array:
-    """PRNG key of a claim in a regime: a hash of both and the suite's seed."""
-    text = json.dumps([name, regime.as_dict(), int(seed)], sort_keys=True)
+def key_for(name: str, point: Point, seed: int) -> Array:
+    """PRNG key of a claim at a point: a hash of both and the suite's seed."""
+    text = json.dumps([name, point.as_dict(), int(seed)], sort_keys=True)
     words = np.frombuffer(hashlib.sha256(text.encode()).digest()[:8], dtype=np.uint32)
     return jax.random.wrap_key_data(jax.numpy.asarray(words), impl="threefry2x32")
 

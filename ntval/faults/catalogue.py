@@ -1,8 +1,6 @@
 """Planted faults by name: what each changes. A claim lists, in `faults`, those it must refute.
 
-Names say where a fault sits: `road_` in the cheapest road to the empirical kernel, `kernel_` in
-the analytic kernel, `apply_` in the forward pass, `weights_` and `inputs_` in what is drawn,
-`prediction_` in theory. Numbers are percent.
+Numbers in names are percent. Where a fault sits is the `site` of its plant.
 """
 
 from __future__ import annotations
@@ -29,8 +27,8 @@ _CHANGES: dict[str, tuple[str, Callable[[float], Callable]]] = {
 FAMILIES: Mapping[str, Callable[[float], Plant]] = {
     f"{place}_{kind}": lambda size, within=within, change=change: within(change(1 + size))
     for place, within in (
-        ("kernel", in_analytic_gram),
-        ("road", in_empirical_gram),
+        ("analytic", in_analytic_gram),
+        ("empirical", in_empirical_gram),
         ("gram", in_grams),
     )
     for kind, (_, change) in _CHANGES.items()
@@ -41,8 +39,8 @@ def sized(family: str, size: float) -> Fault:
     """The fault of a family at a size, 0.03 for 3 %."""
     place, _, kind = family.partition("_")
     which = {
-        "kernel": "the analytic kernel",
-        "road": "the empirical kernel",
+        "analytic": "the analytic kernel",
+        "empirical": "the empirical kernel",
         "gram": "a Gram matrix",
     }[place]
     percent = f"{100 * size:.3g}"
@@ -61,14 +59,14 @@ FAULTS: dict[str, Fault] = {
         *(
             sized(family, size)
             for family, sizes in (
-                ("kernel_scale", (0.01, 0.03, 0.1, 1.0)),
-                ("kernel_off_diagonal", (0.01, 0.03, 0.1, 1.0)),
-                ("kernel_row", (0.1,)),
-                ("kernel_entry", (0.15,)),
-                ("road_scale", (0.01, 0.03, 0.1, 1.0)),
-                ("road_off_diagonal", (0.01, 0.03, 0.1, 1.0)),
-                ("road_row", (0.1,)),
-                ("road_entry", (0.15,)),
+                ("analytic_scale", (0.01, 0.03, 0.1, 1.0)),
+                ("analytic_off_diagonal", (0.01, 0.03, 0.1, 1.0)),
+                ("analytic_row", (0.1,)),
+                ("analytic_entry", (0.15,)),
+                ("empirical_scale", (0.01, 0.03, 0.1, 1.0)),
+                ("empirical_off_diagonal", (0.01, 0.03, 0.1, 1.0)),
+                ("empirical_row", (0.1,)),
+                ("empirical_entry", (0.15,)),
                 ("gram_scale", (0.01, 0.1)),
                 ("gram_off_diagonal", (0.03, 0.1)),
                 ("gram_entry", (0.15, 0.5)),

@@ -24,104 +24,104 @@ NEIGHBORS = (("relu", "leaky_relu"), ("gelu", "silu"), ("erf", "erf_sqrt2"), ("t
 
 FAULTS = (
     Fault(
-        "road_derivative",
+        "empirical_derivative",
         "sigma in place of sigma' in the empirical kernel",
         in_mlp(mutations.derivative_is_function),
     ),
     Fault(
-        "road_function",
+        "empirical_function",
         "sigma' in place of sigma in the empirical kernel",
         in_mlp(mutations.function_is_derivative),
     ),
     Fault(
-        "road_drops_bias",
+        "empirical_drops_bias",
         "the empirical kernel leaves the biases out",
         in_mlp(lambda mlp: replace(mlp, b_std=0.0)),
     ),
     Fault(
-        "road_drops_layer",
+        "empirical_drops_layer",
         "the empirical kernel leaves the first layer's gradient out",
         in_params(mutations.without_layer(0)),
     ),
     Fault(
-        "road_drops_head",
+        "empirical_drops_head",
         "the empirical kernel leaves the last layer's gradient out",
         in_params(mutations.without_layer(-1)),
     ),
     Fault(
-        "road_over_width",
+        "empirical_over_width",
         "the empirical kernel is divided by the width once more",
         in_method(mutations.over_width(1)),
     ),
     Fault(
-        "road_over_sqrt_width",
+        "empirical_over_sqrt_width",
         "the empirical kernel is divided by the root of the width",
         in_method(mutations.over_width(0.5)),
     ),
     Fault(
-        "road_float32",
+        "empirical_float32",
         "the empirical kernel passes through float32",
         in_empirical_gram(mutations.in_precision(jnp.float32)),
     ),
     Fault(
-        "road_bfloat16",
+        "empirical_bfloat16",
         "the empirical kernel passes through bfloat16",
         in_empirical_gram(mutations.in_precision(jnp.bfloat16)),
     ),
     Fault(
-        "road_rounds_float32_to_bfloat16",
+        "empirical_rounds_float32_to_bfloat16",
         "in float32 the empirical kernel passes through bfloat16",
         in_empirical_gram(
             mutations.only_in_float32(lambda gram: gram.astype(jnp.bfloat16).astype(jnp.float32))
         ),
     ),
     Fault(
-        "road_cancels_in_float32",
+        "empirical_cancels_in_float32",
         "in float32 a large number is added to the empirical kernel and taken away again",
         in_empirical_gram(mutations.only_in_float32(mutations.cancelling)),
     ),
     Fault(
-        "road_constant_in_float32",
+        "empirical_constant_in_float32",
         "in float32 the empirical kernel is 1 % too large",
         in_empirical_gram(mutations.only_in_float32(lambda gram: 1.01 * gram)),
     ),
     Fault(
-        "road_jitter",
+        "empirical_jitter",
         "a millionth is added to the empirical kernel's diagonal",
         in_empirical_gram(mutations.with_jitter),
     ),
     Fault(
-        "road_asymmetric",
+        "empirical_asymmetric",
         "the empirical kernel is asymmetric by 1e-6",
         in_empirical_gram(mutations.asymmetric),
     ),
     Fault(
-        "road_permuted_rows",
+        "empirical_permuted_rows",
         "the empirical kernel's rows are in another order",
         in_empirical_gram(mutations.swapped_rows),
     ),
     Fault(
-        "road_shifted_down",
+        "empirical_shifted_down",
         "the empirical kernel's smallest eigenvalue is slightly negative",
         in_empirical_gram(mutations.shifted_down),
     ),
     Fault(
-        "kernel_derivative",
+        "analytic_derivative",
         "sigma in place of sigma' in the analytic kernel",
         in_twin(mutations.derivative_is_function),
     ),
     Fault(
-        "kernel_function",
+        "analytic_function",
         "sigma' in place of sigma in the analytic kernel",
         in_twin(mutations.function_is_derivative),
     ),
     Fault(
-        "kernel_drops_bias",
+        "analytic_drops_bias",
         "the analytic kernel is that of the network without biases",
         in_twin(lambda mlp: replace(mlp, b_std=0.0)),
     ),
     Fault(
-        "kernel_drops_layer",
+        "analytic_drops_layer",
         "the analytic kernel is that of the network with one hidden layer less or more",
         in_twin(
             lambda mlp: replace(
@@ -130,7 +130,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        "kernel_drops_head",
+        "analytic_drops_head",
         "the analytic kernel leaves the last layer's gradient out",
         in_kernel_fn(
             lambda kernel: (
@@ -140,49 +140,49 @@ FAULTS = (
     ),
     *(
         Fault(
-            f"kernel_{other}_for_{name}",
+            f"analytic_{other}_for_{name}",
             f"the analytic kernel of {other} in place of {name}",
             in_twin(mutations.another_activation(name, other)),
         )
         for name, other in NEIGHBORS
     ),
     Fault(
-        "kernel_float32",
+        "analytic_float32",
         "the analytic kernel passes through float32",
         in_analytic_gram(mutations.in_precision(jnp.float32)),
     ),
     Fault(
-        "kernel_bfloat16",
+        "analytic_bfloat16",
         "the analytic kernel passes through bfloat16",
         in_analytic_gram(mutations.in_precision(jnp.bfloat16)),
     ),
     Fault(
-        "kernel_jitter",
+        "analytic_jitter",
         "a millionth is added to the analytic kernel's diagonal",
         in_analytic_gram(mutations.with_jitter),
     ),
     Fault(
-        "kernel_asymmetric",
+        "analytic_asymmetric",
         "the analytic kernel is asymmetric by 1e-6",
         in_analytic_gram(mutations.asymmetric),
     ),
     Fault(
-        "kernel_permuted_rows",
+        "analytic_permuted_rows",
         "the analytic kernel's rows are in another order",
         in_analytic_gram(mutations.swapped_rows),
     ),
     Fault(
-        "kernel_shifted_down",
+        "analytic_shifted_down",
         "the analytic kernel's smallest eigenvalue is slightly negative",
         in_analytic_gram(mutations.shifted_down),
     ),
     Fault(
-        "kernel_entry_exceeds_diagonal",
+        "analytic_entry_exceeds_diagonal",
         "one entry of the analytic kernel is larger than its diagonal allows",
         in_analytic_gram(mutations.entry_exceeds_diagonal),
     ),
     Fault(
-        "kernel_stale_inputs",
+        "analytic_stale_inputs",
         "the analytic kernel is computed at inputs sorted anew",
         in_kernel_fn(
             lambda kernel: (
@@ -193,17 +193,17 @@ FAULTS = (
         ),
     ),
     Fault(
-        "kernel_plus_constant",
+        "analytic_plus_constant",
         "a constant, as of trained biases, is added to the analytic kernel",
         in_analytic_gram(lambda gram: gram + 0.1),
     ),
     Fault(
-        "kernel_centered",
+        "analytic_centered",
         "rows and columns of the analytic kernel are centered",
         in_analytic_gram(mutations.centered),
     ),
     Fault(
-        "kernel_squared",
+        "analytic_squared",
         "a hundredth of its square is added to the analytic kernel",
         in_analytic_gram(lambda gram: gram + 0.01 * gram**2),
     ),

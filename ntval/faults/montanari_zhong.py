@@ -23,7 +23,7 @@ from ntval.theory.ridge_equivalents import Target
 
 FAULTS = (
     Fault(
-        "road_times_d",
+        "empirical_times_d",
         "the empirical kernel lacks a factor 1/d",
         in_method(
             lambda method: (
@@ -32,17 +32,17 @@ FAULTS = (
         ),
     ),
     Fault(
-        "road_without_inputs",
+        "empirical_without_inputs",
         "the empirical kernel lacks the factor <x, x'>/d",
         in_method(mutations.without_input_factor),
     ),
     Fault(
-        "kernel_of_gaussian_weights",
+        "analytic_of_gaussian_weights",
         "the analytic kernel is that of Gaussian weights, not of weights on the sphere",
         in_kernel_of(mutations.gaussian_first_layer),
     ),
     Fault(
-        "kernel_without_inputs",
+        "analytic_without_inputs",
         "the analytic kernel lacks the factor <x, x'>/d",
         in_kernel_fn(
             lambda kernel: (
@@ -53,7 +53,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        "kernel_adds_second_layer",
+        "analytic_adds_second_layer",
         "the second layer, which is fixed, is trained in the analytic kernel",
         in_kernel_fn(
             lambda kernel: (
@@ -182,7 +182,7 @@ FAULTS = (
         in_measurement(effective=lambda width, *, symmetrized: width),
     ),
     Fault(
-        "road_leaky_relu",
+        "empirical_leaky_relu",
         "leaky relu in place of relu in the empirical kernel",
         in_mlp(lambda mlp: replace(mlp, activation="leaky_relu")),
     ),

@@ -1,4 +1,4 @@
-"""What planted faults do: changes of Gram matrices, of roads, of networks, of initializations."""
+"""What planted faults do: changes of Gram matrices, methods, networks and initializations."""
 
 from __future__ import annotations
 

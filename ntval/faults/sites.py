@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,11 +18,11 @@ from jaxtyping import Array
 from ntval.arrays import float64
 from ntval.claims.claim import Claim
 from ntval.claims.procedures import Formula, Limit, Means
-from ntval.claims.sampling import kept
+from ntval.claims.sampling import draw_params, kept
 from ntval.faults.fault import Plant, Site
 from ntval.kernels import quadrature_oracle
 from ntval.networks.mlp import Mlp
-from ntval.regimes import Regime
+from ntval.regimes import Point
 from ntval.subjects.subject import GramSubject, NetworkSubject, Subject, methods_of
 
 
@@ -29,10 +30,10 @@ def _planting(site: Site, changed: Callable[[Subject], Subject]) -> Plant:
     """Fault of what is examined: `changed(subject)`."""
 
     def plant(claim: Claim) -> Claim:
-        # One subject a regime, as the claims have it: programs are compiled once.
+        # One subject a point, as the claims have it: programs are compiled once.
         @kept
-        def broken(regime: Regime) -> Subject:
-            return changed(claim.subject(regime))
+        def broken(point: Point) -> Subject:
+            return changed(claim.subject(point))
 
         return replace(claim, subject=broken)
 
@@ -184,10 +185,10 @@ def in_init(change: Callable) -> Plant:
     """Fault of the initialization: `change(init)`, a function of a key that gives parameters."""
 
     def planted(subject: NetworkSubject) -> NetworkSubject:
-        init_fn = subject.network.init_fn
+        network = subject.network
 
-        def broken(key, shape):
-            return None, change(lambda key: init_fn(key, shape)[1])(key)
+        def broken(key: Array, shape: tuple[int, ...]) -> tuple[None, Any]:
+            return None, change(functools.partial(draw_params, network))(key)
 
         return replace(subject, network=replace(subject.network, init_fn=broken))
 

@@ -25,7 +25,7 @@ from typing import Any, Literal
 from ntval.claims.catalogue import CLAIMS, OURS, Catalogue, find
 from ntval.claims.claim import Claim
 from ntval.errors import InputError, RefutedError
-from ntval.regimes import Regime
+from ntval.regimes import Point
 from ntval.reports import live
 from ntval.reports.words import evidence_words, replay, weakest
 from ntval.runs import suite
@@ -128,7 +128,7 @@ def quiet(run: Run) -> None:
 
 
 def decided(
-    found: Sequence[tuple[Claim, Regime] | NotRun],
+    found: Sequence[tuple[Claim, Point] | NotRun],
     settings: Settings,
     *,
     on_fail: OnFail,
@@ -152,7 +152,7 @@ def decided(
 
 def applying(
     subject: NetworkSubject | GramSubject, claims: Sequence[str] | None, profile: str
-) -> list[tuple[Claim, Regime] | NotRun]:
+) -> list[tuple[Claim, Point] | NotRun]:
     prerequisites = {name: claim for name, claim in CLAIMS.items() if claim.prerequisite}
     chosen = {**prerequisites, **OURS.chosen(claims)}
     return claims_about(subject, claims=chosen, profile=profile)

@@ -10,7 +10,7 @@ from ntval.claims.catalogue import CLAIMS, OURS
 from ntval.claims.claim import Claim
 from ntval.errors import RefutedError, unknown_name
 from ntval.front.check_network import applying, decided, failure_message, quiet
-from ntval.regimes import Regime
+from ntval.regimes import Point
 from ntval.runs.applicable import NotRun
 from ntval.runs.settings import Settings
 from ntval.runs.suite import Run
@@ -26,7 +26,7 @@ class Check:
 
     claim: str
     network: str | None
-    found: tuple[tuple[Claim, Regime] | NotRun, ...]
+    found: tuple[tuple[Claim, Point] | NotRun, ...]
     share: float = 1.0
     profile: str = "quick"
 

@@ -1,7 +1,7 @@
 """Hypothesis strategies: sizes from written ladders, values freely, never a seed.
 
 Each new array shape compiles anew, so free sizes would cost seconds an example; statistical
-noise comes from hash(claim, regime, suite seed), not from Hypothesis (EVIDENCE in DESIGN).
+noise comes from hash(claim, point, suite seed), not from Hypothesis (EVIDENCE in DESIGN).
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ntval.activations import ACTIVATIONS
-from ntval.claims.budget import CONFIRMATIONS, fresh_seed, regime_alpha
+from ntval.claims.budget import CONFIRMATIONS, fresh_seed, point_alpha
 from ntval.claims.claim import Claim
 from ntval.claims.outcome import Outcome, Result
 from ntval.evidence.verdict import Verdict
-from ntval.regimes import D_LADDER, N_LADDER, WIDTH_LADDER, Regime
+from ntval.regimes import D_LADDER, N_LADDER, WIDTH_LADDER, Point, Regime
 
 _LARGEST_WIDTH = 64  # gradients of wider networks take longer than they teach
 
 
-def regimes_for(claim: Claim) -> st.SearchStrategy[Regime]:
+def points_for(claim: Claim) -> st.SearchStrategy[Point]:
     """Regimes where a claim holds: those it writes out, or any size, depth and activation.
 
-    A claim in which chance decides has its regimes written out, as its power depends on them.
+    A claim in which chance decides has its points written out, as its power depends on them.
     """
-    written = claim.regimes.get("random")
+    written = claim.points.get("random")
     if written or claim.statistical or "theorem's setting" in claim.needs:
-        return st.sampled_from(written or claim.regimes["standard"])
+        return st.sampled_from(written or claim.points["standard"])
     widths = st.sampled_from([w for w in WIDTH_LADDER if w <= _LARGEST_WIDTH])
     return st.builds(
         Regime,
@@ -49,14 +49,14 @@ def examined(
     max_examples: int = 8,
     effort: float = 1.0,
 ) -> Outcome:
-    """The claim's outcome over regimes that Hypothesis draws, repeated when it is refuted.
+    """The claim's outcome over points that Hypothesis draws, repeated when it is refuted.
 
     `alpha` is the probability of refuting a true claim, whatever Hypothesis draws: it is not
-    divided by `max_examples`. A regime drawn twice is not counted again, and nothing is shrunk:
-    a regime's key is a hash, so that a neighbor's verdict says nothing of its own.
+    divided by `max_examples`. A point drawn twice is not counted again, and nothing is shrunk:
+    a point's key is a hash, so that a neighbor's verdict says nothing of its own.
     """
-    found: dict[Regime, Result] = {}
-    level = regime_alpha(alpha, max_examples)
+    found: dict[Point, Result] = {}
+    level = point_alpha(alpha, max_examples)
 
     @settings(
         max_examples=max_examples,
@@ -65,11 +65,11 @@ def examined(
         phases=[Phase.generate],
         suppress_health_check=[HealthCheck.too_slow],
     )
-    @given(regime=regimes_for(claim))
-    def example(regime: Regime) -> None:
+    @given(point=points_for(claim))
+    def example(point: Point) -> None:
         refuted = any(r.decision.verdict is Verdict.REFUTED for r in found.values())
-        if regime not in found and not refuted:
-            found[regime] = claim.check(seed, regime, alpha=level, effort=effort)
+        if point not in found and not refuted:
+            found[point] = claim.check(seed, point, alpha=level, effort=effort)
 
     example()
     outcome = Outcome(claim.name, tuple(found.values()), max_examples, alpha)
@@ -77,7 +77,7 @@ def examined(
         return outcome
     repetitions = tuple(
         tuple(
-            claim.check(fresh_seed(seed, i), result.regime, alpha=level, effort=effort)
+            claim.check(fresh_seed(seed, i), result.point, alpha=level, effort=effort)
             for result in outcome.suspects()
         )
         for i in range(1, CONFIRMATIONS + 1)

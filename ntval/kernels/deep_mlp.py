@@ -70,7 +70,9 @@ def gram(
         if "b" in layer:
             kernel = kernel + b_scale**2
         # The last layer's signals are the identity: their mean product is 1.
-        kernels.append(kernel if g1 is None else kernel * (g1 @ g2.T / mlp.outputs))
+        if g1 is not None and g2 is not None:
+            kernel = kernel * (g1 @ g2.T / mlp.outputs)
+        kernels.append(kernel)
     result = jnp.stack(kernels) if per_layer else sum(kernels[1:], start=kernels[0])
     return symmetric(result) if x2 is None else result
 

@@ -313,12 +313,13 @@ def _angular_rule(a, b, theta, kinks, law: Law):
 
 def _radial_rule(slope1, slope2, kinks, law: Law, d: int | None):
     """Nodes r and weights on each ray, split where u or v meets a kink."""
-    if law == "sphere" and d == 2:
+    dimension = d if law == "sphere" else None
+    if dimension == 2:
         return np.ones((*slope1.shape, 1)), np.ones((*slope1.shape, 1))
     limit = _RADIUS
-    if law == "sphere":
+    if dimension is not None:
         # cos^(d-3)(psi) <= exp(-(d-3) psi^2 / 2): the same tail as the Gaussian's.
-        limit = min(math.pi / 2, _RADIUS / math.sqrt(max(d - 3, 1)))
+        limit = min(math.pi / 2, _RADIUS / math.sqrt(max(dimension - 3, 1)))
     base = np.asarray(_RADIAL_EDGES) * (limit / _RADIUS)
     crossings = []
     for slope in (slope1, slope2):
@@ -333,8 +334,8 @@ def _radial_rule(slope1, slope2, kinks, law: Law, d: int | None):
     else:
         base = base[None, None]
     nodes, weights = (part.reshape(*base.shape[:-1], -1) for part in _panels(base, _RADIAL_NODES))
-    if law == "sphere":
-        density = (d - 2) * np.sin(nodes) * np.cos(nodes) ** (d - 3)
+    if dimension is not None:
+        density = (dimension - 2) * np.sin(nodes) * np.cos(nodes) ** (dimension - 3)
         return np.sin(nodes), weights * density
     return nodes, weights * nodes * np.exp(-nodes * nodes / 2)
 

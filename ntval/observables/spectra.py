@@ -20,7 +20,7 @@ def min_eigenvalue(gram) -> float:
     falls back to the dense solver when $K$ is not numerically positive definite.
     Duplicate rows make every kernel singular: the value is then rounding around 0.
 
-    Accuracy: absolute error of a few n u ||K||, on either road.
+    Accuracy: absolute error of a few n u ||K||, by either algorithm.
     Raises: `InputError`, `GramError` as `require_gram`.
     """
     matrix = require_gram("gram", gram)

@@ -16,7 +16,7 @@ from ntval.evidence.verdict import finite
 from ntval.reports.words import replay
 from ntval.runs.suite import Run
 
-SCHEMA = "ntval.check/2"
+SCHEMA = "ntval.check/3"
 PACKAGES = ("ntval", "jax", "jaxlib", "neural-tangents", "numpy", "scipy")
 
 

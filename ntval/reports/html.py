@@ -43,14 +43,14 @@ def row(run: Run, name: str) -> dict[str, Any]:
         "summary": weakest(outcome.results).decision.summary,
         "evidence": evidence_words(outcome),
         "diagnosis": run.diagnoses.get(name),
-        "regimes": len(outcome.results),
+        "points": len(outcome.results),
         "repeated": len(outcome.repetitions),
         "share": outcome.share if claim.statistical else 0.0,
         "seconds": sum(result.seconds for result in outcome.results),
         "replay": replay(run, name),
         "results": [
             {
-                "regime": str(result.regime),
+                "point": str(result.point),
                 "verdict": result.decision.verdict.value,
                 "summary": result.decision.summary,
                 "draws": result.decision.draws,

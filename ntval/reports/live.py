@@ -82,7 +82,7 @@ def run_table(run: Run, most: int | None = None) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     table.add_column("claim", no_wrap=True, min_width=26)
     table.add_column("verdict", no_wrap=True, min_width=12)
-    table.add_column("regimes", justify="right", no_wrap=True, min_width=7)
+    table.add_column("points", justify="right", no_wrap=True, min_width=7)
     table.add_column("seconds", justify="right", no_wrap=True, min_width=7)
     table.add_column("evidence", no_wrap=True, overflow="ellipsis", ratio=1)
     rows = []

@@ -136,7 +136,7 @@ def print_summary(run: Run, written: tuple) -> None:
             on.print(
                 verdict_text(outcome.verdict),
                 Text(
-                    f"{name} at {result.regime}\n  {result.decision.summary}\n"
+                    f"{name} at {result.point}\n  {result.decision.summary}\n"
                     f"  {evidence_words(outcome)}\n"
                     + (f"  looks like: {run.diagnoses[name]}\n" if name in run.diagnoses else "")
                     + f"  replay: {replay(run, name)}"

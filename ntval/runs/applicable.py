@@ -13,7 +13,7 @@ from ntval.data import sets
 from ntval.data.sets import Data
 from ntval.networks import adapters
 from ntval.networks.network import Network
-from ntval.regimes import Regime
+from ntval.regimes import Point, Regime
 from ntval.subjects.inputs import inputs_from
 from ntval.subjects.network import network_subject
 from ntval.subjects.subject import GramSubject, NetworkSubject, Subject
@@ -27,8 +27,8 @@ class NotRun:
     reason: str
 
 
-# A claim at one of its regimes, or the reason why it is not run.
-Applied = tuple[Claim, Regime] | NotRun
+# A claim at one of its points, or the reason why it is not run.
+Applied = tuple[Claim, Point] | NotRun
 
 
 @kept
@@ -48,26 +48,24 @@ def claims_for(
     claims: Mapping[str, Claim] = CLAIMS,
     profile: str = "quick",
 ) -> list[Applied]:
-    """Every claim with its regimes, about a user's network, a user's data, both, or ntval's own.
+    """Every claim with its points, about a user's network, a user's data, both, or ntval's own.
 
     With data alone, ntval's networks are examined at rows of the data.
     """
     if network is not None:
         return claims_about(network_subject(network, source), claims=claims, profile=profile)
     if source is None:
-        return [(claim, r) for claim in claims.values() for r in claim.regimes[profile]]
+        return [(claim, r) for claim in claims.values() for r in claim.points[profile]]
     return [
-        item
-        for claim in claims.values()
-        for item in _at_rows(claim, source, claim.regimes[profile])
+        item for claim in claims.values() for item in _at_rows(claim, source, claim.points[profile])
     ]
 
 
-def _at_rows(claim: Claim, source: Data, regimes: Sequence[Regime]) -> list[Applied]:
+def _at_rows(claim: Claim, source: Data, points: Sequence[Point]) -> list[Applied]:
     """The claim about ntval's networks at rows of the data."""
     d = math.prod(source.input_shape)
     inputs = inputs_from(source, (d,))
-    moved = [replace(regime, d=d) for regime in regimes]
+    moved = [replace(point, d=d) for point in points]
 
     def at_rows(subject: NetworkSubject) -> NetworkSubject:
         ladder = subject.ladder
@@ -75,15 +73,15 @@ def _at_rows(claim: Claim, source: Data, regimes: Sequence[Regime]) -> list[Appl
             ladder = replace(ladder, rungs=tuple(at_rows(rung) for rung in ladder.rungs))
         return replace(subject, inputs=inputs, from_user=True, ladder=ladder)
 
-    def subject_at(regime: Regime) -> Subject:
-        subject = claim.subject(regime)
+    def subject_at(point: Point) -> Subject:
+        subject = claim.subject(point)
         return at_rows(subject) if isinstance(subject, NetworkSubject) else subject
 
     if not isinstance(claim.subject(moved[0]), NetworkSubject):
         return [NotRun(claim.name, "it is not about a network at inputs")]
     about = replace(claim, subject=subject_at)
     reason = claim.unmet_need(subject_at(moved[0]))
-    return [NotRun(claim.name, reason)] if reason else [(about, regime) for regime in moved]
+    return [NotRun(claim.name, reason)] if reason else [(about, point) for point in moved]
 
 
 def claims_about(
@@ -99,15 +97,15 @@ def claims_about(
         if reason:
             found.append(NotRun(claim.name, reason))
         else:
-            about = replace(claim, subject=lambda regime: subject)
+            about = replace(claim, subject=lambda point: subject)
             found.append((about, _point(claim, subject, profile)))
     return found
 
 
-def _point(claim: Claim, subject: NetworkSubject | GramSubject, profile: str) -> Regime:
+def _point(claim: Claim, subject: NetworkSubject | GramSubject, profile: str) -> Point:
     """The size at which a user's subject is examined: all of it, or as much as the claim takes."""
     if isinstance(subject, GramSubject):
         return Regime(n=subject.num_inputs, d=1, activation=None)
     most = subject.num_inputs
-    n = most if claim.every_input else min(most, claim.regimes[profile][0].n)
+    n = most if claim.every_input else min(most, claim.points[profile][0].n)
     return Regime(n=n, d=math.prod(subject.network.input_shape or ()), activation=None)

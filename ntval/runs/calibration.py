@@ -87,12 +87,12 @@ class Calibration:
 
 
 def cells(claims: Sequence[Claim], settings: Settings, *, runs: int) -> list[Cell]:
-    """A cell for each run of each claim in which chance has a part, at its first regime; each at
+    """A cell for each run of each claim in which chance has a part, at its first point; each at
     the whole of the settings' alpha, and a seed of its own."""
     return [
         Cell(
             claim.name,
-            claim.regimes[settings.profile][0],
+            claim.points[settings.profile][0],
             settings.alpha,
             replace(settings, seed=fresh_seed(settings.seed, run)),
         )

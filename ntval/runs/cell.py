@@ -14,7 +14,7 @@ from ntval.claims.outcome import Result
 from ntval.claims.sampling import kept
 from ntval.errors import NetworkError, NtvalError, first_line
 from ntval.faults import catalogue as faults
-from ntval.regimes import Regime
+from ntval.regimes import Point
 from ntval.runs.applicable import NotRun, applicable
 from ntval.runs.settings import Settings
 
@@ -28,7 +28,7 @@ class Cell:
     """
 
     claim: str
-    regime: Regime
+    point: Point
     alpha: float
     settings: Settings
     fault: str | None = None
@@ -39,7 +39,7 @@ def run_cell(cell: Cell, catalogue: Catalogue = OURS) -> Result:
     settings = cell.settings
     with blamed_on_network(cell, cell.claim):
         claim = claim_of(cell, catalogue)
-        return claim.check(settings.seed, cell.regime, alpha=cell.alpha, effort=settings.effort)
+        return claim.check(settings.seed, cell.point, alpha=cell.alpha, effort=settings.effort)
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def _place(error: BaseException) -> str:
 
 def diagnosis(cell: Cell, catalogue: Catalogue = OURS) -> str | None:
     """In words what the refuted claim of a cell looks like."""
-    return claim_of(cell, catalogue).diagnosis(cell.settings.seed, cell.regime)
+    return claim_of(cell, catalogue).diagnosis(cell.settings.seed, cell.point)
 
 
 def claim_of(cell: Cell, catalogue: Catalogue = OURS) -> Claim:

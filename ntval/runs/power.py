@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntval.arrays import float64
-from ntval.claims.budget import regime_alpha, share_of, shares
+from ntval.claims.budget import point_alpha, share_of, shares
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.claim import Claim
 from ntval.claims.outcome import Outcome
@@ -19,6 +19,7 @@ from ntval.claims.sampling import draw_params, key_for, replicates
 from ntval.evidence.verdict import Verdict
 from ntval.faults import catalogue
 from ntval.kernels import analytic
+from ntval.regimes import Regime
 from ntval.runs import engine
 from ntval.runs.cell import Cell, run_cell
 from ntval.runs.settings import DEFAULTS, Settings
@@ -67,7 +68,7 @@ def cells(
     fault_names: Sequence[str] | None = None,
     settings: Settings = DEFAULTS,
 ) -> list[Cell]:
-    """A cell for each claim, each fault that it must refute, and each regime.
+    """A cell for each claim, each fault that it must refute, and each point.
 
     Alpha is split as in a full run of the suite: power is that of the check as it is run.
     """
@@ -82,14 +83,14 @@ def cells(
 
 
 def _cells(claim: Claim, share: float, settings: Settings, fault: str) -> list[Cell]:
-    """A cell for each regime, at the claim's share."""
-    regimes = claim.regimes[settings.profile]
-    alpha = regime_alpha(share, len(regimes))
-    return [Cell(claim.name, regime, alpha, settings, fault) for regime in regimes]
+    """A cell for each point, at the claim's share."""
+    points = claim.points[settings.profile]
+    alpha = point_alpha(share, len(points))
+    return [Cell(claim.name, point, alpha, settings, fault) for point in points]
 
 
 def detections(run: Sequence[Cell], *, workers: int = 1) -> Iterator[Detection]:
-    """Detections as they come: a claim's regimes in order, until one refutes the fault."""
+    """Detections as they come: a claim's points in order, until one refutes the fault."""
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in run:
         groups.setdefault((cell.claim, str(cell.fault)), []).append(cell)
@@ -98,7 +99,7 @@ def detections(run: Sequence[Cell], *, workers: int = 1) -> Iterator[Detection]:
 
 
 def _detection(group: Sequence[Cell]) -> Detection:
-    """The claim against one fault; regimes after the first refuted one are left out."""
+    """The claim against one fault; points after the first refuted one are left out."""
     results = []
     share = share_of(group[0].alpha, len(group))
     for cell in group:
@@ -127,10 +128,10 @@ def families(claim: Claim) -> list[str]:
 
 
 def family_cells(claims: Sequence[Claim], settings: Settings = DEFAULTS) -> list[Cell]:
-    """A cell for each claim and family, at the claim's share; its regimes are the profile's."""
+    """A cell for each claim and family, at the claim's share; its points are the profile's."""
     part = shares(list(CLAIMS.values()), settings.alpha)
     return [
-        Cell(claim.name, claim.regimes[settings.profile][0], part[claim.name], settings, family)
+        Cell(claim.name, claim.points[settings.profile][0], part[claim.name], settings, family)
         for claim in claims
         for family in families(claim)
     ]
@@ -177,8 +178,10 @@ def passes_allclose(fault: str, *, seed: int = 0) -> bool | None:
         return None
     claim = next(c for c in CLAIMS.values() if fault in c.faults)
     planted = plant(claim)
-    for regime in claim.regimes["quick"]:
-        wide = replace(regime, widths=tuple(COMPARED_WIDTH for _ in regime.widths))
+    for point in claim.points["quick"]:
+        if not isinstance(point, Regime):
+            return None
+        wide = replace(point, widths=tuple(COMPARED_WIDTH for _ in point.widths))
         with float64():
             subject = planted.subject(wide)
             if not isinstance(subject, NetworkSubject) or subject.network.kernel_fn is None:

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ntval.claims.budget import CONFIRMATIONS, fresh_seed, regime_alpha, shares
+from ntval.claims.budget import CONFIRMATIONS, fresh_seed, point_alpha, shares
 from ntval.claims.catalogue import CLAIMS, OURS, Catalogue
 from ntval.claims.claim import Claim
 from ntval.claims.outcome import Outcome, Result
 from ntval.evidence.verdict import Verdict
-from ntval.regimes import Regime
+from ntval.regimes import Point
 from ntval.runs import engine
 from ntval.runs.applicable import NotRun, applicable
 from ntval.runs.cell import Cell, diagnosis, run_cell
@@ -69,7 +69,7 @@ class Run:
 
     @property
     def finished(self) -> dict[str, Outcome]:
-        """Outcomes of claims whose every regime was checked."""
+        """Outcomes of claims whose every point was checked."""
         return {n: o for n, o in self.outcomes.items() if len(o.results) == o.planned}
 
     @property
@@ -125,17 +125,17 @@ def planned(
     return run_of(found, settings)
 
 
-def run_of(found: Sequence[tuple[Claim, Regime] | NotRun], settings: Settings) -> Run:
+def run_of(found: Sequence[tuple[Claim, Point] | NotRun], settings: Settings) -> Run:
     """A run that has not started, of claims that were found to apply or not."""
-    regimes: dict[str, list[Regime]] = {}
+    points: dict[str, list[Point]] = {}
     for item in found:
         if not isinstance(item, NotRun):
-            regimes.setdefault(item[0].name, []).append(item[1])
-    part = shares([CLAIMS[name] for name in regimes], settings.alpha)
+            points.setdefault(item[0].name, []).append(item[1])
+    part = shares([CLAIMS[name] for name in points], settings.alpha)
     cells = [
-        Cell(name, regime, regime_alpha(part[name], len(group)), settings)
-        for name, group in regimes.items()
-        for regime in group
+        Cell(name, point, point_alpha(part[name], len(group)), settings)
+        for name, group in points.items()
+        for point in group
     ]
     not_run = tuple(item for item in found if isinstance(item, NotRun))
     run = Run(settings, tuple(cells), part, not_run)
@@ -159,8 +159,8 @@ def states(run: Run, *, workers: int = 1, catalogue: Catalogue = OURS) -> Iterat
         for name, outcome in run.outcomes.items():
             if not outcome.suspected:
                 continue
-            suspects = {result.regime for result in outcome.suspects()}
-            cells = [c for c in run.cells if c.claim == name and c.regime in suspects]
+            suspects = {result.point for result in outcome.suspects()}
+            cells = [c for c in run.cells if c.claim == name and c.point in suspects]
             for repetition in range(1, CONFIRMATIONS + 1):
                 settings = replace(run.settings, seed=fresh_seed(run.settings.seed, repetition))
                 fresh = [replace(cell, settings=settings) for cell in cells]

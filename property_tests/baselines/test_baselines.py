@@ -34,23 +34,23 @@ from ntval.theory import montanari_zhong as theory
 pytestmark = pytest.mark.xdist_group("baselines")
 
 NORMALIZATION = CLAIMS["montanari_zhong.normalization"]
-ROADS = CLAIMS["kernel_identities.roads_agree"]
+METHODS = CLAIMS["kernel_identities.methods_agree"]
 POSITIVE = CLAIMS["kernel_identities.positive_semidefinite"]
 SEED = 7
 SETTINGS = Settings(seed=SEED)
 
 
-def predicted_mean(regime):
-    return theory.diagonal(activation(regime.activation), regime.d)
+def predicted_mean(point):
+    return theory.diagonal(activation(point.activation), point.d)
 
 
 def drawn(scale=1.0, spread=0.02, columns=1):
     """A measurement that draws normal numbers about what the claim predicts, times `scale`."""
 
-    def sampler(key, regime, subject, *, stream=MEASURED):
+    def sampler(key, point, subject, *, stream=MEASURED):
         words = np.asarray(jax.random.key_data(stream_of(key, stream))).ravel().astype(int)
         rng = np.random.default_rng(words)
-        mean = predicted_mean(regime)
+        mean = predicted_mean(point)
         return lambda start, count: (
             mean * scale * (1 + spread * rng.standard_normal((count, columns)))
         )
@@ -73,10 +73,10 @@ def frozen():
 
 @pytest.fixture(scope="module")
 def certified():
-    names = ["roads_agree", "positive_semidefinite"]
+    names = ["methods_agree", "positive_semidefinite"]
     with float64():
         found = baselines.freeze(names, SETTINGS)
-    kept = tuple(e for e in found.entries if e.unseen and e.regime.widths == (64,))
+    kept = tuple(e for e in found.entries if e.detection_limits and e.point.widths == (64,))
     return replace(found, entries=kept)
 
 
@@ -89,7 +89,7 @@ def test_a_baseline_says_what_was_measured_how_surely_and_what_it_sees(frozen):
     (statistic,) = entry.statistics
     assert entry.decision.verdict is Verdict.SUPPORTED
     assert statistic.label == "mean of K_N(x, x)"
-    predicted = predicted_mean(entry.regime)
+    predicted = predicted_mean(entry.point)
     assert abs(statistic.estimate - predicted) < 6 * statistic.standard_error
     spread = 0.02 * predicted / math.sqrt(statistic.n * statistic.draws)
     assert statistic.standard_error == pytest.approx(spread, rel=0.5)
@@ -137,9 +137,9 @@ def backwards(normal):
 def test_a_baseline_is_compared_on_keys_of_its_own(frozen):
     seen = []
 
-    def measure(key, regime, subject, *, stream=MEASURED):
+    def measure(key, point, subject, *, stream=MEASURED):
         seen.append(tuple(np.asarray(jax.random.key_data(key)).ravel().tolist()))
-        return drawn()(key, regime, subject, stream=stream)
+        return drawn()(key, point, subject, stream=stream)
 
     instead = claims(sampler=measure)
     baselines.freeze(["normalization"], SETTINGS, catalogue=instead)
@@ -183,9 +183,9 @@ def first(pair):
     return replace(pair, looks=pair.looks[:1])
 
 
-def entry(statistics=(), unseen=None, verdict=Verdict.SUPPORTED, log_e=0.0):
-    decision = Decision(verdict, "agreement", "", 0.0, 0.0, 0.0, log_e=log_e)
-    return Entry("a claim", Regime(n=4, d=8), decision, tuple(statistics), unseen or {})
+def entry(statistics=(), detection_limits=None, verdict=Verdict.SUPPORTED, log_e=0.0):
+    decision = Decision(verdict, "means", "", 0.0, 0.0, 0.0, log_e=log_e)
+    return Entry("a claim", Regime(n=4, d=8), decision, tuple(statistics), detection_limits or {})
 
 
 def test_a_fluke_is_measured_again_and_is_no_finding(frozen):
@@ -224,7 +224,7 @@ def loosened(claim, factor):
     return replace(claim, procedure=replace(claim.procedure, **{name: loose}))
 
 
-@pytest.mark.parametrize("claim", [ROADS, POSITIVE], ids=lambda claim: claim.name)
+@pytest.mark.parametrize("claim", [METHODS, POSITIVE], ids=lambda claim: claim.name)
 def test_a_loosened_tolerance_of_a_certificate_is_lost_power(certified, claim):
     only = replace(certified, entries=tuple(e for e in certified.entries if e.name == claim.name))
     with float64():
@@ -245,8 +245,8 @@ def test_a_loosened_allowance_of_a_mean_is_lost_power(frozen, part):
 
 
 def test_a_comparison_that_is_no_longer_made_is_lost_power(certified):
-    compare = ROADS.procedure.compare
-    short = replace(ROADS, procedure=Identity(lambda *given: compare(*given)[1:]))
+    compare = METHODS.procedure.compare
+    short = replace(METHODS, procedure=Identity(lambda *given: compare(*given)[1:]))
     with float64():
         compared = baselines.compare(certified, catalogue=claims(short))
     (finding,) = compared.findings
@@ -294,7 +294,7 @@ def test_other_statistics_than_before_are_a_finding(frozen):
 
 
 def test_a_claim_or_regime_that_is_no_longer_run_is_a_finding(frozen):
-    elsewhere = replace(frozen.entries[0], regime=Regime(n=5, d=5))
+    elsewhere = replace(frozen.entries[0], point=Regime(n=5, d=5))
     compared = baselines.compare(
         replace(frozen, entries=(*frozen.entries, elsewhere)), catalogue=claims()
     )
@@ -312,7 +312,11 @@ def test_growth_on_every_key_has_the_level_that_is_stated():
     runs = 4000
     for _ in range(runs):
         old, new = np.exp(rng.standard_normal((2, 6)))
-        pair = Pair(entry(unseen={"x": tuple(old)}), (entry(unseen={"x": tuple(new)}),), 1e-3)
+        pair = Pair(
+            entry(detection_limits={"x": tuple(old)}),
+            (entry(detection_limits={"x": tuple(new)}),),
+            1e-3,
+        )
         suspected += pair.grown
         alarms += any(pair.findings)
     assert alarms == 0 or scipy.stats.binom.sf(alarms - 1, runs, 1e-3) > 1e-6
@@ -322,12 +326,13 @@ def test_growth_on_every_key_has_the_level_that_is_stated():
 def test_repetitions_have_as_many_keys_as_the_level_needs(certified):
     with float64():
         compared = baselines.compare(
-            replace(certified, entries=certified.entries[:1]), catalogue=claims(loosened(ROADS, 2))
+            replace(certified, entries=certified.entries[:1]),
+            catalogue=claims(loosened(METHODS, 2)),
         )
     (pair,) = compared.pairs
     assert len(pair.looks) == 1 + CONFIRMATIONS
-    name = next(iter(pair.frozen.unseen))
-    fewer = len(pair.unseen(name)) - CONFIRMATIONS
+    name = next(iter(pair.frozen.detection_limits))
+    fewer = len(pair.detection_limits(name)) - CONFIRMATIONS
     assert pair.growth[name] >= -math.log(pair.level)
     short = drifts.two_samples.growth_evidence(np.zeros(6), np.ones(fewer))
     assert short < -math.log(pair.level)
@@ -374,7 +379,9 @@ def file(frozen, tmp_path):
 
 def test_a_file_gives_back_the_baseline(frozen, certified, tmp_path):
     infinite = replace(frozen.entries[0].statistics[0], smallest_gap=math.inf)
-    odd = replace(frozen.entries[0], statistics=(infinite,), unseen={"x": (1.0, math.inf)})
+    odd = replace(
+        frozen.entries[0], statistics=(infinite,), detection_limits={"x": (1.0, math.inf)}
+    )
     for number, baseline in enumerate((frozen, certified, replace(frozen, entries=(odd,)))):
         path = tmp_path / f"{number}.json"
         files.write(baseline, path)
@@ -383,13 +390,13 @@ def test_a_file_gives_back_the_baseline(frozen, certified, tmp_path):
 
 
 def plain(baseline: Baseline):
-    """What is written: details of a decision and digits beyond the sixth of `unseen` are not."""
+    """What is written: details of a decision and digits beyond the sixth are not."""
     found = json.loads(json.dumps(dataclasses.asdict(baseline), default=str))
     for item in found["entries"]:
         item["decision"] = {n: item["decision"][n] for n in ("verdict", *files._DECISION)}
-        item["unseen"] = {
+        item["detection_limits"] = {
             name: [pytest.approx(value, rel=1e-5) for value in values]
-            for name, values in item["unseen"].items()
+            for name, values in item["detection_limits"].items()
         }
     return found
 
@@ -397,7 +404,7 @@ def plain(baseline: Baseline):
 def test_a_file_is_lines_that_people_can_compare(file, frozen):
     text = file.read_text()
     document = json.loads(text)
-    assert document["schema"] == "ntval.baseline/1"
+    assert document["schema"] == "ntval.baseline/2"
     (statistic,) = document["entries"][0]["statistics"]
     assert {"estimate", "standard_error", "n", "smallest_gap", "remainder"} <= set(statistic)
     assert sum(map(int, statistic["counts"].split())) == statistic["n"]
@@ -419,7 +426,7 @@ def changed(file, change):
         (lambda d: d.update(sha256="0" * 64), "sha256"),
         (lambda d: d.pop("sha256"), "sha256"),
         (lambda d: d.update(schema="ntval.baseline/9"), "'ntval.baseline/9', this ntval reads"),
-        (lambda d: d.update(schema="ntval.check/2"), "'ntval.check/2'"),
+        (lambda d: d.update(schema="ntval.check/3"), "'ntval.check/3'"),
         (lambda d: d.pop("schema"), "no schema"),
     ],
 )

@@ -1,4 +1,4 @@
-"""One budget over claims, regimes and repetitions."""
+"""One budget over claims, points and repetitions."""
 
 import math
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntval.arrays import rounding_allowance
-from ntval.claims.budget import fresh_seed, regime_alpha, share_of, shares
+from ntval.claims.budget import fresh_seed, point_alpha, share_of, shares
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.outcome import Outcome, Result
 from ntval.evidence.e_values import combined
@@ -21,7 +21,7 @@ SHARE = 1e-6
 def result(log_e, verdict=None, alpha=SHARE):
     refuted = log_e >= -math.log(alpha)
     verdict = verdict or (Verdict.REFUTED if refuted else Verdict.SUPPORTED)
-    decision = Decision(verdict, "agreement", "", 0.0, 0.0, 0.0, alpha=alpha, log_e=log_e)
+    decision = Decision(verdict, "means", "", 0.0, 0.0, 0.0, alpha=alpha, log_e=log_e)
     return Result("a", REGIME, 0, decision, 0.0)
 
 
@@ -55,7 +55,7 @@ def test_a_claim_without_a_share_is_suspected_by_certificates_alone():
 
 @given(share=st.floats(1e-9, 0.1), planned=st.integers(1, 20))
 def test_one_regime_that_refutes_alone_refutes_its_claim(share, planned):
-    alone = -math.log(regime_alpha(share, planned))
+    alone = -math.log(point_alpha(share, planned))
     assert combined([alone, *[-50.0] * (planned - 1)], planned) >= -math.log(share) - 1e-9
 
 
@@ -98,7 +98,7 @@ def test_repetitions_have_seeds_of_their_own():
 
 
 @pytest.mark.parametrize("planned", [1, 2, 7])
-def test_share_of_undoes_regime_alpha(planned):
-    back = share_of(regime_alpha(1e-7, planned), planned)
+def test_share_of_undoes_point_alpha(planned):
+    back = share_of(point_alpha(1e-7, planned), planned)
     # A quotient and a product; doubling is exact.
     assert back == pytest.approx(1e-7, rel=rounding_allowance(2), abs=0)

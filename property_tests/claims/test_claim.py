@@ -45,7 +45,7 @@ def test_replicates_do_not_depend_on_how_they_are_asked_for():
 
 
 def test_refutation_says_claim_regime_evidence_and_replay():
-    result = FAULTS["kernel_asymmetric"].plant(SYMMETRY).check(0, REGIME)
+    result = FAULTS["analytic_asymmetric"].plant(SYMMETRY).check(0, REGIME)
     assert result.decision.verdict is Verdict.REFUTED
     with pytest.raises(RefutedError) as raised:
         result.raise_if_refuted()
@@ -79,7 +79,7 @@ def test_an_unknown_claim_is_told_three_names_and_where_all_are(name):
     ("kind", "name", "known", "message"),
     [
         ("claim", "SYMETRY", CLAIMS, "did you mean 'kernel_identities.symmetry'"),
-        ("fault", "Kernel_Asymetric", FAULTS, "did you mean 'kernel_asymmetric'"),
+        ("fault", "Kernel_Asymetric", FAULTS, "did you mean 'analytic_asymmetric'"),
         ("activation", "RELU", ACTIVATIONS, "did you mean 'relu'"),
         ("activation", 3, ACTIVATIONS, "Unknown activation '3'; the nearest: "),
         ("profile", "QUIK", PROFILES, "did you mean 'quick'?"),

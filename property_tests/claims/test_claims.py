@@ -1,4 +1,4 @@
-"""Every claim holds at its quick regimes, and at regimes that Hypothesis draws."""
+"""Every claim holds at its quick points, and at points that Hypothesis draws."""
 
 import pytest
 
@@ -8,9 +8,9 @@ from ntval.front.strategies import examined
 
 ALPHA = 1e-8
 QUICK = [
-    pytest.param(claim, regime, id=f"{name}-{regime}")
+    pytest.param(claim, point, id=f"{name}-{point}")
     for name, claim in CLAIMS.items()
-    for regime in claim.regimes["quick"]
+    for point in claim.points["quick"]
 ]
 # Claims without chance, of any network: Hypothesis draws sizes and activations freely.
 ANY_NETWORK = [
@@ -18,12 +18,12 @@ ANY_NETWORK = [
     for name, claim in CLAIMS.items()
     if not claim.statistical and not {"theorem's setting", "one Gram matrix"} & set(claim.needs)
 ]
-RANDOM = [name for name, claim in CLAIMS.items() if "random" in claim.regimes]
+RANDOM = [name for name, claim in CLAIMS.items() if "random" in claim.points]
 
 
-@pytest.mark.parametrize(("claim", "regime"), QUICK)
-def test_claim_is_supported(claim, regime):
-    result = claim.check(0, regime, alpha=ALPHA)
+@pytest.mark.parametrize(("claim", "point"), QUICK)
+def test_claim_is_supported(claim, point):
+    result = claim.check(0, point, alpha=ALPHA)
     result.raise_if_refuted()
     assert result.decision.verdict is Verdict.SUPPORTED, result.decision.summary
 
@@ -41,8 +41,8 @@ def test_a_claim_compiles_nothing_anew_for_another_seed(caplog):
     import jax
 
     claim = CLAIMS["kernel_identities.parametrization"]
-    (regime,) = claim.regimes["quick"]
-    claim.check(0, regime)
+    (point,) = claim.points["quick"]
+    claim.check(0, point)
     with jax.log_compiles():
-        claim.check(1, regime)
+        claim.check(1, point)
     assert "Finished XLA compilation" not in caplog.text

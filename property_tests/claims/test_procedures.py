@@ -32,7 +32,7 @@ REGIME = Regime(n=40, d=20, widths=(4,))
 SETTINGS = {"alpha": 1e-6, "effort": 1.0}
 
 
-def normal(key, regime, subject, *, stream="measured", shift=0.0):
+def normal(key, point, subject, *, stream="measured", shift=0.0):
     seed = int(jax.random.key_data(stream_of(key, stream))[1])
 
     def draw(start, count):
@@ -110,11 +110,11 @@ def test_a_formula_takes_the_arguments_that_it_names():
 
 @pytest.mark.parametrize(("formula", "verdict"), [(0.0, "SUPPORTED"), (0.1, "REFUTED")])
 def test_a_limit_is_held_against_its_remainder_on_each_rung(formula, verdict):
-    def rungs(regime):
+    def rungs(point):
         return [Regime(n=n, d=20) for n in (40, 80, 160)]
 
-    def on_rungs(key, regime, subject, *, stream="measured"):
-        column = normal(key, regime, subject, stream=stream)
+    def on_rungs(key, point, subject, *, stream="measured"):
+        column = normal(key, point, subject, stream=stream)
         return lambda start, count: np.tile(column(start, count), 3)
 
     limit = Limit(
@@ -122,7 +122,7 @@ def test_a_limit_is_held_against_its_remainder_on_each_rung(formula, verdict):
         ladder=rungs,
         formula=lambda: formula,
         remainder=lambda n: 4 / n,
-        at=lambda regime: {"n": regime.n},
+        at=lambda point: {"n": point.n},
     )
     examination = limit.examine(KEY, REGIME, None)
     np.testing.assert_allclose(examination.margin, [0.1, 0.05, 0.025], rtol=1e-2)
@@ -147,8 +147,8 @@ def test_what_is_examined_has_a_type():
         ("kernel_identities.positive_semidefinite", Bracket),
     ):
         claim = CLAIMS[name]
-        regime = claim.regimes["quick"][0]
-        found = claim.procedure.examine(KEY, regime, claim.subject(regime))
+        point = claim.points["quick"][0]
+        found = claim.procedure.examine(KEY, point, claim.subject(point))
         assert isinstance(found, tuple)
         assert all(isinstance(item, kind) for item in found)
     for name, kind in (
@@ -156,8 +156,8 @@ def test_what_is_examined_has_a_type():
         ("montanari_zhong.double_descent", Trials),
     ):
         claim = CLAIMS[name]
-        regime = claim.regimes["quick"][0]
-        assert isinstance(claim.procedure.examine(KEY, regime, claim.subject(regime)), kind)
+        point = claim.points["quick"][0]
+        assert isinstance(claim.procedure.examine(KEY, point, claim.subject(point)), kind)
 
 
 def test_formulas_are_functions_of_theory():

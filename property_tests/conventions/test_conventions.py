@@ -45,7 +45,7 @@ def test_every_planted_fault_is_some_claim_s_to_refute():
 def test_every_claim_says_what_it_claims_and_from_where(claim):
     assert claim.statement.endswith(".")
     assert len(claim.source) > 20
-    assert {"quick", "standard", "thorough"} == set(claim.regimes) - {"random"}
+    assert {"quick", "standard", "thorough"} == set(claim.points) - {"random"}
 
 
 @pytest.mark.parametrize("row", [f"E{number:02}" for number in range(1, 28)])

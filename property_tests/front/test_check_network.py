@@ -70,7 +70,7 @@ def refuted(**network):
 def test_a_function_with_fixed_weights_is_supported():
     run = check_network(tanh_mlp, weights(16), X)
     assert set(verdicts(run).values()) == {Verdict.SUPPORTED}
-    assert {"roads_agree", "precision", "permutation_equivariance"} <= set(verdicts(run))
+    assert {"methods_agree", "precision", "permutation_equivariance"} <= set(verdicts(run))
     reasons = {item.claim: item.reason for item in run.not_run}
     assert "no kernel_fn" in reasons["kernel_identities.mean_kernel"]
     assert "one fixed set of weights" in reasons["kernel_identities.width_concentration"]
@@ -348,7 +348,7 @@ def test_an_error_names_the_network_and_the_place_it_comes_from():
 
     claim = ntval.claims.CLAIMS["kernel_identities.symmetry"]
     broken = replace(claim, procedure=Identity(functools.partial(len, ())))
-    cell = Cell(claim.name, claim.regimes["quick"][0], 1e-6, Settings(network="mine"))
+    cell = Cell(claim.name, claim.points["quick"][0], 1e-6, Settings(network="mine"))
     with pytest.raises(NetworkError, match=r"'mine' .* TypeError in claims/procedures.py:\d"):
         run_cell(cell, Catalogue({claim.name: broken}))
 
@@ -358,9 +358,9 @@ def test_checks_have_readable_names_and_share_a_budget():
     assert "mine-batch_independence" in [check.name for check in checks]
     random = [c for c in checks if ntval.CLAIMS[c.claim].statistical]
     assert sum(check.share for check in random) <= 1
-    (check,) = [c for c in checks if c.claim.endswith("roads_agree")]
+    (check,) = [c for c in checks if c.claim.endswith("methods_agree")]
     run = check()
-    assert verdicts(run)["roads_agree"] is Verdict.SUPPORTED
+    assert verdicts(run)["methods_agree"] is Verdict.SUPPORTED
     assert "batch_independence" in verdicts(run)  # a prerequisite comes along
 
 
@@ -368,7 +368,7 @@ def test_a_check_whose_prerequisite_is_broken_is_skipped():
     def coupled(params, x):
         return tanh_mlp(params, x - x.mean(axis=0))
 
-    checks = checks_for((coupled, weights(4)), x=X, claims=["roads_agree"])
+    checks = checks_for((coupled, weights(4)), x=X, claims=["methods_agree"])
     with pytest.raises(pytest.skip.Exception, match="not run, because"):
         checks[0]()
 

@@ -301,8 +301,8 @@ def _assert_kernels_agree(left, right, first, second, layers, accuracy):
 )
 def test_kernels_agree_with_neural_tangents(name, widths, parametrization):
     mlp = Mlp(6, widths, name, b_std=0.3, parametrization=parametrization)
-    for road in ("ntk", "nngp"):
-        ours, theirs = getattr(arc_cosine, road), getattr(analytic, road)
+    for method in ("ntk", "nngp"):
+        ours, theirs = getattr(arc_cosine, method), getattr(analytic, method)
         diagonals = [np.asarray(ours(mlp, x)) for x in (X1, X2)]
         accuracy = quadrature_oracle.ACCURACY + analytic.ACCURACY
         depth = len(widths)

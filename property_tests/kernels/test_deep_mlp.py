@@ -40,7 +40,7 @@ def _rows(mlp, params, x):
 
 
 def _assert_equal(mlp, kernel, rows1, rows2):
-    """Both roads pass each entry through sum(sizes) products and sums a layer; 64 covers the
+    """Both methods pass each entry through sum(sizes) products and sums a layer; 64 covers the
     factor |h sigma''(h) / sigma'(h)| by which an activation magnifies the rounding of h."""
     operations = 64 * sum(mlp.sizes) * (len(mlp.widths) + 1)
     expected = np.einsum("iop,jop->ij", rows1, rows2) / mlp.outputs

@@ -48,7 +48,7 @@ def _products(rows1, rows2):
 
 
 def _tolerance(mlp, kernel_diagonals):
-    """Both roads pass each entry through sum(sizes) products and sums; 64 covers the factor
+    """Both methods pass each entry through sum(sizes) products and sums; 64 covers the factor
     |h sigma''(h) / sigma'(h)| by which an activation magnifies the rounding of h."""
     first, second = kernel_diagonals
     return rounding_allowance(64 * sum(mlp.sizes)) * np.sqrt(np.outer(first, second))
@@ -155,7 +155,7 @@ def test_gram_maps_over_draws_of_the_parameters():
 def test_two_layer_agrees_with_deep_mlp(parametrization):
     mlp = _mlp("silu", parametrization, outputs=2)
     params = _params(mlp)
-    left, right = (np.asarray(road.ntk(mlp, params, X1)) for road in (two_layer, deep_mlp))
+    left, right = (np.asarray(method.ntk(mlp, params, X1)) for method in (two_layer, deep_mlp))
     assert (np.abs(left - right) <= _tolerance(mlp, (np.diag(left), np.diag(left)))).all()
 
 

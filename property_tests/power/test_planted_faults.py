@@ -13,6 +13,6 @@ PLANTED = [(claim, fault) for claim in CLAIMS.values() for fault in claim.faults
 def test_planted_fault_is_refuted(claim, fault):
     planted = FAULTS[fault].plant(claim)
     assert any(
-        planted.check(0, regime, alpha=1e-8).decision.verdict is Verdict.REFUTED
-        for regime in claim.regimes["quick"]
+        planted.check(0, point, alpha=1e-8).decision.verdict is Verdict.REFUTED
+        for point in claim.points["quick"]
     )

@@ -20,7 +20,7 @@ def lines(renderable, width):
 
 
 def result(claim, regime, verdict):
-    decision = Decision(verdict, "agreement", "words " * 60, 0.0, 0.0, 0.0, log_e=-1.0)
+    decision = Decision(verdict, "means", "words " * 60, 0.0, 0.0, 0.0, log_e=-1.0)
     return Result(claim, regime, 0, decision, 1.25)
 
 
@@ -30,7 +30,7 @@ def run_until(claim, departing=None):
     done = list(CLAIMS)[: list(CLAIMS).index(claim)]
     verdicts = {departing: Verdict.INCONCLUSIVE}
     results = [
-        result(cell.claim, cell.regime, verdicts.get(cell.claim, Verdict.SUPPORTED))
+        result(cell.claim, cell.point, verdicts.get(cell.claim, Verdict.SUPPORTED))
         for cell in run.cells
         if cell.claim in done
     ]
@@ -52,7 +52,9 @@ def test_a_run_keeps_verdicts_regimes_and_seconds_at_every_width(width):
     assert len(shown) == len(run.outcomes) > len(expected) > 40
 
 
-@pytest.mark.parametrize("claim", ["kernel_identities.roads_agree", "montanari_zhong.memorization"])
+@pytest.mark.parametrize(
+    "claim", ["kernel_identities.methods_agree", "montanari_zhong.memorization"]
+)
 def test_a_low_terminal_shows_what_departs_and_what_is_being_checked(claim):
     run = run_until(claim, departing="kernel_identities.batch_independence")
     rows = lines(live.run_table(run, most=20), 100)
@@ -63,7 +65,7 @@ def test_a_low_terminal_shows_what_departs_and_what_is_being_checked(claim):
 
 @pytest.mark.parametrize("width", [80, 200])
 def test_the_detection_matrix_has_every_fault_and_claim_at_every_width(width):
-    regime = CLAIMS["kernel_identities.symmetry"].regimes["quick"][0]
+    regime = CLAIMS["kernel_identities.symmetry"].points["quick"][0]
     found = [
         power.Detection(
             name,

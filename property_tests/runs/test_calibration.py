@@ -25,18 +25,18 @@ def test_true_claims_are_refuted_no_more_often_than_stated(claim):
 
 
 def test_an_error_too_small_for_one_run_breaks_the_level():
-    small = catalogue.sized("road_scale", 0.003)
+    small = catalogue.sized("empirical_scale", 0.003)
     claim = small.plant(CHEAP[0])
-    assert claim.check(0, claim.regimes["quick"][0]).decision.verdict is not Verdict.REFUTED
+    assert claim.check(0, claim.points["quick"][0]).decision.verdict is not Verdict.REFUTED
     planned = calibration.cells([claim], LOOSE, runs=30)
-    results = tuple(claim.check(c.settings.seed, c.regime, alpha=c.alpha) for c in planned)
+    results = tuple(claim.check(c.settings.seed, c.point, alpha=c.alpha) for c in planned)
     assert not Calibration(claim.name, 0.05, results).holds
 
 
 def calibrated(log_e, alpha=0.05):
     def result(value):
         verdict = Verdict.REFUTED if value >= -math.log(alpha) else Verdict.SUPPORTED
-        decision = Decision(verdict, "agreement", "", 0.0, 0.0, 0.0, log_e=value)
+        decision = Decision(verdict, "means", "", 0.0, 0.0, 0.0, log_e=value)
         return Result("a", Regime(n=2, d=2, widths=(2,), activation="erf"), 0, decision, 0.0)
 
     return Calibration("a", alpha, tuple(map(result, log_e)))

@@ -12,7 +12,7 @@ from ntval.runs import power
 
 
 def test_detection_of_a_planted_fault_says_what_it_took():
-    cells = power.cells([montanari_zhong.normalization], ["road_scale_3"])
+    cells = power.cells([montanari_zhong.normalization], ["empirical_scale_3"])
     (detection,) = power.detections(cells)
     record = detection.record()
     assert detection.caught
@@ -22,7 +22,7 @@ def test_detection_of_a_planted_fault_says_what_it_took():
 
 
 def test_power_is_measured_at_the_share_of_a_full_run():
-    (cell,) = power.cells([montanari_zhong.normalization], ["road_scale_3"])
+    (cell,) = power.cells([montanari_zhong.normalization], ["empirical_scale_3"])
     random = sum(claim.statistical for claim in CLAIMS.values())
     assert cell.alpha == pytest.approx(1e-6 / random)
 
@@ -30,19 +30,19 @@ def test_power_is_measured_at_the_share_of_a_full_run():
 def test_the_smallest_refuted_size_lies_between_rounding_and_three_percent():
     (cell,) = power.family_cells([montanari_zhong.normalization])
     found = power.smallest_refuted(cell)
-    assert found.family == "road_scale"
+    assert found.family == "empirical_scale"
     assert 1e-4 < found.size < 0.03
 
 
 def test_allclose_lets_a_kernel_pass_that_is_three_percent_too_large():
-    assert power.passes_allclose("kernel_scale_3") is True
-    assert power.passes_allclose("kernel_scale_100") is False
+    assert power.passes_allclose("analytic_scale_3") is True
+    assert power.passes_allclose("analytic_scale_100") is False
     assert power.passes_allclose("prediction_limit") is None
 
 
 def test_faults_of_a_family_are_found_at_any_size():
-    fault = catalogue.find("kernel_scale_2.5")
-    assert fault.family == "kernel_scale"
+    fault = catalogue.find("analytic_scale_2.5")
+    assert fault.family == "analytic_scale"
     assert math.isclose(fault.size, 0.025)
     with pytest.raises(UnknownNameError, match="did you mean"):
         catalogue.find("kernel_scal_3")

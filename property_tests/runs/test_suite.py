@@ -35,8 +35,8 @@ def checked(monkeypatch):
             log_e = log_e(cell.settings.seed) if callable(log_e) else log_e
             refuted = log_e > 0 and (cell.alpha == 0 or log_e >= -math.log(cell.alpha))
             verdict = Verdict.REFUTED if refuted else Verdict.SUPPORTED
-            decision = Decision(verdict, "agreement", "", 0.0, 0.0, 1.0, log_e=log_e)
-            return Result(cell.claim, cell.regime, cell.settings.seed, decision, 0.0)
+            decision = Decision(verdict, "means", "", 0.0, 0.0, 1.0, log_e=log_e)
+            return Result(cell.claim, cell.point, cell.settings.seed, decision, 0.0)
 
         monkeypatch.setattr(suite, "run_cell", run_cell)
         monkeypatch.setattr(suite, "diagnosis", lambda cell, _: f"a word on {cell.claim}")

@@ -14,7 +14,7 @@ NETWORKS = {
 
 @ntval.parametrize_with_claims(
     NETWORKS,
-    papers=["batch_independence", "positive_semidefinite", "mean_kernel"],
+    claims=["batch_independence", "positive_semidefinite", "mean_kernel"],
     expected_refutations={
         "rounded-mean_kernel": "1.39 is not the square root of 2",
     },
@@ -25,7 +25,7 @@ def test_ntk(check, check_claim):
 
 def test_two_roads_to_the_kernel_agree_at_our_inputs(check_claim):
     x = jax.random.normal(jax.random.key(0), (12, 4))
-    check_claim("roads_agree", Gelu(), x=x)
+    check_claim("methods_agree", Gelu(), x=x)
 
 
 def test_any_weights_have_a_symmetric_kernel(ntval_key):

@@ -78,7 +78,7 @@ unbiased_kernel = Claim(
     "(derived and checked).",
     statement="The mean empirical kernel of one hidden layer is the infinite-width kernel.",
     needs=("mlp", "kernel_fn", "random weights"),
-    regimes={
+    points={
         "quick": _one_hidden("erf", "relu"),
         "standard": _one_hidden("erf", "relu", "gelu", "tanh"),
         "thorough": _one_hidden("erf", "relu", "gelu", "tanh", "silu", "sin", "cos", "softplus"),
@@ -92,18 +92,18 @@ unbiased_kernel = Claim(
         _mean_kernel, labels=_gap_labels, resolution=_resolution(entry=0.05, whole=0.01), pilot=64
     ),
     faults=(
-        "kernel_scale_3",
-        "kernel_off_diagonal_3",
-        "kernel_row_10",
-        "kernel_entry_15",
-        "kernel_drops_bias",
-        "kernel_erf_sqrt2_for_erf",
-        "kernel_leaky_relu_for_relu",
-        "road_scale_3",
-        "road_entry_15",
-        "road_derivative",
-        "road_drops_bias",
-        "road_drops_head",
+        "analytic_scale_3",
+        "analytic_off_diagonal_3",
+        "analytic_row_10",
+        "analytic_entry_15",
+        "analytic_drops_bias",
+        "analytic_erf_sqrt2_for_erf",
+        "analytic_leaky_relu_for_relu",
+        "empirical_scale_3",
+        "empirical_entry_15",
+        "empirical_derivative",
+        "empirical_drops_bias",
+        "empirical_drops_head",
         "apply_over_sqrt_width",
         "weights_shared",
     ),
@@ -129,7 +129,7 @@ mean_kernel = Claim(
     statement="The mean empirical kernel of a network of any depth is the infinite-width kernel "
     "up to the finite-width bias.",
     needs=("kernel_fn", "random weights"),
-    regimes={
+    points={
         "quick": (Regime(n=4, d=8, widths=(512, 512), activation="erf"),),
         "standard": (
             Regime(n=4, d=8, widths=(512, 512), activation="erf"),
@@ -150,13 +150,13 @@ mean_kernel = Claim(
     ),
     diagnose=mean_kernel_words,
     faults=(
-        "kernel_scale_3",
-        "kernel_scale_10",
-        "kernel_entry_15",
-        "kernel_drops_bias",
-        "kernel_drops_layer",
-        "kernel_drops_head",
-        "road_scale_3",
+        "analytic_scale_3",
+        "analytic_scale_10",
+        "analytic_entry_15",
+        "analytic_drops_bias",
+        "analytic_drops_layer",
+        "analytic_drops_head",
+        "empirical_scale_3",
         "apply_drops_bias",
         "weights_shared",
     ),
@@ -228,7 +228,7 @@ width_rate = Claim(
     source="Central limit theorem over neurons; remainder derived here.",
     statement="The empirical kernel tends to the analytic one at the rate width^(-1/2).",
     needs=("kernel_fn", "random weights", "ladder"),
-    regimes={
+    points={
         "quick": (Regime(n=4, d=8, widths=(32, 32), activation="erf"),),
         "standard": (
             Regime(n=4, d=8, widths=(64, 64), activation="erf"),
@@ -250,7 +250,7 @@ width_rate = Claim(
         first=32,
         most=256,
     ),
-    faults=("kernel_scale_100", "kernel_drops_layer", "road_derivative"),
+    faults=("analytic_scale_100", "analytic_drops_layer", "empirical_derivative"),
 )
 
 _LADDERS = {
@@ -345,7 +345,7 @@ width_concentration = Claim(
     statement="The empirical kernel of random weights concentrates: its relative variance falls "
     "like 1/width.",
     needs=("random weights", "ladder"),
-    regimes=_LADDERS,
+    points=_LADDERS,
     subject=mlp_ladder,
     procedure=Slopes(
         _width_concentration,
@@ -388,7 +388,7 @@ parametrization = Claim(
     statement="The network has the NTK parametrization: the mean of K(x, x) does not depend on "
     "the width, up to 1/width.",
     needs=("random weights", "ladder"),
-    regimes=_LADDERS,
+    points=_LADDERS,
     subject=mlp_ladder,
     procedure=Slopes(
         _parametrization,
@@ -399,5 +399,5 @@ parametrization = Claim(
         most=256,
     ),
     diagnose=_parametrization_words,
-    faults=("apply_over_sqrt_width", "apply_times_sqrt_width", "road_over_sqrt_width"),
+    faults=("apply_over_sqrt_width", "apply_times_sqrt_width", "empirical_over_sqrt_width"),
 )

@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Claim
-from ntval.claims.montanari_zhong.setting import SETTING, regimes, two_layer
+from ntval.claims.montanari_zhong.setting import SETTING, grid, two_layer
 from ntval.claims.procedures import Identity
 from ntval.claims.sampling import Replicate
 from ntval.evidence.exact import Comparison
@@ -66,10 +66,10 @@ ridge_conventions = Claim(
     "of an averaged loss with ridge/n, of sklearn's KernelRidge and of neural-tangents' relative "
     "diag_reg.",
     needs=(*SETTING, "mlp"),
-    regimes={
-        "quick": regimes((30, 8, 16), activations=("tanh",), ridge=0.1),
-        "standard": regimes((30, 8, 16), (60, 20, 16), activations=("tanh", "gelu"), ridge=0.1),
-        "thorough": regimes(
+    points={
+        "quick": grid((30, 8, 16), activations=("tanh",), ridge=0.1),
+        "standard": grid((30, 8, 16), (60, 20, 16), activations=("tanh", "gelu"), ridge=0.1),
+        "thorough": grid(
             (30, 8, 16), (60, 20, 16), activations=("tanh", "gelu", "relu"), ridge=0.01
         ),
     },

@@ -15,9 +15,9 @@ from ntval.claims.montanari_zhong.setting import (
     SETTING,
     arguments,
     fresh_inputs,
+    grid,
     harmonics_of,
     rate_ladder,
-    regimes,
     ridge_of,
     risk_given_inputs,
     target_of,
@@ -80,16 +80,16 @@ ridge_equivalence = Claim(
     "spec's pilot; E15.",
     statement="|R_NT - R_KRR| <= sqrt(n/Nd) (|f|^2 + s^2) with probability at least 0.99.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((90, 20, 320), ridge=0.05, noise_std=0.5),
+    points={
+        "quick": grid((90, 20, 320), ridge=0.05, noise_std=0.5),
         "standard": (
-            *regimes((90, 20, 320), activations=("relu", "tanh"), ridge=0.05, noise_std=0.5),
-            *regimes((150, 30, 160), activations=("relu", "tanh"), noise_std=0.5),
+            *grid((90, 20, 320), activations=("relu", "tanh"), ridge=0.05, noise_std=0.5),
+            *grid((150, 30, 160), activations=("relu", "tanh"), noise_std=0.5),
         ),
         "thorough": tuple(
             regime
             for ridge in (0.0, 0.05, 0.5)
-            for regime in regimes(
+            for regime in grid(
                 (90, 20, 320),
                 (150, 30, 40),
                 (150, 30, 160),
@@ -109,7 +109,7 @@ ridge_equivalence = Claim(
         first=32,
         most=256,
     ),
-    faults=("ridge_times_n", "road_over_sqrt_width", "road_over_width"),
+    faults=("ridge_times_n", "empirical_over_sqrt_width", "empirical_over_width"),
 )
 _STEP = 1e-3  # of the central difference below: its error is of order _STEP^2
 
@@ -143,12 +143,12 @@ ridge_equivalence_rate = Claim(
     "measured in the spec, derived in theory; E15.",
     statement="The mean of R_NT - R_KRR over the weights falls like N^(-1).",
     needs=SETTING,
-    regimes={
-        "quick": regimes((40, 10, 32), activations=("tanh",), ridge=0.05, noise_std=0.5),
-        "standard": regimes(
+    points={
+        "quick": grid((40, 10, 32), activations=("tanh",), ridge=0.05, noise_std=0.5),
+        "standard": grid(
             (60, 20, 64), activations=("tanh", "relu", "gelu"), ridge=0.05, noise_std=0.5
         ),
-        "thorough": regimes(
+        "thorough": grid(
             (60, 20, 64),
             (90, 30, 64),
             activations=("tanh", "relu", "gelu"),
@@ -158,7 +158,7 @@ ridge_equivalence_rate = Claim(
         "random": tuple(
             regime
             for noise_std in (0.0, 0.5, 1.0)
-            for regime in regimes(
+            for regime in grid(
                 (60, 20, 32),
                 (60, 20, 64),
                 activations=("tanh", "relu"),
@@ -178,7 +178,12 @@ ridge_equivalence_rate = Claim(
         first=16,
         most=256,
     ),
-    faults=("ridge_times_n", "ridge_left_on", "road_over_sqrt_width", "road_without_inputs"),
+    faults=(
+        "ridge_times_n",
+        "ridge_left_on",
+        "empirical_over_sqrt_width",
+        "empirical_without_inputs",
+    ),
 )
 
 _PEAK_FACTORS = (1 / 3, 1, 3)
@@ -202,14 +207,14 @@ double_descent = Claim(
     statement="The ridgeless test error peaks at Nd = n: it is larger there than at a third and at "
     "three times that width, with probability at least 0.8.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((120, 20, 6), activations=("tanh",), noise_std=0.5),
-        "standard": regimes((120, 20, 6), (180, 30, 6), activations=("tanh",), noise_std=0.5),
-        "thorough": regimes(
+    points={
+        "quick": grid((120, 20, 6), activations=("tanh",), noise_std=0.5),
+        "standard": grid((120, 20, 6), (180, 30, 6), activations=("tanh",), noise_std=0.5),
+        "thorough": grid(
             (120, 20, 6), (180, 30, 6), (240, 40, 6), activations=("tanh", "gelu"), noise_std=0.5
         ),
     },
     subject=_around_the_peak,
     procedure=ProbableBound(_peak, failure=0.2, resolution=0.25, first=32, most=256),
-    faults=("weights_symmetrized", "ridge_left_on", "road_without_inputs"),
+    faults=("weights_symmetrized", "ridge_left_on", "empirical_without_inputs"),
 )

@@ -19,8 +19,8 @@ from ntval.claims.montanari_zhong.setting import (
     SETTING,
     SMOOTH,
     arguments,
+    grid,
     rate_ladder,
-    regimes,
     sigma,
     two_layer,
 )
@@ -73,15 +73,11 @@ normalization = Claim(
     source=f"{PAPER}, setting (recalled); E03 of the spec.",
     statement="The mean of K_N(x, x) is E[sigma'(sqrt(d) t)^2], t a coordinate of the sphere.",
     needs=("theorem's setting", "random weights"),
-    regimes={
-        "quick": regimes((16, 20, 256), activations=("tanh",)),
-        "standard": regimes((16, 20, 256), (16, 60, 256), activations=("tanh", "gelu", "relu")),
-        "thorough": regimes(
-            (16, 8, 256), (16, 20, 256), (16, 60, 256), activations=(*SMOOTH, "relu")
-        ),
-        "random": regimes(
-            (16, 8, 256), (16, 20, 256), (16, 60, 256), activations=(*SMOOTH, "relu")
-        ),
+    points={
+        "quick": grid((16, 20, 256), activations=("tanh",)),
+        "standard": grid((16, 20, 256), (16, 60, 256), activations=("tanh", "gelu", "relu")),
+        "thorough": grid((16, 8, 256), (16, 20, 256), (16, 60, 256), activations=(*SMOOTH, "relu")),
+        "random": grid((16, 8, 256), (16, 20, 256), (16, 60, 256), activations=(*SMOOTH, "relu")),
     },
     subject=two_layer,
     procedure=Means(
@@ -93,9 +89,9 @@ normalization = Claim(
         pilot=64,
     ),
     faults=(
-        "road_scale_3",
-        "road_derivative",
-        "road_times_d",
+        "empirical_scale_3",
+        "empirical_derivative",
+        "empirical_times_d",
         "weights_unnormalized",
         "inputs_on_unit_sphere",
     ),
@@ -106,19 +102,19 @@ gradient = Claim(
     source=f"{PAPER}, NT model (recalled); E01 of the spec.",
     statement="K_N is J J^T of f(x) = (N d)^(-1/2) sum_l b_l sigma(<w_l, x>), b_l = +-1.",
     needs=("theorem's setting", "mlp"),
-    regimes={
-        "quick": regimes((5, 6, 7), activations=("tanh",)),
-        "standard": regimes((5, 6, 7), (16, 20, 64), activations=("tanh", "gelu", "relu")),
-        "thorough": regimes((5, 6, 7), (16, 20, 64), activations=(*SMOOTH, "relu", "cubic")),
+    points={
+        "quick": grid((5, 6, 7), activations=("tanh",)),
+        "standard": grid((5, 6, 7), (16, 20, 64), activations=("tanh", "gelu", "relu")),
+        "thorough": grid((5, 6, 7), (16, 20, 64), activations=(*SMOOTH, "relu", "cubic")),
     },
     subject=two_layer,
     procedure=Identity(jacobian_comparison),
     faults=(
-        "road_derivative",
-        "road_times_d",
-        "road_over_width",
-        "road_without_inputs",
-        "road_entry_15",
+        "empirical_derivative",
+        "empirical_times_d",
+        "empirical_over_width",
+        "empirical_without_inputs",
+        "empirical_entry_15",
     ),
 )
 
@@ -152,13 +148,13 @@ unbiased_kernel = Claim(
     statement="The mean of K_N over weights on the unit sphere is the infinite-width kernel at "
     "finite d.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((4, 8, 1024), activations=("tanh",)),
-        "standard": regimes((4, 8, 1024), activations=("tanh", "relu")),
-        "thorough": regimes(
+    points={
+        "quick": grid((4, 8, 1024), activations=("tanh",)),
+        "standard": grid((4, 8, 1024), activations=("tanh", "relu")),
+        "thorough": grid(
             (8, 3, 1024), (8, 8, 1024), (8, 20, 1024), activations=("tanh", "erf", "gelu", "relu")
         ),
-        "random": regimes(
+        "random": grid(
             (4, 3, 1024), (4, 8, 1024), (4, 20, 1024), activations=("tanh", "erf", "relu", "gelu")
         ),
     },
@@ -170,14 +166,14 @@ unbiased_kernel = Claim(
         pilot=64,
     ),
     faults=(
-        "kernel_off_diagonal_10",
-        "kernel_erf_for_tanh",
-        "road_derivative",
-        "road_without_inputs",
+        "analytic_off_diagonal_10",
+        "analytic_erf_for_tanh",
+        "empirical_derivative",
+        "empirical_without_inputs",
         "weights_unnormalized",
         "weights_gaussian",
         "weights_shared",
-        "kernel_of_gaussian_weights",
+        "analytic_of_gaussian_weights",
     ),
 )
 
@@ -223,17 +219,17 @@ hermite_energies = Claim(
     "spec, section 1; E04, E05.",
     statement="K has energy gamma_k on the spherical harmonics of degree k, at finite d.",
     needs=("theorem's setting", "kernel_fn"),
-    regimes={
-        "quick": regimes((2, 20, 4), activations=("relu", "tanh")),
-        "standard": regimes((2, 20, 4), (2, 60, 4), activations=("relu", "tanh", "gelu")),
-        "thorough": regimes((2, 12, 4), (2, 20, 4), (2, 60, 4), activations=("relu", *SMOOTH)),
+    points={
+        "quick": grid((2, 20, 4), activations=("relu", "tanh")),
+        "standard": grid((2, 20, 4), (2, 60, 4), activations=("relu", "tanh", "gelu")),
+        "thorough": grid((2, 12, 4), (2, 20, 4), (2, 60, 4), activations=("relu", *SMOOTH)),
     },
     subject=two_layer,
     procedure=Identity(_hermite_energies, formula=theory.energies),
     faults=(
-        "kernel_scale_1",
-        "kernel_off_diagonal_1",
-        "kernel_of_gaussian_weights",
+        "analytic_scale_1",
+        "analytic_off_diagonal_1",
+        "analytic_of_gaussian_weights",
         "energies_shifted",
         "energies_of_limit",
         "energies_without_constant",
@@ -264,18 +260,18 @@ parity = Claim(
     statement="K of tanh and erf has odd degrees alone; K of ReLU, GELU, SiLU and softplus has no "
     "odd degree but 1.",
     needs=("theorem's setting", "kernel_fn"),
-    regimes={
-        "quick": regimes((16, 20, 4), activations=("relu", "tanh")),
-        "standard": regimes((16, 20, 4), (16, 60, 4), activations=("relu", *SMOOTH)),
-        "thorough": regimes((16, 8, 4), (16, 20, 4), (16, 60, 4), activations=("relu", *SMOOTH)),
+    points={
+        "quick": grid((16, 20, 4), activations=("relu", "tanh")),
+        "standard": grid((16, 20, 4), (16, 60, 4), activations=("relu", *SMOOTH)),
+        "thorough": grid((16, 8, 4), (16, 20, 4), (16, 60, 4), activations=("relu", *SMOOTH)),
     },
     subject=two_layer,
     procedure=Identity(_parity, formula=theory.energies),
     faults=(
-        "kernel_plus_constant",
-        "kernel_entry_15",
-        "kernel_squared",
-        "kernel_adds_second_layer",
+        "analytic_plus_constant",
+        "analytic_entry_15",
+        "analytic_squared",
+        "analytic_adds_second_layer",
     ),
 )
 
@@ -293,14 +289,14 @@ concentration = Claim(
     statement="The mean of |K^(-1/2) K_N K^(-1/2) - I| lies between eta(n) and 1.02 eta(n + d), "
     "eta(n) = 2 sqrt(n/Nd) + n/Nd.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((240, 60, 64)),
-        "standard": regimes((240, 60, 64), (240, 60, 256), activations=("relu", "tanh")),
-        "thorough": regimes(
+    points={
+        "quick": grid((240, 60, 64)),
+        "standard": grid((240, 60, 64), (240, 60, 256), activations=("relu", "tanh")),
+        "thorough": grid(
             *((240, 60, width) for width in (32, 64, 128, 256)),
             activations=("relu", "tanh", "gelu"),
         ),
-        "random": regimes(
+        "random": grid(
             (160, 40, 32),
             (160, 40, 64),
             (240, 60, 64),
@@ -319,7 +315,12 @@ concentration = Claim(
         first=32,
         most=256,
     ),
-    faults=("weights_symmetrized", "road_scale_100", "road_over_sqrt_width", "road_without_inputs"),
+    faults=(
+        "weights_symmetrized",
+        "empirical_scale_100",
+        "empirical_over_sqrt_width",
+        "empirical_without_inputs",
+    ),
 )
 
 
@@ -341,10 +342,10 @@ concentration_rate = Claim(
     statement="|K^(-1/2) K_N K^(-1/2) - I| falls like N^(-1/2): its slope over log N is that of "
     "eta(n).",
     needs=SETTING,
-    regimes={
-        "quick": regimes((120, 30, 32)),
-        "standard": regimes((120, 30, 32), (240, 60, 32)),
-        "thorough": regimes((120, 30, 32), (240, 60, 32), (240, 60, 64)),
+    points={
+        "quick": grid((120, 30, 32)),
+        "standard": grid((120, 30, 32), (240, 60, 32)),
+        "thorough": grid((120, 30, 32), (240, 60, 32), (240, 60, 64)),
     },
     subject=rate_ladder,
     procedure=Slopes(
@@ -357,5 +358,5 @@ concentration_rate = Claim(
         first=16,
         most=128,
     ),
-    faults=("road_scale_100", "road_over_sqrt_width", "road_without_inputs"),
+    faults=("empirical_scale_100", "empirical_over_sqrt_width", "empirical_without_inputs"),
 )

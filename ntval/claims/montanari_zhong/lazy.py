@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from ntval.activations import activation
 from ntval.claims.claim import Claim
-from ntval.claims.montanari_zhong.setting import SETTING, regimes, two_layer
+from ntval.claims.montanari_zhong.setting import SETTING, grid, two_layer
 from ntval.claims.procedures import Slopes
 from ntval.claims.sampling import MEASURED, draw_params, kept, replicates, stream_of
 from ntval.evidence.sequential import Draw
@@ -33,7 +33,7 @@ _FRESH = 200
 def _slopes(subject: NetworkSubject, init: Callable, scale: Callable, shift: float) -> Callable:
     """Statistic of one draw: slopes over log alpha of the log distance between network and
     linearization after descent, and of the log relative movement of the weights."""
-    fn, (width,) = activation(subject.network.mlp.activation).fn, subject.network.mlp.widths
+    fn, (width,) = activation(subject.mlp.activation).fn, subject.mlp.widths
     outgoing = jnp.where(jnp.arange(width) < width // 2, 1.0, -1.0)
 
     def statistic(key: Array, x_like: Float[Array, "n d"]) -> Float[Array, "2"]:
@@ -90,10 +90,10 @@ lazy_training = Claim(
     statement="With outputs scaled by alpha and a symmetrized initialization, the trained network "
     "departs from its linearization like alpha^(-2), and its weights move like alpha^(-1).",
     needs=(*SETTING, "mlp"),
-    regimes={
-        "quick": regimes((40, 10, 60), activations=("gelu",)),
-        "standard": regimes((40, 10, 60), activations=("gelu", "tanh")),
-        "thorough": regimes((40, 10, 60), (80, 20, 120), activations=("gelu", "tanh", "silu")),
+    points={
+        "quick": grid((40, 10, 60), activations=("gelu",)),
+        "standard": grid((40, 10, 60), activations=("gelu", "tanh")),
+        "thorough": grid((40, 10, 60), (80, 20, 120), activations=("gelu", "tanh", "silu")),
     },
     subject=two_layer,
     procedure=Slopes(

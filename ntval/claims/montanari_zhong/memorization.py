@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +15,13 @@ from ntval.claims.montanari_zhong.setting import (
     PAPER,
     SETTING,
     arguments,
-    regimes,
+    grid,
     two_layer,
 )
 from ntval.claims.procedures import Identity, Means
 from ntval.claims.sampling import (
     Replicate,
+    draw_params,
     empirical_at,
     looped,
 )
@@ -65,17 +67,17 @@ memorization = Claim(
     statement="K_N has rank min(n, Nd), and labels of pure noise are fitted to a train error of "
     "s^2 (1 - rank/n): 0 once Nd >= n.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((100, 20, 3), (100, 20, 8), activations=("tanh",), noise_std=1.0),
-        "standard": regimes(
+    points={
+        "quick": grid((100, 20, 3), (100, 20, 8), activations=("tanh",), noise_std=1.0),
+        "standard": grid(
             (100, 20, 3), (100, 20, 8), (200, 20, 5), activations=("tanh", "gelu"), noise_std=1.0
         ),
-        "thorough": regimes(
+        "thorough": grid(
             *((200, 20, width) for width in (2, 5, 8, 12, 20)),
             activations=("tanh", "gelu", "silu"),
             noise_std=1.0,
         ),
-        "random": regimes(
+        "random": grid(
             *((n, 20, width) for n in (60, 100) for width in (2, 4, 8)),
             activations=("tanh", "gelu", "silu", "erf"),
             noise_std=1.0,
@@ -90,7 +92,7 @@ memorization = Claim(
         resolution=0.03,
         pilot=64,
     ),
-    faults=("weights_symmetrized", "ridge_left_on", "road_jitter", "road_without_inputs"),
+    faults=("weights_symmetrized", "ridge_left_on", "empirical_jitter", "empirical_without_inputs"),
 )
 
 
@@ -112,19 +114,19 @@ phase_diagram = Claim(
     statement="The smallest eigenvalue of K_N is 0 for Nd < n and leaves 0 at Nd = n as the lower "
     "edge of K^(1/2) W K^(1/2), W a Wishart matrix of Nd samples.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((200, 20, 20), (200, 20, 5)),
+    points={
+        "quick": grid((200, 20, 20), (200, 20, 5)),
         "standard": (
-            *regimes((200, 20, 20), (200, 20, 40), activations=("relu", "tanh")),
-            *regimes((200, 20, 5)),
+            *grid((200, 20, 20), (200, 20, 40), activations=("relu", "tanh")),
+            *grid((200, 20, 5)),
         ),
         "thorough": (
-            *regimes(
+            *grid(
                 (200, 20, 20), (200, 20, 40), (240, 60, 12), activations=("relu", "tanh", "gelu")
             ),
-            *regimes((200, 20, 5)),
+            *grid((200, 20, 5)),
         ),
-        "random": regimes(
+        "random": grid(
             *((n, 20, width) for n in (100, 200) for width in (2, 4, 12, 20, 40)),
             activations=("relu", "tanh"),
         ),
@@ -139,7 +141,12 @@ phase_diagram = Claim(
         first=32,
         most=512,
     ),
-    faults=("weights_symmetrized", "road_scale_100", "road_derivative", "road_without_inputs"),
+    faults=(
+        "weights_symmetrized",
+        "empirical_scale_100",
+        "empirical_derivative",
+        "empirical_without_inputs",
+    ),
 )
 
 
@@ -160,11 +167,11 @@ dead_points = Claim(
     statement="With ReLU an input has a zero row in K_N with probability 2^(-N): Nd >= n is not "
     "enough at small N.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((100, 20, 2)),
-        "standard": regimes((100, 20, 2), (100, 20, 4)),
-        "thorough": regimes((200, 20, 2), (200, 20, 4), (200, 60, 3), (200, 20, 5)),
-        "random": regimes((100, 10, 2), (100, 20, 2), (100, 20, 3), (100, 40, 2), (100, 20, 4)),
+    points={
+        "quick": grid((100, 20, 2)),
+        "standard": grid((100, 20, 2), (100, 20, 4)),
+        "thorough": grid((200, 20, 2), (200, 20, 4), (200, 60, 3), (200, 20, 5)),
+        "random": grid((100, 10, 2), (100, 20, 2), (100, 20, 3), (100, 40, 2), (100, 20, 4)),
     },
     subject=two_layer,
     procedure=Means(
@@ -175,7 +182,7 @@ dead_points = Claim(
         resolution=0.02,
         pilot=64,
     ),
-    faults=("road_leaky_relu", "weights_symmetrized", "weights_positive"),
+    faults=("empirical_leaky_relu", "weights_symmetrized", "weights_positive"),
 )
 
 
@@ -197,18 +204,23 @@ quadratic_rank = Claim(
     statement="With a quadratic activation K_N has rank min(n, Nd - N(N-1)/2), not min(n, Nd): "
     "v_2 = 0, and there is no memorization.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((200, 20, 5), (200, 20, 10), activations=("quadratic",)),
-        "standard": regimes(
+    points={
+        "quick": grid((200, 20, 5), (200, 20, 10), activations=("quadratic",)),
+        "standard": grid(
             *((200, 20, width) for width in (2, 5, 8, 10, 15)), activations=("quadratic",)
         ),
-        "thorough": regimes(
+        "thorough": grid(
             *((200, 20, width) for width in (2, 5, 8, 10, 15, 30)), activations=("quadratic",)
         ),
     },
     subject=two_layer,
     procedure=Identity(_quadratic_rank, formula=theory.quadratic_rank),
-    faults=("road_jitter", "weights_symmetrized", "road_derivative", "road_without_inputs"),
+    faults=(
+        "empirical_jitter",
+        "weights_symmetrized",
+        "empirical_derivative",
+        "empirical_without_inputs",
+    ),
 )
 
 
@@ -220,8 +232,7 @@ def _symmetrized_initialization(
     effective: Callable[..., int] = theory.effective_width,
 ) -> list[Comparison]:
     key_params, key_x = jax.random.split(key)
-    network = subject.network
-    params = init(lambda key: network.init_fn(key, (-1, regime.d))[1])(key_params)
+    params = init(functools.partial(draw_params, subject.network))(key_params)
     gram = empirical_at(subject, params, subject.inputs(key_x, regime.n))
     width = effective(regime.widths[0], symmetrized=True)
     return _exact("rank of K_N", _rank(gram), theory.rank(regime.n, regime.d, width))
@@ -233,14 +244,14 @@ symmetrized_initialization = Claim(
     statement="A symmetrized initialization halves the effective width: K_N has rank "
     "min(n, (N/2) d).",
     needs=SETTING,
-    regimes={
-        "quick": regimes((300, 20, 20), activations=("tanh",)),
-        "standard": regimes((300, 20, 20), (200, 20, 8), activations=("tanh", "gelu")),
-        "thorough": regimes(
+    points={
+        "quick": grid((300, 20, 20), activations=("tanh",)),
+        "standard": grid((300, 20, 20), (200, 20, 8), activations=("tanh", "gelu")),
+        "thorough": grid(
             (300, 20, 20), (200, 20, 8), (200, 20, 30), activations=("tanh", "gelu", "erf")
         ),
     },
     subject=two_layer,
     procedure=Identity(_symmetrized_initialization, formula=theory.effective_width),
-    faults=("pairs_not_paired", "width_not_halved", "road_jitter", "road_without_inputs"),
+    faults=("pairs_not_paired", "width_not_halved", "empirical_jitter", "empirical_without_inputs"),
 )

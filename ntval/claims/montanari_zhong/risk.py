@@ -19,8 +19,8 @@ from ntval.claims.montanari_zhong.setting import (
     SETTING,
     arguments,
     fresh_inputs,
+    grid,
     harmonics_of,
-    regimes,
     ridge_of,
     risk_given_inputs,
     sigma,
@@ -89,7 +89,7 @@ _RIDGES = tuple(
     regime
     for ridge in (0.0, 0.05, 0.1, 0.5)
     for noise_std in (0.0, 0.5, 1.0)
-    for regime in regimes(
+    for regime in grid(
         (60, 20, 4),
         _SMALL,
         (160, 40, 4),
@@ -99,7 +99,7 @@ _RIDGES = tuple(
     )
 )
 _QUADRATIC = tuple(  # n > d^2: degree 2
-    regime for ridge in (0.0, 0.1) for regime in regimes((252, 14, 4), ridge=ridge, noise_std=0.3)
+    regime for ridge in (0.0, 0.1) for regime in grid((252, 14, 4), ridge=ridge, noise_std=0.3)
 )
 
 deterministic_equivalent = Claim(
@@ -109,17 +109,17 @@ deterministic_equivalent = Claim(
     statement="The risk of kernel ridge regression with K is E_0 (sum_k F_k (1 - L_k)^2 + s^2) "
     "- s^2, with learnabilities L_k of the energies gamma_k.",
     needs=SETTING,
-    regimes={
-        "quick": regimes(_SMALL, ridge=0.1, noise_std=0.5),
+    points={
+        "quick": grid(_SMALL, ridge=0.1, noise_std=0.5),
         "standard": (
-            *regimes(_SMALL, _MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5),
-            *regimes(_SMALL, activations=("relu", "tanh"), noise_std=0.5),
-            *regimes((252, 14, 4), noise_std=0.3),
+            *grid(_SMALL, _MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5),
+            *grid(_SMALL, activations=("relu", "tanh"), noise_std=0.5),
+            *grid((252, 14, 4), noise_std=0.3),
         ),
         "thorough": (
             *_RIDGES,
-            *regimes(_MIDDLE, _LARGE, ridge=0.1, noise_std=0.5),
-            *regimes((252, 14, 4), (665, 22, 4), noise_std=0.3),
+            *grid(_MIDDLE, _LARGE, ridge=0.1, noise_std=0.5),
+            *grid((252, 14, 4), (665, 22, 4), noise_std=0.3),
         ),
         "random": (*_RIDGES, *_QUADRATIC),
     },
@@ -139,8 +139,8 @@ deterministic_equivalent = Claim(
         "ridge_over_n",
         "train_for_test",
         "noise_in_risk",
-        "kernel_scale_100",
-        "kernel_off_diagonal_10",
+        "analytic_scale_100",
+        "analytic_off_diagonal_10",
         "inputs_on_unit_sphere",
     ),
 )
@@ -166,10 +166,10 @@ constant_target = Claim(
     statement="The intercept is only partly learned: the risk on f = 1 is that of the "
     "deterministic equivalent, above 1 for tanh, whose kernel lacks degree 0.",
     needs=SETTING,
-    regimes={
-        "quick": regimes(_SMALL, activations=("relu", "tanh")),
-        "standard": regimes(_SMALL, _MIDDLE, activations=("relu", "gelu", "tanh")),
-        "thorough": regimes(_SMALL, _MIDDLE, _LARGE, activations=("relu", "gelu", "tanh")),
+    points={
+        "quick": grid(_SMALL, activations=("relu", "tanh")),
+        "standard": grid(_SMALL, _MIDDLE, activations=("relu", "gelu", "tanh")),
+        "thorough": grid(_SMALL, _MIDDLE, _LARGE, activations=("relu", "gelu", "tanh")),
     },
     subject=two_layer,
     procedure=Means(
@@ -182,7 +182,7 @@ constant_target = Claim(
         first=32,
         most=1024,
     ),
-    faults=("ridge_left_on", "train_for_test", "prediction_free_intercept", "kernel_centered"),
+    faults=("ridge_left_on", "train_for_test", "prediction_free_intercept", "analytic_centered"),
 )
 
 
@@ -203,20 +203,20 @@ self_induced_ridge = Claim(
     statement="Kernel ridge regression is polynomial ridge regression with the ridge "
     "lambda + gamma_{>l}: their risks differ by O(n/B(d, k*)), as the equivalents do.",
     needs=SETTING,
-    regimes={
-        "quick": regimes(_MIDDLE, noise_std=0.5),  # a smaller d hides "tail_of_limit"
+    points={
+        "quick": grid(_MIDDLE, noise_std=0.5),  # a smaller d hides "tail_of_limit"
         "standard": (
-            *regimes(_SMALL, _MIDDLE, activations=("relu", "gelu"), noise_std=0.5),
-            *regimes(_SMALL, _MIDDLE, ridge=0.1, noise_std=0.5),
+            *grid(_SMALL, _MIDDLE, activations=("relu", "gelu"), noise_std=0.5),
+            *grid(_SMALL, _MIDDLE, ridge=0.1, noise_std=0.5),
         ),
         "thorough": (
-            *regimes(_SMALL, _MIDDLE, _LARGE, activations=("relu", "gelu"), noise_std=0.5),
-            *regimes(_SMALL, _MIDDLE, _LARGE, ridge=0.1, noise_std=0.5),
+            *grid(_SMALL, _MIDDLE, _LARGE, activations=("relu", "gelu"), noise_std=0.5),
+            *grid(_SMALL, _MIDDLE, _LARGE, ridge=0.1, noise_std=0.5),
         ),
         "random": tuple(
             regime
             for noise_std in (0.0, 0.5, 1.0)
-            for regime in regimes(
+            for regime in grid(
                 *(_SMALL, (160, 40, 4), (180, 60, 4)),
                 activations=("relu", "gelu", "silu"),
                 noise_std=noise_std,
@@ -261,13 +261,13 @@ linear_target_risk = Claim(
     statement="On a linear target the risk is B(gamma) + s^2 V(gamma), that of ridge regression "
     "with gamma = (lambda + gamma_{>1})/gamma_1, bias and variance explicit in n/d.",
     needs=SETTING,
-    regimes={
-        "quick": regimes(_SMALL, ridge=0.1, noise_std=0.5),
+    points={
+        "quick": grid(_SMALL, ridge=0.1, noise_std=0.5),
         "standard": (
-            *regimes(_SMALL, _MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5),
-            *regimes(_SMALL, _MIDDLE, activations=("relu", "tanh"), noise_std=0.5),
+            *grid(_SMALL, _MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5),
+            *grid(_SMALL, _MIDDLE, activations=("relu", "tanh"), noise_std=0.5),
         ),
-        "thorough": (*_RIDGES, *regimes(_MIDDLE, _LARGE, noise_std=0.5)),
+        "thorough": (*_RIDGES, *grid(_MIDDLE, _LARGE, noise_std=0.5)),
         "random": _RIDGES,
     },
     subject=two_layer,
@@ -308,12 +308,10 @@ train_error = Claim(
     statement="The train error of kernel ridge regression is (lambda/(n kappa))^2 (R + s^2), 0 "
     "without a ridge.",
     needs=SETTING,
-    regimes={
-        "quick": regimes(_SMALL, ridge=0.1, noise_std=0.5),
-        "standard": regimes(
-            _SMALL, _MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5
-        ),
-        "thorough": regimes(
+    points={
+        "quick": grid(_SMALL, ridge=0.1, noise_std=0.5),
+        "standard": grid(_SMALL, _MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5),
+        "thorough": grid(
             _SMALL, _MIDDLE, _LARGE, activations=("relu", "tanh", "gelu"), ridge=0.1, noise_std=0.5
         ),
     },
@@ -328,7 +326,7 @@ train_error = Claim(
         first=32,
         most=256,
     ),
-    faults=("ridge_times_n", "ridge_over_n", "target_without_noise", "kernel_scale_10"),
+    faults=("ridge_times_n", "ridge_over_n", "target_without_noise", "analytic_scale_10"),
 )
 
 
@@ -355,15 +353,15 @@ learned_degrees = Claim(
     statement="Of a target on degree k, kernel ridge regression learns the share L_k = e_k/(e_k + "
     "kappa); nothing of a degree that the kernel lacks, however many the samples.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((160, 10, 4), activations=("relu", "tanh")),
+    points={
+        "quick": grid((160, 10, 4), activations=("relu", "tanh")),
         "standard": (
-            *regimes((252, 14, 4), activations=("relu", "gelu", "tanh")),
-            *regimes((120, 40, 4), activations=("relu", "tanh"), ridge=0.1),
+            *grid((252, 14, 4), activations=("relu", "gelu", "tanh")),
+            *grid((120, 40, 4), activations=("relu", "tanh"), ridge=0.1),
         ),
         "thorough": (
-            *regimes((252, 14, 4), (600, 16, 4), activations=("relu", "gelu", "tanh", "erf")),
-            *regimes((120, 40, 4), activations=("relu", "tanh"), ridge=0.1),
+            *grid((252, 14, 4), (600, 16, 4), activations=("relu", "gelu", "tanh", "erf")),
+            *grid((120, 40, 4), activations=("relu", "tanh"), ridge=0.1),
         ),
     },
     subject=two_layer,
@@ -378,10 +376,10 @@ learned_degrees = Claim(
         most=256,
     ),
     faults=(
-        "kernel_plus_constant",
-        "kernel_squared",
-        "kernel_without_inputs",
-        "kernel_centered",
+        "analytic_plus_constant",
+        "analytic_squared",
+        "analytic_without_inputs",
+        "analytic_centered",
         "ridge_left_on",
         "prediction_every_degree_learned",
     ),

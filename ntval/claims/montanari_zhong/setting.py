@@ -26,7 +26,7 @@ SETTING = ("theorem's setting", "kernel_fn", "random weights")
 SMOOTH = ("tanh", "erf", "gelu", "silu", "softplus")
 
 
-def regimes(
+def grid(
     *sizes: tuple[int, int, int], activations: tuple[str, ...] = ("relu",), **fields
 ) -> tuple[Regime, ...]:
     """Regimes of each size (n, d, width) and activation."""

@@ -13,7 +13,7 @@ from ntval.claims.montanari_zhong.setting import (
     PAPER,
     SETTING,
     arguments,
-    regimes,
+    grid,
     sigma,
     two_layer,
 )
@@ -47,19 +47,19 @@ min_eigenvalue = Claim(
     "gamma_{>l} - gamma_k* [1 - (1 - sqrt(n'/B(d, k*)))^2], and that of K_N lies at most "
     "a factor 1 - eta below, eta = 2 sqrt(n/Nd) + n/Nd.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((120, 40, 512), (240, 80, 512)),
+    points={
+        "quick": grid((120, 40, 512), (240, 80, 512)),
         "standard": (
-            *regimes((600, 20, 512)),
-            *regimes((120, 40, 512), (240, 80, 512), (480, 160, 1024)),
-            *regimes((240, 80, 512), activations=("leaky_relu", "gelu")),
+            *grid((600, 20, 512)),
+            *grid((120, 40, 512), (240, 80, 512), (480, 160, 1024)),
+            *grid((240, 80, 512), activations=("leaky_relu", "gelu")),
         ),
-        "thorough": regimes(
+        "thorough": grid(
             (120, 40, 512), (240, 80, 512), (480, 160, 1024), (960, 320, 2048), (854, 90, 2048)
         ),
         "random": (
-            *regimes((60, 20, 512), (120, 40, 512), (160, 40, 512), (240, 80, 512)),
-            *regimes((120, 40, 512), (240, 80, 512), activations=("leaky_relu", "gelu", "silu")),
+            *grid((60, 20, 512), (120, 40, 512), (160, 40, 512), (240, 80, 512)),
+            *grid((120, 40, 512), (240, 80, 512), activations=("leaky_relu", "gelu", "silu")),
         ),
     },
     subject=two_layer,
@@ -73,11 +73,11 @@ min_eigenvalue = Claim(
         most=512,
     ),
     faults=(
-        "kernel_without_inputs",
-        "kernel_scale_3",
-        "kernel_off_diagonal_3",
-        "road_scale_10",
-        "road_derivative",
+        "analytic_without_inputs",
+        "analytic_scale_3",
+        "analytic_off_diagonal_3",
+        "empirical_scale_10",
+        "empirical_derivative",
         "prediction_limit",
         "prediction_degree_shifted",
         "inputs_gaussian",
@@ -100,10 +100,10 @@ min_eigenvalue_bound = Claim(
     statement="lambda_min(K_N) >= (1 - eta) lambda_min(K) > 0 with probability at least 0.99, "
     "eta = 2 sqrt(n/Nd) + n/Nd < 1.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((120, 30, 256)),
-        "standard": regimes((120, 30, 256), (240, 60, 256), activations=("relu", "tanh")),
-        "thorough": regimes((120, 30, 256), (240, 60, 256), activations=("relu", "tanh", "gelu")),
+    points={
+        "quick": grid((120, 30, 256)),
+        "standard": grid((120, 30, 256), (240, 60, 256), activations=("relu", "tanh")),
+        "thorough": grid((120, 30, 256), (240, 60, 256), activations=("relu", "tanh", "gelu")),
     },
     subject=two_layer,
     procedure=ProbableBound(
@@ -114,7 +114,7 @@ min_eigenvalue_bound = Claim(
         trivial=0.0,
         at=arguments,
     ),
-    faults=("road_without_inputs", "road_over_width", "kernel_scale_100"),
+    faults=("empirical_without_inputs", "empirical_over_width", "analytic_scale_100"),
 )
 
 _LIMIT_FACTORS = (1, 2, 4, 8)
@@ -155,10 +155,10 @@ min_eigenvalue_limit = Claim(
     statement="With n / d held fixed, the smallest eigenvalue of K tends to v_1 = Var sigma'(G), "
     "no slower than sqrt(n)/d.",
     needs=("theorem's setting", "kernel_fn", "random weights"),
-    regimes={
-        "quick": regimes((30, 10, 4)),
-        "standard": regimes((30, 10, 4), (60, 20, 4), (100, 20, 4)),
-        "thorough": regimes((60, 20, 4), (100, 20, 4), activations=("relu", "gelu")),
+    points={
+        "quick": grid((30, 10, 4)),
+        "standard": grid((30, 10, 4), (60, 20, 4), (100, 20, 4)),
+        "thorough": grid((60, 20, 4), (100, 20, 4), activations=("relu", "gelu")),
     },
     subject=_ladder_in_d,
     procedure=Limit(
@@ -171,7 +171,7 @@ min_eigenvalue_limit = Claim(
         first=16,
         most=512,
     ),
-    faults=("kernel_without_inputs", "prediction_degree_shifted", "kernel_scale_100"),
+    faults=("analytic_without_inputs", "prediction_degree_shifted", "analytic_scale_100"),
 )
 
 
@@ -181,10 +181,10 @@ few_samples = Claim(
     statement="For n < d the smallest eigenvalue of K lies above its limit v_1: it is the lower "
     "edge that degrees 1 and 2 make together.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((50, 200, 4)),
-        "standard": regimes((50, 200, 4), (100, 200, 4), (50, 100, 4), (100, 100, 4)),
-        "thorough": regimes((50, 200, 4), (100, 200, 4), (50, 100, 4), (80, 100, 4), (220, 200, 4)),
+    points={
+        "quick": grid((50, 200, 4)),
+        "standard": grid((50, 200, 4), (100, 200, 4), (50, 100, 4), (100, 100, 4)),
+        "thorough": grid((50, 200, 4), (100, 200, 4), (50, 100, 4), (80, 100, 4), (220, 200, 4)),
     },
     subject=two_layer,
     procedure=Means(
@@ -197,7 +197,7 @@ few_samples = Claim(
         first=32,
         most=512,
     ),
-    faults=("prediction_limit", "kernel_scale_3", "kernel_off_diagonal_100", "inputs_gaussian"),
+    faults=("prediction_limit", "analytic_scale_3", "analytic_off_diagonal_100", "inputs_gaussian"),
 )
 
 
@@ -234,12 +234,17 @@ degenerate_inputs = Claim(
     statement="K is singular at repeated inputs, for every activation, and at opposite ones when "
     "it has odd degrees alone; otherwise opposite inputs leave it regular.",
     needs=("theorem's setting", "kernel_fn"),
-    regimes={
-        "quick": regimes((60, 30, 4), activations=("relu", "tanh")),
-        "standard": regimes((60, 30, 4), activations=("relu", "gelu", "tanh", "erf")),
-        "thorough": regimes((60, 30, 4), (90, 40, 4), activations=("relu", "gelu", "tanh", "erf")),
+    points={
+        "quick": grid((60, 30, 4), activations=("relu", "tanh")),
+        "standard": grid((60, 30, 4), activations=("relu", "gelu", "tanh", "erf")),
+        "thorough": grid((60, 30, 4), (90, 40, 4), activations=("relu", "gelu", "tanh", "erf")),
     },
     subject=two_layer,
     procedure=Bound(_degenerate_inputs),
-    faults=("kernel_jitter", "kernel_plus_constant", "kernel_off_diagonal_10", "kernel_entry_15"),
+    faults=(
+        "analytic_jitter",
+        "analytic_plus_constant",
+        "analytic_off_diagonal_10",
+        "analytic_entry_15",
+    ),
 )

@@ -17,7 +17,7 @@ from ntval.claims.montanari_zhong.setting import (
     SETTING,
     SMOOTH,
     arguments,
-    regimes,
+    grid,
     sigma,
     two_layer,
 )
@@ -51,19 +51,19 @@ kernel_structure = Claim(
     statement="K = sum_{k <= l} gamma_k P_k + gamma_{>l} I + Delta with |Delta| = gamma_k* "
     "(2 sqrt(r) + r), r = n/B(d, k*).",
     needs=("theorem's setting", "kernel_fn", "random weights"),
-    regimes={
-        "quick": regimes((120, 40, 4)),
+    points={
+        "quick": grid((120, 40, 4)),
         "standard": (
-            *regimes((120, 40, 4), (240, 80, 4), activations=("relu", "tanh")),
-            *regimes((400, 18, 4)),
+            *grid((120, 40, 4), (240, 80, 4), activations=("relu", "tanh")),
+            *grid((400, 18, 4)),
         ),
         "thorough": (
-            *regimes((120, 40, 4), (240, 80, 4), (480, 160, 4), activations=("relu", *SMOOTH)),
-            *regimes((600, 20, 4)),
+            *grid((120, 40, 4), (240, 80, 4), (480, 160, 4), activations=("relu", *SMOOTH)),
+            *grid((600, 20, 4)),
         ),
         "random": (
-            *regimes((60, 20, 4), (120, 40, 4), (160, 40, 4), (240, 60, 4)),
-            *regimes((120, 40, 4), (240, 60, 4), activations=("gelu", "silu")),
+            *grid((60, 20, 4), (120, 40, 4), (160, 40, 4), (240, 60, 4)),
+            *grid((120, 40, 4), (240, 60, 4), activations=("gelu", "silu")),
         ),
     },
     subject=two_layer,
@@ -78,9 +78,9 @@ kernel_structure = Claim(
         most=512,
     ),
     faults=(
-        "kernel_without_inputs",
-        "kernel_scale_10",
-        "kernel_off_diagonal_10",
+        "analytic_without_inputs",
+        "analytic_scale_10",
+        "analytic_off_diagonal_10",
         "energies_shifted",
         "energies_without_constant",
         "tail_shifted_up",
@@ -104,10 +104,10 @@ outliers = Claim(
     statement="Exactly sum_{k <= l, gamma_k > 0} B(d, k) eigenvalues of K lie above its bulk, "
     "whose top and the band's low end are where Marchenko, Pastur, Tracy and Widom put them.",
     needs=SETTING,
-    regimes={
-        "quick": regimes((240, 40, 4)),
-        "standard": regimes((240, 40, 4), (480, 60, 4), activations=("relu", "tanh")),
-        "thorough": regimes((240, 40, 4), (480, 60, 4), (700, 90, 4), activations=("relu", "tanh")),
+    points={
+        "quick": grid((240, 40, 4)),
+        "standard": grid((240, 40, 4), (480, 60, 4), activations=("relu", "tanh")),
+        "thorough": grid((240, 40, 4), (480, 60, 4), (700, 90, 4), activations=("relu", "tanh")),
     },
     subject=two_layer,
     procedure=Means(
@@ -122,8 +122,8 @@ outliers = Claim(
     ),
     faults=(
         "outliers_without_constant",
-        "kernel_scale_10",
-        "kernel_centered",
+        "analytic_scale_10",
+        "analytic_centered",
         "inputs_gaussian",
     ),
 )
@@ -163,12 +163,17 @@ precision = Claim(
     statement="Computed in float32, K_N and its smallest eigenvalue are those of float64 up to "
     "rounding.",
     needs=("theorem's setting", "mlp", "random weights"),
-    regimes={
-        "quick": regimes((60, 20, 64), activations=("tanh",)),
-        "standard": regimes((60, 20, 64), (100, 20, 64), activations=("tanh", "gelu")),
-        "thorough": regimes((60, 20, 64), (200, 20, 64), activations=("tanh", "gelu", "erf")),
+    points={
+        "quick": grid((60, 20, 64), activations=("tanh",)),
+        "standard": grid((60, 20, 64), (100, 20, 64), activations=("tanh", "gelu")),
+        "thorough": grid((60, 20, 64), (200, 20, 64), activations=("tanh", "gelu", "erf")),
     },
     subject=two_layer,
     procedure=Identity(_precision),
-    faults=("road_bfloat16", "road_scale_10", "road_derivative", "road_without_inputs"),
+    faults=(
+        "empirical_bfloat16",
+        "empirical_scale_10",
+        "empirical_derivative",
+        "empirical_without_inputs",
+    ),
 )

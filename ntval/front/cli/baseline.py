@@ -139,7 +139,7 @@ def _print_baseline(baseline: Baseline) -> None:
                 f"keys, sees {worst.smallest_gap:.2g}" + (f"; and {more} more" if more else "")
             )
         verdict = terminal.verdict_text(entry.decision.verdict)
-        table.add_row(verdict, f"{entry.name} at {entry.regime}\n{what}")
+        table.add_row(verdict, f"{entry.name} at {entry.point}\n{what}")
     terminal.console().print(table)
 
 
@@ -153,7 +153,7 @@ def _print_compared(found: Compared, file: Path) -> None:
         table = terminal.plain_table("finding", "entry")
         for f in findings:
             change = f"{f.what}: {f.before} -> {f.now}"
-            table.add_row(f.kind, f"{f.name} at {f.regime}\n{change}; {f.evidence}")
+            table.add_row(f.kind, f"{f.name} at {f.point}\n{change}; {f.evidence}")
         on.print(table)
     on.print(f"\nSince the baseline: {', '.join(found.changes) or 'the same versions'}.")
     if found.unconfirmed:

@@ -14,7 +14,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-FAST = "kernel_identities.roads_agree"
+FAST = "kernel_identities.methods_agree"
 DIGITS = (FAST, "batch_independence", "analytic_oracle", "mean_kernel")
 
 
@@ -85,7 +85,7 @@ def test_check_prints_a_table_and_writes_json_and_a_page(tmp_path):
     properties = {p.get("name"): p.get("value") for p in suite.iter("property")}
     assert properties["verdict"] == "SUPPORTED"
     document = json.loads((tmp_path / "a.json").read_text())
-    assert document["schema"] == "ntval.check/2"
+    assert document["schema"] == "ntval.check/3"
     assert {"versions", "alpha", "seed", "results"} <= set(document)
     assert len(document["results"]) == 4
     for record in document["results"]:
@@ -226,14 +226,14 @@ def test_header_and_summary_say_what_the_budget_is_and_what_was_spent(here):
 
 def test_power_prints_what_is_caught(here, tmp_path):
     result = here(
-        "power", "symmetry", "--fault", "kernel_asymmetric", "--json", tmp_path / "a.json"
+        "power", "symmetry", "--fault", "analytic_asymmetric", "--json", tmp_path / "a.json"
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "1 of 1 pairs caught, 0 of 1 faults caught by no claim" in result.stdout
     document = json.loads((tmp_path / "a.json").read_text())
     assert document["schema"] == "ntval.power/1"
     assert document["detections"][0]["verdict"] == "REFUTED"
-    assert document["passes_allclose"] == {"kernel_asymmetric": True}
+    assert document["passes_allclose"] == {"analytic_asymmetric": True}
 
 
 def test_calibrate_prints_whether_the_level_holds(here, tmp_path):
@@ -296,8 +296,8 @@ def test_inconclusive_fails_under_strict_alone(monkeypatch):
     from ntval.runs import cell as sweeps
 
     def undecided(cell):
-        decision = Decision(Verdict.INCONCLUSIVE, "agreement", "undecided", 0.0, 0.0, 1.0)
-        return Result(cell.claim, cell.regime, cell.seed, decision, 0.0)
+        decision = Decision(Verdict.INCONCLUSIVE, "means", "undecided", 0.0, 0.0, 1.0)
+        return Result(cell.claim, cell.point, cell.seed, decision, 0.0)
 
     monkeypatch.setattr(sweeps, "run_cell", undecided)
     assert CliRunner().invoke(app.app, ["check", FAST]).exit_code == 0

@@ -52,7 +52,7 @@ PROFILE = hypothesis.settings.get_current_profile_name(), repr(hypothesis.settin
 REGIME = ntval.Regime(n=3, d=2, widths=(4,))
 
 def decided(verdict, log_e=0.0):
-    decision = Decision(verdict, "agreement", "made up", 0.0, 1.0, 1.0, log_e=log_e)
+    decision = Decision(verdict, "means", "made up", 0.0, 1.0, 1.0, log_e=log_e)
     return replace(
         ntval.CLAIMS["kernel_identities.mean_kernel"],
         subject=lambda regime: None,
@@ -64,7 +64,7 @@ def decided(verdict, log_e=0.0):
 
 @ntval.parametrize_with_claims(
     {"fixed": nets.fixed, "batchy": nets.batchy},
-    papers=["batch_independence"],
+    claims=["batch_independence"],
     expected_refutations={"batchy-batch_independence": "planted"},
 )
 def test_ntk(check, check_claim):
@@ -82,7 +82,7 @@ def test_broken(check_claim):
 def test_claim(check_claim):
     run = check_claim(decided(Verdict.SUPPORTED, 12.0), REGIME)
     assert run.network is None
-    assert [result.regime for result in run.results] == [REGIME]
+    assert [result.point for result in run.results] == [REGIME]
 
 def test_open(check_claim):
     check_claim(decided(Verdict.INCONCLUSIVE), REGIME)

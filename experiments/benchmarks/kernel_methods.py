@@ -1,6 +1,6 @@
-"""How long each road to the empirical NTK takes, ours and neural-tangents' own, in one process.
+"""How long each method to the empirical NTK takes, ours and neural-tangents' own, in one process.
 
-    python experiments/benchmarks/kernel_roads.py [--n 1000] [--d 100] [--width 1000] [--repeats 7]
+    python experiments/benchmarks/kernel_methods.py [--n 1000] [--d 100] [--width 1000]
 
 Both layers of a two-layer ReLU network, float64. Medians after one untimed call that compiles;
 `operator` is timed by one product with a vector, which is what it is for.
@@ -21,13 +21,13 @@ from ntval.kernels import deep_mlp, jacobian, operator, two_layer
 from ntval.kernels._neural_tangents import nt
 from ntval.networks.mlp import Mlp
 
-# A road is left after this many seconds, whatever the number of repeats; one whose first call
+# A method is left after this many seconds, whatever the number of repeats; one whose first call
 # takes longer is timed by that call.
 _PATIENCE = 30.0
 
 
-def roads(mlp: Mlp, params, x: np.ndarray) -> dict[str, Callable]:
-    """Each road as a call without arguments, and the product with a vector."""
+def methods(mlp: Mlp, params, x: np.ndarray) -> dict[str, Callable]:
+    """Each method as a call without arguments, and the product with a vector."""
     network = mlp.network_of(mlp)
     product = operator.ntk(network.apply_fn, params, x)
     vector = x[:, 0]
@@ -52,15 +52,15 @@ def roads(mlp: Mlp, params, x: np.ndarray) -> dict[str, Callable]:
     }
 
 
-def median_seconds(road: Callable, repeats: int) -> tuple[float, np.ndarray]:
-    """Median time of `road` after its first call, and what it returns."""
+def median_seconds(method: Callable, repeats: int) -> tuple[float, np.ndarray]:
+    """Median time of `method` after its first call, and what it returns."""
     start = time.perf_counter()
-    result = jax.block_until_ready(road())
+    result = jax.block_until_ready(method())
     first = time.perf_counter() - start
     times: list[float] = []
     while len(times) < repeats and first + sum(times) < _PATIENCE:
         start = time.perf_counter()
-        jax.block_until_ready(road())
+        jax.block_until_ready(method())
         times.append(time.perf_counter() - start)
     return statistics.median(times or [first]), np.asarray(result)
 
@@ -76,13 +76,13 @@ def main() -> None:
         params = mlp.init(mlp, jax.random.key(0))
         x = np.random.default_rng(0).standard_normal((options.n, options.d))
         measured = {
-            name: median_seconds(road, options.repeats)
-            for name, road in roads(mlp, params, x).items()
+            name: median_seconds(method, options.repeats)
+            for name, method in methods(mlp, params, x).items()
         }
     kernel = measured["two_layer"][1]
     fastest = min(seconds for seconds, result in measured.values() if result.ndim == 2)
     print(f"n={options.n} d={options.d} width={options.width} relu float64, jax {jax.__version__}")
-    print(f"{'road':<24}{'seconds':>10}{'ratio':>9}{'difference':>13}")
+    print(f"{'method':<24}{'seconds':>10}{'ratio':>9}{'difference':>13}")
     for name, (seconds, result) in measured.items():
         expected = kernel if result.ndim == 2 else kernel @ x[:, 0]
         difference = np.abs(result - expected).max() / np.abs(expected).max()
