@@ -1,4 +1,4 @@
-"""JAX flags for tests and Hypothesis profiles; nothing else."""
+"""JAX flags for tests, shapes enforced, and Hypothesis profiles; nothing else."""
 
 import os
 from pathlib import Path
@@ -6,10 +6,14 @@ from pathlib import Path
 from ntval.runs.process import use_one_thread
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-use_one_thread()
+use_one_thread()  # before NumPy loads
 
 import hypothesis
 import jax
+from jaxtyping import install_import_hook
+
+# In tests every function is held to the shapes in its signature; users pay nothing.
+install_import_hook("ntval", "strict.checker")
 
 jax.config.update("jax_enable_x64", True)
 _CACHE = Path(__file__).parent / ".cache" / "jax"

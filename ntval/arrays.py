@@ -16,6 +16,9 @@ from ntval.errors import GramError, InputError
 
 # An array of JAX or of NumPy.
 AnyArray = Array | np.ndarray
+# What NumPy makes an array of. `Float[AnyArray, "n n"] | ArrayLike` says a shape that the function
+# checks by itself, in its own words.
+ArrayLike = Any
 
 UNIT_ROUNDOFF = float(np.finfo(np.float64).eps) / 2
 
@@ -55,7 +58,7 @@ def rounding_or_all(operations: float, dtype: npt.DTypeLike) -> float:
     return rounding_allowance(operations, dtype=dtype) if operations * unit < 1 else 1.0
 
 
-def as_float64(name: str, value) -> Float[np.ndarray, "..."]:
+def as_float64(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
     """`value` as a NumPy float64 array, refused when it is not finite floating point.
 
     NumPy, since outside of `float64()` JAX would silently make it float32.
@@ -82,7 +85,9 @@ def as_float64(name: str, value) -> Float[np.ndarray, "..."]:
     return array
 
 
-def require_inputs(x1, x2=None) -> tuple[Any, Any]:
+def require_inputs(
+    x1: ArrayLike, x2: ArrayLike | None = None
+) -> tuple[Float[np.ndarray, "n1 *shape"], Float[np.ndarray, "n2 *shape"] | None]:
     """Kernel inputs (n1, *shape) and (n2, *shape) in NumPy float64; `x2` stays None.
 
     Raises: `InputError` on rank < 2, no rows, unlike dtypes or unlike input shapes.
@@ -104,7 +109,7 @@ def require_inputs(x1, x2=None) -> tuple[Any, Any]:
     return first, second
 
 
-def _require_rows(name: str, value) -> Float[np.ndarray, "n *shape"]:
+def _require_rows(name: str, value: ArrayLike) -> Float[np.ndarray, "n *shape"]:
     array = as_float64(name, value)
     if array.ndim < 2:
         raise InputError(
@@ -115,7 +120,7 @@ def _require_rows(name: str, value) -> Float[np.ndarray, "n *shape"]:
     return array
 
 
-def require_gram(name: str, gram) -> Float[np.ndarray, "n n"]:
+def require_gram(name: str, gram: ArrayLike) -> Float[np.ndarray, "n n"]:
     """`gram` as a symmetric float64 array.
 
     Asymmetry below the rounding of n-term inner products is averaged away.

@@ -1,5 +1,7 @@
 """One exception class a failure. Every message names argument, value, rule and way out."""
 
+from collections.abc import Iterable
+
 
 class NtvalError(Exception):
     """Base of every error that ntval raises on purpose."""
@@ -48,7 +50,7 @@ _LISTS = {
 _FEW = 8  # names that a line may write out
 
 
-def unknown_name(kind: str, name: str, known) -> UnknownNameError:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """Error for `name`, which is none of `known`: up to three nearest, and where all are.
 
     Where none is near, a short list is written out. Last words (`symmetry`) and upper case count
@@ -56,9 +58,9 @@ def unknown_name(kind: str, name: str, known) -> UnknownNameError:
     """
     from difflib import get_close_matches
 
-    known, name = sorted(known), str(name)
-    words = {word.lower(): word for word in known}
-    words = {word.rpartition(".")[2].lower(): word for word in known} | words
+    names, name = sorted(known), str(name)
+    words = {word.lower(): word for word in names}
+    words = {word.rpartition(".")[2].lower(): word for word in names} | words
 
     def nearest(cutoff: float) -> list[str]:
         found = get_close_matches(name.lower(), words, n=6, cutoff=cutoff)
@@ -66,8 +68,8 @@ def unknown_name(kind: str, name: str, known) -> UnknownNameError:
 
     if near := nearest(0.6):
         hint = f"did you mean {_either(near)}?"
-    elif len(known) <= _FEW:
-        hint = f"known: {', '.join(known)}."
+    elif len(names) <= _FEW:
+        hint = f"known: {', '.join(names)}."
     else:
         hint = f"the nearest: {', '.join(map(repr, nearest(0.0)))}."
     way_out = f" {_LISTS[kind]}." if kind in _LISTS else ""

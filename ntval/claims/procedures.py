@@ -21,7 +21,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -45,6 +45,7 @@ Formula = Callable[..., Any] | tuple[Callable[..., Any], ...] | float
 Options = Mapping[str, object]
 
 
+@runtime_checkable
 class Procedure(Protocol):
     """What all six records have in common."""
 

@@ -91,7 +91,7 @@ def stream_of(key: Array, stream: str) -> Array:
     return jax.random.fold_in(key, number)
 
 
-def draw_params(network: Network, key: Array):
+def draw_params(network: Network, key: Array) -> Any:
     """Parameters of `network`: drawn by its init_fn, or the one set that it has.
 
     In a compiled program they are drawn once. XLA fuses a draw into the products that it enters,
@@ -104,7 +104,7 @@ def draw_params(network: Network, key: Array):
     return _kept(params, key) if isinstance(key, Tracer) else params
 
 
-def _kept(params, key: Array):
+def _kept(params: Any, key: Array) -> Any:
     """The same parameters, which XLA has to keep in memory.
 
     They are operands of a branch, and that it is always taken XLA cannot tell from a key's bits.
@@ -193,22 +193,22 @@ def grams_program(subject: NetworkSubject) -> Callable[..., Float[Array, "draws 
 class Replicate:
     """What one replicate sees: fresh inputs, and kernels computed when they are asked for."""
 
-    def __init__(self, key, regime: Regime, subject: NetworkSubject):
+    def __init__(self, key: Array, regime: Regime, subject: NetworkSubject) -> None:
         self.regime, self.subject, self._whole = regime, subject, key
         self.key, key_x, self._key_params = jax.random.split(key, 3)
         self.x = subject.inputs(key_x, regime.n)
 
     @functools.cached_property
-    def gram(self) -> np.ndarray:
+    def gram(self) -> Float[np.ndarray, "n n"]:
         """K of infinite width at the inputs."""
         return infinite(self.subject, self.x)
 
     @functools.cached_property
-    def _params(self):
+    def _params(self) -> Any:
         return draw_params(self.subject.network, self._key_params)
 
     @functools.cached_property
-    def empirical(self) -> np.ndarray:
+    def empirical(self) -> Float[np.ndarray, "n n"]:
         """K_N at the inputs."""
         return empirical_at(self.subject, self._params, self.x)
 
@@ -216,11 +216,11 @@ class Replicate:
         """The same inputs, examined at another width with weights of its own."""
         return Replicate(self._whole, self.regime, rung)
 
-    def rows_at(self, x) -> np.ndarray:
+    def rows_at(self, x: Float[AnyArray, "m *shape"]) -> Float[np.ndarray, "m n"]:
         """K_N between other points and the inputs, at the weights of `empirical`."""
         return empirical_at(self.subject, self._params, x, self.x)
 
-    def features_at(self, x) -> np.ndarray:
+    def features_at(self, x: Float[AnyArray, "m *shape"]) -> Float[np.ndarray, "m p"]:
         """Gradients of the output by the weights of `empirical`, a row an input."""
         apply_fn = self.subject.network.apply_fn
         jacobian = jax.jacobian(lambda params: apply_fn(params, x)[:, 0])(self._params)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def malformed(kind: str, label: str, words: str, alpha: float = 0.0, draws: int 
     )
 
 
-def finite(value):
+def finite(value: Any) -> Any:
     """`value` with non-finite floats as strings, since JSON has no word for them."""
     if isinstance(value, float) and not np.isfinite(value):
         return str(value)

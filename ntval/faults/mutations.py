@@ -2,44 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
 
 from ntval.activations import Activation, activation
+from ntval.arrays import AnyArray
 from ntval.kernels import quadrature_oracle
-from ntval.networks.mlp import Mlp
+from ntval.networks.mlp import Mlp, Params
+from ntval.subjects.subject import Method
 from ntval.theory import hermite
 
+Gram = Float[Array, "n1 n2"]
+Change = Callable[[Gram], Gram]
+Init = Callable[[Array], Params]
 
-def times(factor: float):
+
+def times(factor: float) -> Change:
     """Every entry times `factor`."""
     return lambda gram: factor * gram
 
 
-def off_diagonal_times(factor: float):
+def off_diagonal_times(factor: float) -> Change:
     """Entries off the diagonal times `factor`."""
     return lambda gram: gram * jnp.where(jnp.eye(*gram.shape, dtype=bool), 1.0, factor)
 
 
-def row_times(factor: float):
+def row_times(factor: float) -> Change:
     """The first row and column of a Gram matrix, or the first row of a block."""
 
-    def change(gram):
+    def change(gram: Gram) -> Gram:
         gram = gram.at[0].multiply(factor)
         return gram.at[1:, 0].multiply(factor) if gram.shape[0] == gram.shape[1] else gram
 
     return change
 
 
-def entry_times(factor: float):
+def entry_times(factor: float) -> Change:
     """The largest entry off the diagonal, and its mirror image in a Gram matrix."""
 
-    def change(gram):
+    def change(gram: Gram) -> Gram:
         square = gram.shape[0] == gram.shape[1]
-        size = jnp.abs(gram) * (1 - jnp.eye(*gram.shape)) if square else jnp.abs(gram)
+        size = jnp.abs(gram) * (1 - jnp.eye(len(gram))) if square else jnp.abs(gram)
         i, j = jnp.divmod(size.argmax(), gram.shape[1])
         gram = gram.at[i, j].multiply(factor)
         return gram.at[j, i].multiply(factor) if square else gram
@@ -47,28 +57,28 @@ def entry_times(factor: float):
     return change
 
 
-def in_precision(dtype):
+def in_precision(dtype: DTypeLike) -> Change:
     """The matrix rounded to `dtype`."""
     return lambda gram: gram.astype(dtype).astype(jnp.float64)
 
 
-def with_jitter(gram):
+def with_jitter(gram: Gram) -> Gram:
     """A millionth of the diagonal is added to it."""
     return gram + 1e-6 * jnp.diag(jnp.diag(gram)) if gram.shape[0] == gram.shape[1] else gram
 
 
-def swapped_rows(gram):
+def swapped_rows(gram: Gram) -> Gram:
     """The first two rows exchanged."""
     return jnp.concatenate([gram[1:2], gram[:1], gram[2:]])
 
 
-def asymmetric(gram):
+def asymmetric(gram: Gram) -> Gram:
     """Entries off the diagonal grow by a millionth from column to column."""
     rows, columns = jnp.indices(gram.shape)
     return gram * (1 + 1e-6 * (columns - rows))
 
 
-def shifted_down(gram):
+def shifted_down(gram: Gram) -> Gram:
     """Minus 1 % of the mean diagonal more than what keeps the smallest eigenvalue at 0."""
     if gram.shape[0] != gram.shape[1]:
         return gram
@@ -76,7 +86,7 @@ def shifted_down(gram):
     return gram - floor * jnp.eye(len(gram))
 
 
-def entry_exceeds_diagonal(gram):
+def entry_exceeds_diagonal(gram: Gram) -> Gram:
     """Entry [0, 1] and its mirror image become 1.5 sqrt(K_00 K_11)."""
     if gram.shape[0] != gram.shape[1]:
         return gram
@@ -84,7 +94,7 @@ def entry_exceeds_diagonal(gram):
     return gram.at[0, 1].set(value).at[1, 0].set(value)
 
 
-def without_biases(params):
+def without_biases(params: Any) -> Any:
     """Parameters with every vector set to 0."""
     return jax.tree.map(lambda leaf: leaf * 0 if jnp.ndim(leaf) == 1 else leaf, params)
 
@@ -103,7 +113,7 @@ def function_is_derivative(mlp: Mlp) -> Mlp:
     return replace(mlp, activation=replace(fn, name=f"{fn.name}' for itself", fn=fn.derivative))
 
 
-def over_width(power: float):
+def over_width(power: float) -> Callable[[Method], Method]:
     """A method whose kernel is divided by a power of the width."""
 
     def changed(method):
@@ -114,7 +124,7 @@ def over_width(power: float):
     return changed
 
 
-def without_layer(index: int):
+def without_layer(index: int) -> Callable[[Params], Params]:
     """Parameters whose layer number `index` has no gradient."""
 
     def change(params):
@@ -126,12 +136,12 @@ def without_layer(index: int):
     return change
 
 
-def another_activation(name: str, other: str):
+def another_activation(name: str, other: str) -> Callable[[Mlp], Mlp]:
     """Takes one activation for another, and leaves networks with neither alone."""
     return lambda mlp: replace(mlp, activation=other) if mlp.activation == name else mlp
 
 
-def gaussian_weights(init):
+def gaussian_weights(init: Init) -> Init:
     """Weights of law N(0, I/d) in place of the unit sphere."""
 
     def broken(key):
@@ -144,7 +154,7 @@ def gaussian_weights(init):
     return broken
 
 
-def without_input_factor(method):
+def without_input_factor(method: Method) -> Method:
     """The kernel without the factor <x, x'>/d that the first layer brings."""
 
     def broken(network, params, x1, x2=None):
@@ -154,7 +164,12 @@ def without_input_factor(method):
     return broken
 
 
-def gaussian_first_layer(mlp, x1, x2=None, get="ntk"):
+def gaussian_first_layer(
+    mlp: Mlp,
+    x1: Float[AnyArray, "n1 d"],
+    x2: Float[AnyArray, "n2 d"] | None = None,
+    get: str = "ntk",
+) -> Gram:
     """Kernel of the first layer for weights of law N(0, I/d), the large-d limit of the sphere."""
     x2 = x1 if x2 is None else x2
     fn = activation(mlp.activation)
@@ -171,7 +186,7 @@ def gaussian_first_layer(mlp, x1, x2=None, get="ntk"):
     return jnp.asarray(entries) * (x1 @ x2.T / d)
 
 
-def centered(gram):
+def centered(gram: Gram) -> Gram:
     """Rows and columns with their means taken away."""
     return gram - gram.mean(axis=0) - gram.mean(axis=1, keepdims=True) + gram.mean()
 
@@ -182,18 +197,18 @@ def limit_energies(fn: Activation, d: int, degree: int) -> np.ndarray:
     return np.concatenate([[0.0], coefficients[:degree] ** 2])
 
 
-def only_in_float32(change):
+def only_in_float32(change: Change) -> Change:
     """`change` of a matrix that is computed in float32; others are left alone."""
     return lambda gram: change(gram) if gram.dtype == jnp.float32 else gram
 
 
-def cancelling(gram):
+def cancelling(gram: Gram) -> Gram:
     """A thousand times the largest entry added and taken away again."""
     large = 1000 * jnp.abs(gram).max()
     return (gram + large) - large
 
 
-def tied_neurons(params):
+def tied_neurons(params: Params) -> Params:
     """Weights of every layer but the last: a quarter of the neurons are the first."""
 
     def tied(leaf):
@@ -204,7 +219,7 @@ def tied_neurons(params):
     return [*({name: tied(leaf) for name, leaf in layer.items()} for layer in hidden), last]
 
 
-def of_random_scale(init):
+def of_random_scale(init: Init) -> Init:
     """All weights of a draw times one random number."""
 
     def broken(key):

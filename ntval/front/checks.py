@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ntval.claims.catalogue import CLAIMS, OURS
 from ntval.claims.claim import Claim
@@ -15,6 +15,9 @@ from ntval.runs.applicable import NotRun
 from ntval.runs.settings import Settings
 from ntval.runs.suite import Run
 from ntval.subjects.arguments import WIDTHS, subject_of
+
+if TYPE_CHECKING:
+    import pytest
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +113,7 @@ def parametrize_with_claims(
     papers: Sequence[str] | None = None,
     expected_refutations: Mapping[str, str] | None = None,
     profile: str = "quick",
-):
+) -> pytest.MarkDecorator:
     """`pytest.mark.parametrize` of an argument `check`: a test for each network and claim.
 
     networks: {name: model} or a list of models; a model is whatever `check_network` takes, or a

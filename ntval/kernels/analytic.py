@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from ntval import arrays
 from ntval.activations import LEAKY_SLOPE, Activation, activation
-from ntval.arrays import AnyArray
+from ntval.arrays import AnyArray, ArrayLike
 from ntval.errors import InputError, NetworkError
 from ntval.kernels._neural_tangents import predict as predict
 from ntval.kernels._neural_tangents import stax
@@ -35,8 +35,8 @@ Architecture = Regime | Mlp | Network
 
 def ntk(
     architecture: Architecture,
-    x1: Float[AnyArray, "n1 *shape"],
-    x2: Float[AnyArray, "n2 *shape"] | None = None,
+    x1: Float[AnyArray, "n1 *shape"] | ArrayLike,
+    x2: Float[AnyArray, "n2 *shape"] | ArrayLike | None = None,
 ) -> Float[Array, "n1 n2"]:
     r"""Infinite-width neural tangent kernel $\Theta(x_1, x_2)$ of `architecture`.
 
@@ -53,8 +53,8 @@ def ntk(
 
 def nngp(
     architecture: Architecture,
-    x1: Float[AnyArray, "n1 *shape"],
-    x2: Float[AnyArray, "n2 *shape"] | None = None,
+    x1: Float[AnyArray, "n1 *shape"] | ArrayLike,
+    x2: Float[AnyArray, "n2 *shape"] | ArrayLike | None = None,
 ) -> Float[Array, "n1 n2"]:
     """Infinite-width covariance of the outputs of `architecture` at random weights.
 

@@ -7,12 +7,16 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval import arrays
+from ntval.arrays import AnyArray, ArrayLike
 from ntval.errors import InputError
 from ntval.kernels.quadrature_oracle import _angles, _polar
 
 
 def arc_cosine(
-    x1: Float[Array, "n1 d"], x2: Float[Array, "n2 d"] | None = None, *, order: int
+    x1: Float[AnyArray, "n1 d"] | ArrayLike,
+    x2: Float[AnyArray, "n2 d"] | ArrayLike | None = None,
+    *,
+    order: int,
 ) -> Float[Array, "n1 n2"]:
     r"""Arc-cosine kernel of order 0 (step) or 1 (ReLU).
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ntval.arrays import AnyArray
 from ntval.errors import InputError, NetworkError
 
 Outputs = Literal["trace", "full"] | int
@@ -54,7 +55,7 @@ def merge(structure: Structure, theta: list[Array], held: list[Array]) -> Any:
     )
 
 
-def outputs_of(apply_fn: Callable, params: Any, x: Float[Array, "n *shape"]) -> int:
+def outputs_of(apply_fn: Callable, params: Any, x: Float[AnyArray, "n *shape"]) -> int:
     """Number of outputs of `apply_fn`, found from shapes alone.
 
     Raises: `NetworkError` when it raises or does not return (n, outputs) or (n,) floats.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from ntval import arrays
+from ntval.arrays import ArrayLike
 from ntval.errors import InputError, NetworkError
 from ntval.networks.mlp import Mlp, Params
 
@@ -20,7 +20,9 @@ def symmetric(kernel: Float[Array, "*layers n n"]) -> Float[Array, "*layers n n"
     return jnp.where(upper, kernel, kernel.swapaxes(-1, -2))
 
 
-def require_rows(mlp: Mlp, x1, x2=None) -> tuple[Any, Any]:
+def require_rows(
+    mlp: Mlp, x1: ArrayLike, x2: ArrayLike | None = None
+) -> tuple[Float[np.ndarray, "n1 d"], Float[np.ndarray, "n2 d"] | None]:
     """Inputs that fit `mlp`.
 
     Raises: `InputError` when they are malformed or not of `mlp.d` features.

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval import arrays
+from ntval.arrays import AnyArray, ArrayLike
 from ntval.errors import InputError
 from ntval.kernels.differentiable import (
     Outputs,
@@ -40,8 +41,8 @@ _TALLNESS = 8
 def ntk(
     apply_fn: Callable,
     params: Any,
-    x1: Float[Array, "n1 *shape"],
-    x2: Float[Array, "n2 *shape"] | None = None,
+    x1: Float[AnyArray, "n1 *shape"] | ArrayLike,
+    x2: Float[AnyArray, "n2 *shape"] | ArrayLike | None = None,
     *,
     outputs: Outputs = "trace",
     memory: float = 256 * 2**20,
@@ -114,7 +115,7 @@ def gram(
 
 
 def rows(
-    apply_fn: Callable, params: Any, x: Float[Array, "n *shape"]
+    apply_fn: Callable, params: Any, x: Float[AnyArray, "n *shape"] | ArrayLike
 ) -> Float[Array, "n outputs num_params"]:
     """The Jacobian of `apply_fn` at `params`, one row a sample and output.
 

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval import arrays
+from ntval.arrays import AnyArray, ArrayLike
 from ntval.errors import InputError, NetworkError
 from ntval.kernels.differentiable import (
     Outputs,
@@ -52,8 +53,8 @@ class Operator:
 def ntk(
     apply_fn: Callable,
     params: Any,
-    x1: Float[Array, "n1 *shape"],
-    x2: Float[Array, "n2 *shape"] | None = None,
+    x1: Float[AnyArray, "n1 *shape"] | ArrayLike,
+    x2: Float[AnyArray, "n2 *shape"] | ArrayLike | None = None,
     *,
     outputs: Outputs = "trace",
 ) -> Operator:

@@ -24,6 +24,7 @@ from scipy.spatial.distance import cdist
 
 from ntval import arrays
 from ntval.activations import activation
+from ntval.arrays import AnyArray, ArrayLike
 from ntval.errors import InputError
 from ntval.kernels.inputs import require_rows
 from ntval.networks.mlp import NTK, STANDARD, Mlp, parametrization
@@ -95,7 +96,9 @@ def expectation(
 
 
 def ntk(
-    mlp: Mlp, x1: Float[Array, "n1 d"], x2: Float[Array, "n2 d"] | None = None
+    mlp: Mlp,
+    x1: Float[AnyArray, "n1 d"] | ArrayLike,
+    x2: Float[AnyArray, "n2 d"] | ArrayLike | None = None,
 ) -> Float[Array, "n1 n2"]:
     r"""Infinite-width NTK of `mlp` by quadrature, layer by layer.
 
@@ -121,7 +124,9 @@ def ntk(
 
 
 def nngp(
-    mlp: Mlp, x1: Float[Array, "n1 d"], x2: Float[Array, "n2 d"] | None = None
+    mlp: Mlp,
+    x1: Float[AnyArray, "n1 d"] | ArrayLike,
+    x2: Float[AnyArray, "n2 d"] | ArrayLike | None = None,
 ) -> Float[Array, "n1 n2"]:
     r"""Infinite-width covariance of the outputs of `mlp` by quadrature: $\Sigma$ of `ntk`.
 

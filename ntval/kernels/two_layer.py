@@ -21,6 +21,7 @@ from jaxtyping import Array, Float
 
 from ntval import arrays
 from ntval.activations import activation
+from ntval.arrays import AnyArray, ArrayLike
 from ntval.errors import InputError
 from ntval.kernels.inputs import float64_params, require_rows, symmetric
 from ntval.networks.mlp import Mlp, Params, scales
@@ -31,8 +32,8 @@ Layers = Literal["first", "second", "both"]
 def ntk(
     mlp: Mlp,
     params: Params,
-    x1: Float[Array, "n1 d"],
-    x2: Float[Array, "n2 d"] | None = None,
+    x1: Float[AnyArray, "n1 d"] | ArrayLike,
+    x2: Float[AnyArray, "n2 d"] | ArrayLike | None = None,
     *,
     layers: Layers = "both",
 ) -> Float[Array, "n1 n2"]:

@@ -10,10 +10,11 @@ import functools
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 from numpy.polynomial import chebyshev
 
 from ntval.activations import activation
+from ntval.arrays import AnyArray, ArrayLike
 from ntval.errors import InputError
 from ntval.kernels import quadrature_oracle
 from ntval.networks.mlp import Mlp
@@ -22,7 +23,9 @@ _NODES = 128
 
 
 def ntk(
-    mlp: Mlp, x1: Float[Array, "n1 d"], x2: Float[Array, "n2 d"] | None = None
+    mlp: Mlp,
+    x1: Float[AnyArray, "n1 d"] | ArrayLike,
+    x2: Float[AnyArray, "n2 d"] | ArrayLike | None = None,
 ) -> Float[np.ndarray, "n1 n2"]:
     r"""Infinite-width NTK of `mlp` at inputs of norm $\sqrt d$, by Chebyshev interpolation.
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
-_Diagonal = TypeVar("_Diagonal", Float[np.ndarray, "n"], Float[Array, "n"])
+from ntval.arrays import AnyArray
 
 
-def entry_scale(diagonal1: _Diagonal, diagonal2: _Diagonal | None = None) -> _Diagonal:
+def entry_scale(
+    diagonal1: Float[AnyArray, "n1"], diagonal2: Float[AnyArray, "n2"] | None = None
+) -> Any:
     r"""$\sqrt{K_{ii} K_{jj}}$ of shape (n1, n2), which bounds an entry of a positive semi-definite
     kernel; NumPy arrays stay NumPy arrays, JAX arrays stay in JAX."""
     second = diagonal1 if diagonal2 is None else diagonal2
-    return (diagonal1[:, None] * second[None, :]).clip(0.0) ** 0.5  # type: ignore[return-value]
+    return (diagonal1[:, None] * second[None, :]).clip(0.0) ** 0.5
 
 
 def upper_triangle(n: int) -> tuple[Int[np.ndarray, "entries"], Int[np.ndarray, "entries"]]:

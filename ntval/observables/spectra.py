@@ -5,15 +5,23 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
+from jaxtyping import Float
 
-from ntval.arrays import UNIT_ROUNDOFF, as_float64, require_gram, rounding_allowance
+from ntval.arrays import (
+    UNIT_ROUNDOFF,
+    AnyArray,
+    ArrayLike,
+    as_float64,
+    require_gram,
+    rounding_allowance,
+)
 from ntval.errors import GramError
 
 # From here on Cholesky and inverse Lanczos beat a dense eigenvalue solver (DESIGN.md, section 7).
 LANCZOS_FROM = 600
 
 
-def min_eigenvalue(gram) -> float:
+def min_eigenvalue(gram: Float[AnyArray, "n n"] | ArrayLike) -> float:
     r"""Smallest eigenvalue $\lambda_{\min}(K)$.
 
     Dense below `LANCZOS_FROM` rows; above, Lanczos on $K^{-1}$ by a Cholesky factor, which
@@ -24,30 +32,44 @@ def min_eigenvalue(gram) -> float:
     Raises: `InputError`, `GramError` as `require_gram`.
     """
     matrix = require_gram("gram", gram)
-    n = len(matrix)
-    if n >= LANCZOS_FROM:
-        try:
-            factor = scipy.linalg.cho_factor(matrix, lower=True)
-        except np.linalg.LinAlgError:
-            factor = None
-        if factor is not None:
-            inverse = scipy.sparse.linalg.LinearOperator(
-                (n, n),
-                matvec=lambda v: scipy.linalg.cho_solve(factor, v),  # pyright: ignore
-                dtype=np.float64,  # pyright: ignore
-            )
-            start = np.random.default_rng(0).standard_normal(n)
-            try:
-                top = scipy.sparse.linalg.eigsh(
-                    inverse, k=1, which="LA", v0=start, return_eigenvectors=False
-                )
-                return float(1 / top[0])
-            except scipy.sparse.linalg.ArpackNoConvergence:
-                pass
+    found = inverse_lanczos(matrix) if len(matrix) >= LANCZOS_FROM else None
+    return dense_min_eigenvalue(matrix) if found is None else found
+
+
+def dense_min_eigenvalue(matrix: Float[np.ndarray, "n n"]) -> float:
+    """Smallest eigenvalue of a symmetric matrix, by a dense solver.
+
+    Accuracy: as `min_eigenvalue`.
+    """
     return float(scipy.linalg.eigvalsh(matrix, subset_by_index=[0, 0])[0])
 
 
-def certified_min_eigenvalue(gram, *, entry_error: float = 0.0) -> float:
+def inverse_lanczos(matrix: Float[np.ndarray, "n n"]) -> float | None:
+    """Smallest eigenvalue of a positive definite matrix, by Lanczos on its inverse; None where
+    Cholesky or Lanczos fails.
+
+    Accuracy: as `min_eigenvalue`.
+    """
+    n = len(matrix)
+    try:
+        factor = scipy.linalg.cho_factor(matrix, lower=True)
+        inverse = scipy.sparse.linalg.LinearOperator(
+            (n, n),
+            matvec=lambda v: scipy.linalg.cho_solve(factor, v),  # pyright: ignore
+            dtype=np.float64,  # pyright: ignore
+        )
+        start = np.random.default_rng(0).standard_normal(n)
+        top = scipy.sparse.linalg.eigsh(
+            inverse, k=1, which="LA", v0=start, return_eigenvectors=False
+        )
+    except (np.linalg.LinAlgError, scipy.sparse.linalg.ArpackNoConvergence):
+        return None
+    return float(1 / top[0])
+
+
+def certified_min_eigenvalue(
+    gram: Float[AnyArray, "n n"] | ArrayLike, *, entry_error: float = 0.0
+) -> float:
     r"""A number that $\lambda_{\min}(K)$ cannot be below, in spite of rounding.
 
     When Cholesky of $\mathrm{fl}(K - \mu I)$ runs to its end,
@@ -86,7 +108,7 @@ def certified_min_eigenvalue(gram, *, entry_error: float = 0.0) -> float:
     raise GramError("gram needs entries of a common scale: no shift makes its Cholesky factor run.")
 
 
-def operator_norm(matrix) -> float:
+def operator_norm(matrix: Float[AnyArray, "m n"] | ArrayLike) -> float:
     """Largest singular value of a matrix, by its eigenvalues when it is symmetric to the bit.
 
     Raises: `InputError` unless the entries are finite floats; `GramError` unless rank 2.
@@ -103,7 +125,9 @@ def operator_norm(matrix) -> float:
     return float(abs(top[0]))
 
 
-def relative_distance(gram, reference) -> float:
+def relative_distance(
+    gram: Float[AnyArray, "n n"] | ArrayLike, reference: Float[AnyArray, "n n"] | ArrayLike
+) -> float:
     r"""$\| K^{-1/2} \hat K K^{-1/2} - I \|$ of `gram` $\hat K$ and `reference` $K$.
 
     Computed as $\|L^{-1} \hat K L^{-\top} - I\|$ with $K = L L^\top$, which has the same

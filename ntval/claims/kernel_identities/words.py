@@ -7,7 +7,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from ntval.claims.sampling import PILOT, draw_params, grams_program, infinite, inputs_and_key
 from ntval.regimes import Regime
@@ -25,7 +25,12 @@ def mean_kernel_words(key: Array, regime: Regime, subject: NetworkSubject) -> st
     return gap_words("the analytic kernel", gap, exact, _of_biases(subject, x, keys))
 
 
-def gap_words(name: str, gap, exact, biases=None) -> str:
+def gap_words(
+    name: str,
+    gap: Float[np.ndarray, "n n"],
+    exact: Float[np.ndarray, "n n"],
+    biases: Float[np.ndarray, "n n"] | None = None,
+) -> str:
     """The likeliest of written causes of a gap, in units of `exact`; `name` is what is off."""
     size = float(np.linalg.norm(gap))
     if not np.isfinite(size):

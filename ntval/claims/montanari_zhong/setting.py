@@ -27,7 +27,7 @@ SMOOTH = ("tanh", "erf", "gelu", "silu", "softplus")
 
 
 def grid(
-    *sizes: tuple[int, int, int], activations: tuple[str, ...] = ("relu",), **fields
+    *sizes: tuple[int, int, int], activations: tuple[str, ...] = ("relu",), **fields: Any
 ) -> tuple[Regime, ...]:
     """Regimes of each size (n, d, width) and activation."""
     return tuple(
