@@ -21,12 +21,13 @@ from ntval.baselines.statistics import SUSPICION, counted, frames_of, sized
 from ntval.claims.budget import CONFIRMATIONS, fresh_seed
 from ntval.claims.catalogue import CLAIMS, Catalogue
 from ntval.claims.procedures import Bound, Identity, Means
-from ntval.claims.sampling import MEASURED, forget, stream_of
+from ntval.claims.sampling import MEASURED, forget
 from ntval.errors import InputError
 from ntval.evidence.exact import Bracket
 from ntval.evidence.verdict import Decision, Verdict
 from ntval.regimes import Regime
 from ntval.reports import documents
+from ntval.runs.identity import name_of
 from ntval.runs.settings import Settings
 from ntval.theory import montanari_zhong as theory
 
@@ -48,8 +49,8 @@ def drawn(scale=1.0, spread=0.02, columns=1):
     """A measurement that draws normal numbers about what the claim predicts, times `scale`."""
 
     def sampler(key, point, subject, *, stream=MEASURED):
-        words = np.asarray(jax.random.key_data(stream_of(key, stream))).ravel().astype(int)
-        rng = np.random.default_rng(words)
+        words = np.asarray(jax.random.key_data(key)).ravel().astype(int)
+        rng = np.random.default_rng([*words, int(stream != MEASURED)])
         mean = predicted_mean(point)
         return lambda start, count: (
             mean * scale * (1 + spread * rng.standard_normal((count, columns)))
@@ -332,7 +333,7 @@ def test_repetitions_have_as_many_keys_as_the_level_needs(certified):
     (pair,) = compared.pairs
     assert len(pair.looks) == 1 + CONFIRMATIONS
     name = next(iter(pair.frozen.detection_limits))
-    fewer = len(pair.detection_limits(name)) - CONFIRMATIONS
+    fewer = len(pair.limits(name)) - CONFIRMATIONS
     assert pair.growth[name] >= -math.log(pair.level)
     short = drifts.two_samples.growth_evidence(np.zeros(6), np.ones(fewer))
     assert short < -math.log(pair.level)
@@ -452,7 +453,7 @@ def test_a_file_with_a_hash_of_its_own_but_other_content_is_refused(file, change
     document = json.loads(file.read_text())
     change(document)
     content = {k: v for k, v in document.items() if k not in ("schema", "sha256")}
-    document["sha256"] = files.store.name_of(content)
+    document["sha256"] = name_of(content)
     file.write_text(json.dumps(document))
     with pytest.raises(InputError, match=words):
         files.read(file)
@@ -488,10 +489,10 @@ def test_a_file_is_written_whole_or_not_at_all(file, frozen, monkeypatch):
 
     monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        files.write(replace(frozen, seed=8), file)
+        files.write(replace(frozen, settings=Settings(seed=8)), file)
     assert file.read_text() == before
     monkeypatch.undo()
-    files.write(replace(frozen, seed=8), file)
+    files.write(replace(frozen, settings=Settings(seed=8)), file)
     assert files.read(file).seed == 8
 
 

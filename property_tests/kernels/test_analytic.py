@@ -323,7 +323,7 @@ def test_results_are_float64_and_flags_stay_as_they_were():
     flags = dict(jax.config.values)
     assert not jax.config.jax_enable_x64
     from ntval.kernels import analytic
-    from ntval.networks import Mlp
+    from ntval.networks.mlp import Mlp
 
     x = np.random.default_rng(0).standard_normal((4, 3))
     for inputs in (x, x.astype(np.float32)):
