@@ -37,7 +37,7 @@ def test_a_parametrization_of_another_paper_has_one_kernel_by_every_method(width
     with float64():
         params = mlp.init(network, jax.random.key(0))
         if signs:
-            assert set(np.unique(params[-1]["w"])) == {-1.0, 1.0}
+            assert set(np.unique(params[-1]["w"])) <= {-1.0, 1.0}
         triple = network_of(network)
         exact = np.asarray(jacobian.ntk(triple.apply_fn, params, X))
         found = [deep_mlp.ntk(network, params, X), operator.gram(triple.apply_fn, params, X)]
