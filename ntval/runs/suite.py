@@ -21,7 +21,7 @@ from ntval.runs import engine
 from ntval.runs.applicable import NotRun, applicable
 from ntval.runs.cell import Cell, diagnosis, run_cell
 from ntval.runs.settings import DEFAULTS, Settings
-from ntval.subjects.network import memory_words
+from ntval.subjects.subject import NetworkSubject
 
 
 @dataclass(frozen=True)
@@ -139,10 +139,11 @@ def run_of(found: Sequence[tuple[Claim, Point] | NotRun], settings: Settings) ->
     ]
     not_run = tuple(item for item in found if isinstance(item, NotRun))
     run = Run(settings, tuple(cells), part, not_run)
-    examined = next((item for item in found if not isinstance(item, NotRun)), None)
-    if settings.network is None or examined is None:
+    if settings.network is None or not cells:
         return run
-    return replace(run, note=memory_words(examined[0].subject(examined[1])))
+    examined = next(item for item in found if not isinstance(item, NotRun))
+    subject = examined[0].subject(examined[1])
+    return replace(run, note=subject.note) if isinstance(subject, NetworkSubject) else run
 
 
 def states(run: Run, *, workers: int = 1, catalogue: Catalogue = OURS) -> Iterator[Run]:

@@ -83,6 +83,7 @@ class NetworkSubject:
     `ladder`: the same subject at growing size, for claims about rates.
     `from_user`: whether a user passed the network or the inputs; claims that speak of a theorem's
         own setting do not apply then.
+    `note`: what a user's network will take, in words.
     """
 
     network: Network
@@ -91,6 +92,7 @@ class NetworkSubject:
     ladder: Ladder[NetworkSubject] | None = None
     from_user: bool = False
     num_inputs: int = 8
+    note: str = ""
 
     @property
     def name(self) -> str:
