@@ -623,10 +623,9 @@ def _check_of(item: pytest.Item) -> Check | None:
     """The `Check` that a test was made for."""
     if isinstance(item, NetworkCheck):
         return item.check
-    conformance = sys.modules.get("ntval.front.checks")
+    checks = sys.modules.get("ntval.front.checks")
     parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
-    found = (it for it in parameters if conformance and isinstance(it, Check))
-    return next(found, None)
+    return next((it for it in parameters if checks and isinstance(it, checks.Check)), None)
 
 
 def _marked(item: pytest.Item, name: str) -> Any:

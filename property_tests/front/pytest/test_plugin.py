@@ -17,7 +17,7 @@ pytest_plugins = ["pytester"]
 # One worker, so that what the module sets up is set up once.
 pytestmark = pytest.mark.xdist_group("plugin")
 
-CACHE = Path(__file__).parents[2] / ".cache" / "jax"
+CACHE = Path(__file__).parents[3] / ".cache" / "jax"
 # jaxtyping's own plugin loads NumPy, and no host of these tests needs it.
 ALONE = ("-p", "no:cacheprovider", "-p", "no:jaxtyping")
 
@@ -43,7 +43,7 @@ import nets
 import ntval
 import pytest
 from hypothesis import strategies
-from ntval.decisions import Decision, Verdict
+from ntval.evidence.verdict import Decision, Verdict
 
 FLAGS = {name: getattr(jax.config, name) for name in (
     "jax_enable_x64", "jax_compilation_cache_dir", "jax_default_prng_impl"
@@ -242,7 +242,7 @@ def test_a_refutation_says_what_why_and_how_to_repeat_it(alone):
         "pytest test_host.py::test_refuted --ntval-seed=5 --ntval-alpha=",
     ):
         assert part in text
-    assert "conformance.py" not in text
+    assert "checks.py" not in text
     assert "REFUTED\n  claimed:" in said(alone.tests["test_refuted_by_chance"])
     assert "regime:   Regime(n=3, d=2, widths=(4,)" in said(alone.tests["test_refuted_by_chance"])
 
