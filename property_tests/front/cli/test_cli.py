@@ -89,7 +89,7 @@ def test_check_prints_a_table_and_writes_json_and_a_page(checked):
     assert {"versions", "alpha", "seed", "results"} <= set(document)
     assert {record["claim"] for record in document["results"]} == set(THREE)
     for record in document["results"]:
-        assert {"claim", "verdict", "regime", "seed", "evidence", "seconds"} <= set(record)
+        assert {"claim", "verdict", "point", "seed", "evidence", "seconds"} <= set(record)
         assert record["verdict"] == "SUPPORTED"
         assert record["replay"].startswith(f"ntval check {record['claim']}")
     page = (folder / "a.html").read_text()
@@ -106,7 +106,7 @@ def test_check_gives_the_same_results_in_worker_processes(checked, here, tmp_pat
     def results(folder):
         found = json.loads((folder / "a.json").read_text())["results"]
         return sorted(
-            (r["claim"], r["verdict"], json.dumps(r["regime"]), r["evidence"]["gap"]) for r in found
+            (r["claim"], r["verdict"], json.dumps(r["point"]), r["evidence"]["gap"]) for r in found
         )
 
     # To the bit: the same programs of the same numbers, on one thread in every process.
@@ -131,7 +131,7 @@ def test_digits_are_supported(here, tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     document = json.loads((tmp_path / "a.json").read_text())
     assert {record["verdict"] for record in document["results"]} == {"SUPPORTED"}
-    assert {record["regime"]["d"] for record in document["results"]} == {64}
+    assert {record["point"]["d"] for record in document["results"]} == {64}
 
 
 def test_network_is_checked_at_the_data_given(here):
@@ -248,6 +248,10 @@ def test_calibrate_prints_whether_the_level_holds(here, tmp_path):
     (claim,) = json.loads((tmp_path / "a.json").read_text())["claims"]
     assert claim["runs"] == 20
     assert claim["holds"]
+
+
+def test_calibrate_names_its_own_default(here):
+    assert refused(here("calibrate", "--alpha", "2"), "got 2.0; the default is 0.05.")
 
 
 def test_seed_of_the_commit_is_that_of_head(here):
