@@ -310,6 +310,13 @@ def test_flags_of_the_host_stay_as_they_are():
     assert jax.config.read("jax_enable_x64") == before
 
 
+def raises(*_):
+    raise KeyError("weights")
+
+
+GRAM = {"model": X @ X.T, "x": X}
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -323,11 +330,23 @@ def test_flags_of_the_host_stay_as_they_are():
         ({"model": X}, "model needs a Gram matrix"),
         ({"model": np.eye(3), "kernel_fn": np.eye(4)}, "kernel_fn needs to give"),
         ({"model": np.eye(3), "kernel_fn": lambda x1, x2: x1}, "kernel_fn needs x"),
+        (
+            {**GRAM, "kernel_fn": raises},
+            "kernel_fn needs a function kernel_fn.* shape .40, 6.*KeyError",
+        ),
+        ({**GRAM, "kernel_fn": lambda x1, x2: None}, "kernel_fn needs a numeric array"),
+        ({**GRAM, "kernel_fn": lambda x1, x2: [[1.0], []]}, "kernel_fn needs one array"),
         ({"model": np.eye(3), "params": weights(4)}, "has no params"),
         ({"model": np.eye(3), "alpha": 2.0}, "alpha needs"),
+        ({"model": np.eye(3), "alpha": None}, "alpha needs"),
+        ({"model": np.eye(3), "seed": -1}, "seed needs a whole number from 0"),
+        ({"model": np.eye(3), "seed": 1.0}, "seed needs"),
+        ({"model": np.eye(3), "seed": True}, "seed needs"),
         ({"model": np.eye(3), "profile": "swift"}, "profile"),
         ({"model": np.eye(3), "claims": ["simmetry"]}, "symmetry"),
         ({"model": tanh_mlp, "x": X, "init": drawn, "widths": (4, 8)}, "widths needs"),
+        ({"model": tanh_mlp, "x": X, "init": drawn, "widths": "abcd"}, "widths needs"),
+        ({"model": tanh_mlp, "x": X, "init": raises}, "init needs a function .* KeyError"),
         ({"model": tanh_mlp, "params": weights(4), "x": X, "kernel_fn": 3}, "kernel_fn needs"),
     ],
 )
@@ -335,6 +354,43 @@ def test_bad_input_ends_in_one_line_that_says_what_is_wrong(given, message):
     with pytest.raises(ntval.errors.NtvalError, match=message) as caught:
         check_network(**given)
     assert "\n" not in str(caught.value)
+
+
+LABELS = np.zeros(len(X))
+
+
+@pytest.mark.parametrize("y", [LABELS, LABELS.tolist(), LABELS.astype(int), LABELS.astype(bool)])
+def test_targets_are_numbers_of_any_kind(y):
+    run = check_network(tanh_mlp, weights(4), X, y, claims=["symmetry"])
+    assert not run.refuted
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (LABELS.astype(str), "y needs floating-point entries, got dtype <U32"),
+        (LABELS + 1j, "y needs floating-point entries, got dtype complex128"),
+        (LABELS.astype(object), "y needs a numeric array"),
+        (LABELS.astype("M8[s]"), "y needs floating-point entries"),
+        (LABELS * np.nan, "y needs finite entries, got nan"),
+        (LABELS + np.inf, "y needs finite entries, got inf"),
+        (LABELS[1:], "y needs shape .* leave out no row"),
+        (LABELS[:, None], r"y needs shape .* take a column, e.g. y\[:, 0\]"),
+        (3.0, "y needs shape"),
+        ([[1.0], [1.0, 2.0]], "y needs one array of numbers, got list"),
+        (np.ma.masked_equal(LABELS, 0.0), "y needs entries without a mask"),
+        (jax.random.key(0), "y needs one array of numbers, got PRNGKeyArray"),
+    ],
+)
+def test_targets_that_are_no_numbers_are_refused_in_one_line(y, message):
+    with pytest.raises(InputError, match=message) as refused:
+        check_network(tanh_mlp, weights(4), X, y)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_gram_matrix_in_bfloat16_has_a_verdict():
+    run = check_network(jnp.asarray(np.eye(3), jnp.bfloat16), claims=["symmetry"])
+    assert verdicts(run)["symmetry"] is Verdict.INCONCLUSIVE
 
 
 def callback(params, x):
@@ -346,7 +402,7 @@ def test_an_error_names_the_network_and_the_place_it_comes_from():
     with pytest.raises(NetworkError, match=r"'callback' .* in front/test_check_network.py:\d"):
         check_network(callback, 1.0, X, claims=["symmetry"])
 
-    claim = ntval.claims.CLAIMS["kernel_identities.symmetry"]
+    claim = ntval.CLAIMS["kernel_identities.symmetry"]
     broken = replace(claim, procedure=Identity(functools.partial(len, ())))
     cell = Cell(claim.name, claim.points["quick"][0], 1e-6, Settings(network="mine"))
     with pytest.raises(NetworkError, match=r"'mine' .* TypeError in claims/procedures.py:\d"):
