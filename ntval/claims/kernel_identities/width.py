@@ -118,7 +118,11 @@ width_rate = Claim(
         first=32,
         most=256,
     ),
-    faults=("analytic_scale_100", "analytic_drops_layer", "empirical_derivative"),
+    faults=(
+        "empirical_derivative",
+        "analytic_drops_layer",
+        "analytic_scale_100",
+    ),
 )
 
 _LADDERS = {
@@ -224,7 +228,11 @@ width_concentration = Claim(
         first=16,
         most=256,
     ),
-    faults=("weights_shared", "weights_tied", "weights_of_random_scale"),
+    faults=(
+        "weights_shared",
+        "weights_of_random_scale",
+        "weights_tied",
+    ),
 )
 
 
