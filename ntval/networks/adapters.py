@@ -84,7 +84,7 @@ def load(path: str, *, input_shape: tuple[int, ...] | None = None) -> Network:
         module = importlib.import_module(module_name)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # sys.exit or pytest.skip in a module is no exit of ours
+    except BaseException as error:  # a module's sys.exit or pytest.skip must not end this process
         raise NetworkError(
             f"network needs a module that imports, got {module_name!r} "
             f"({type(error).__name__}: {first_line(error)}); check the name and the directory."

@@ -31,7 +31,7 @@ def use_one_thread() -> None:
 
 
 def use_compilation_cache() -> None:
-    """Keep compiled programs between runs; for processes of ours, never for a host's."""
+    """Keep compiled programs between runs; in ntval's processes, never in a host's."""
     import jax
 
     if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]

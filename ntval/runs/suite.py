@@ -1,6 +1,6 @@
 """A run of the suite: what is planned, in which order, and what came of it so far.
 
-Prerequisites of a network of yours come first: where one is refuted, the rest is not run. At the
+Prerequisites of a user's network come first: where one is refuted, the rest is not run. At the
 end every refuted claim is repeated on fresh keys.
 """
 
@@ -176,7 +176,7 @@ def states(run: Run, *, workers: int = 1, catalogue: Catalogue = OURS) -> Iterat
 
 
 def _stages(run: Run) -> list[list[Cell]]:
-    """Cells in the order in which they have a meaning: each prerequisite, then all others."""
+    """Cells in order: prerequisites first, then all others."""
     names = [c.claim for c in run.cells if run.settings.network and CLAIMS[c.claim].prerequisite]
     first = [[cell for cell in run.cells if cell.claim == name] for name in dict.fromkeys(names)]
     return [*first, [cell for cell in run.cells if cell.claim not in names]]

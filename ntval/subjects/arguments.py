@@ -59,7 +59,7 @@ def subject_of(
 
 
 def _is_array(model: Any) -> bool:
-    """Whether a Gram matrix was brought: an array of NumPy, JAX, torch or the like."""
+    """Whether `model` is a Gram matrix: an array of NumPy, JAX, torch or the like."""
     return hasattr(model, "__array__") and hasattr(model, "shape") and not callable(model)
 
 
@@ -96,7 +96,7 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
     return GramSubject(grams, reference, rounding, from_user=True, name=name or "Gram matrix")
 
 
-# Parameters that an entry of a Gram matrix brought as such is taken to be a contraction over.
+# Assumed number of parameters behind one entry of a user's Gram matrix.
 _CONTRACTED = 4096
 
 

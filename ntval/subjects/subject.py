@@ -101,9 +101,9 @@ class NetworkSubject:
 
     @property
     def mlp(self) -> Mlp:
-        """The architecture, of a network of ours.
+        """The architecture, of one of ntval's networks.
 
-        Raises: `InputError` when it is another's.
+        Raises: `InputError` for a network of a user's.
         """
         if self.network.mlp is None:
             raise InputError(f"subject needs a network of ntval's own, got {self.name!r}.")
@@ -124,7 +124,7 @@ class GramSubject:
     """Gram matrices that were computed elsewhere.
 
     `grams`: at independent weights.
-    `reference`: what they are held against.
+    `reference`: what they are compared with.
     `rounding`: the relative rounding of an entry.
     """
 
@@ -222,7 +222,7 @@ NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
     "forward pass": (_network(lambda s: True), "a Gram matrix has no forward pass"),
     "theorem's setting": (
         lambda s: not s.from_user,
-        "it speaks of uniform inputs on the sphere and a network of its own",
+        "it is about uniform inputs on the sphere and ntval's own two-layer network",
     ),
     "features": (
         lambda s: isinstance(s, FeatureSubject),

@@ -35,7 +35,7 @@ class Budget:
 
     @property
     def part(self) -> float:
-        """The alpha of a test without one of its own."""
+        """The alpha of a test whose marker sets none."""
         return self.alpha / self.tests
 
     @property
