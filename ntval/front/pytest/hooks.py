@@ -7,11 +7,11 @@ what was collected at the end of a worker.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, no_type_check
 
 import pytest
 
@@ -98,16 +98,15 @@ class Hooks:
 
     # A test.
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item):
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         self.session.item = item
-        try:
-            return (yield)
-        finally:
-            self.session.item = None
 
+    @no_type_check  # pluggy needs a generator function, which a decorator of jaxtyping hides
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_makereport(self, item: pytest.Item):
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         found = item.stash.get(FOUND, None)
         if not found:
             return (yield)

@@ -198,12 +198,12 @@ class Stopped(BaseException):
     ids=lambda it: type(it).__name__ if isinstance(it, BaseException) else "",
 )
 def test_a_crash_never_ends_in_the_status_of_a_refutation(here, monkeypatch, raised, status, said):
-    from ntval.runs import engine
+    from ntval.runs import suite
 
-    def run_cell(cell):
+    def run_cell(cell, catalogue):
         raise raised
 
-    monkeypatch.setattr(engine, "run_cell", run_cell)
+    monkeypatch.setattr(suite, "run_cell", run_cell)
     result = here("check", FAST)
     assert result.returncode == status
     assert said in (result.stderr.strip().splitlines() or [""])[-1]
@@ -301,13 +301,13 @@ def test_inconclusive_fails_under_strict_alone(monkeypatch):
     from ntval.claims.outcome import Result
     from ntval.evidence.verdict import Decision, Verdict
     from ntval.front.cli import app
-    from ntval.runs import engine
+    from ntval.runs import suite
 
-    def undecided(cell):
+    def undecided(cell, catalogue):
         decision = Decision(Verdict.INCONCLUSIVE, "means", "undecided", 0.0, 0.0, 1.0)
-        return Result(cell.claim, cell.point, cell.seed, decision, 0.0)
+        return Result(cell.claim, cell.point, cell.settings.seed, decision, 0.0)
 
-    monkeypatch.setattr(engine, "run_cell", undecided)
+    monkeypatch.setattr(suite, "run_cell", undecided)
     assert CliRunner().invoke(app.app, ["check", FAST]).exit_code == 0
     assert CliRunner().invoke(app.app, ["check", FAST, "--strict"]).exit_code == 3
 

@@ -42,6 +42,7 @@ fixed, batchy = (apply_fn, params), (batchy_fn, params)
 
 HOST = """
 from dataclasses import replace
+from types import SimpleNamespace
 
 import hypothesis
 import jax
@@ -61,10 +62,10 @@ def decided(verdict, log_e=0.0):
     decision = Decision(verdict, "means", "made up", 0.0, 1.0, 1.0, log_e=log_e)
     return replace(
         ntval.CLAIMS["kernel_identities.mean_kernel"],
-        subject=lambda regime: None,
-        measure=lambda key, regime, subject: None,
-        allowance=lambda key, regime, subject: None,
-        decide=lambda measured, **_: decision,
+        subject=lambda point: None,
+        procedure=SimpleNamespace(
+            statistical=True, examine=lambda *_: None, decide=lambda *_, **__: decision
+        ),
         diagnose=None,
     )
 
@@ -87,7 +88,7 @@ def test_broken(check_claim):
 
 def test_claim(check_claim):
     run = check_claim(decided(Verdict.SUPPORTED, 12.0), REGIME)
-    assert run.network is None
+    assert run.settings.network is None
     assert [result.point for result in run.results] == [REGIME]
 
 def test_open(check_claim):
@@ -264,7 +265,7 @@ def test_a_refutation_says_what_why_and_how_to_repeat_it(alone):
         assert part in text
     assert "checks.py" not in text
     assert "REFUTED\n  claimed:" in said(alone.tests["test_refuted_by_chance"])
-    assert "regime:   Regime(n=3, d=2, widths=(4,)" in said(alone.tests["test_refuted_by_chance"])
+    assert "point:    Regime(n=3, d=2, widths=(4,)" in said(alone.tests["test_refuted_by_chance"])
 
 
 def test_what_was_not_run_is_skipped_with_its_reason(alone):
