@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+# A number of each of k statistics, or one number of all.
+Each = Float[np.ndarray, "k"] | Float[np.ndarray, ""] | float
+
 
 @dataclass(frozen=True)
 class Allowance:
@@ -18,16 +21,16 @@ class Allowance:
     refuted, it says when a mean counts as supported.
     """
 
-    remainder: Float[np.ndarray, "k"] | float
-    span: Float[np.ndarray, "k"] | float
-    resolution: Float[np.ndarray, "k"] | float = 0.0
+    remainder: Each
+    span: Each
+    resolution: Each = 0.0
 
 
 def allowance(
     pilot: Float[np.ndarray, "draws k"],
     *,
-    remainder: Float[np.ndarray, "k"] | float = 0.0,
-    resolution: Float[np.ndarray, "k"] | float = 0.0,
+    remainder: Each = 0.0,
+    resolution: Each = 0.0,
 ) -> Allowance:
     r"""Allowance whose span comes from an independent pilot: 6 of its standard deviations.
 

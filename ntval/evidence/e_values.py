@@ -16,6 +16,7 @@ looks, and across draws whose distribution depends on the past. Bets need bounde
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -47,7 +48,7 @@ def log_capital(
     room = np.maximum(np.asarray(null) - low, 1e-300)
     gains = np.maximum(np.asarray(x, dtype=float) - low, 0.0) / room
     terms = [np.log1p(stake * (gains - 1)).sum(axis=0) for stake in _STAKES]
-    return logsumexp(terms, axis=0) - np.log(len(_STAKES))
+    return np.asarray(logsumexp(terms, axis=0) - math.log(len(_STAKES)))
 
 
 def log_evidence(
@@ -64,7 +65,7 @@ def log_evidence(
     """
     above = log_capital(x, target + margin, target - span)
     below = log_capital(-x, margin - target, -target - span)
-    return np.logaddexp(above, below) - np.log(2)
+    return np.asarray(np.logaddexp(above, below) - math.log(2))
 
 
 def log_support(

@@ -23,7 +23,7 @@ from jaxtyping import Bool, Float
 from scipy.special import logsumexp
 
 from ntval.evidence import e_values
-from ntval.evidence.allowance import Allowance
+from ntval.evidence.allowance import Allowance, Each
 from ntval.evidence.verdict import Decision, Verdict, malformed
 
 # Draws come in looks that grow by a quarter, so at most a quarter of the draws are wasted.
@@ -49,7 +49,7 @@ class Sample:
 
     draw: Draw
     labels: tuple[str, ...]
-    predicted: Float[np.ndarray, "k"]
+    predicted: Each
     allowance: Allowance
 
     @functools.cached_property
@@ -77,7 +77,7 @@ class Sample:
         """Whether the allowance is wider than the draws, so that no departure can be seen."""
         return bool((self.margin + self.resolution >= self.span).any())
 
-    def _each(self, value: Float[np.ndarray, "k"] | float) -> Float[np.ndarray, "k"]:
+    def _each(self, value: Each) -> Float[np.ndarray, "k"]:
         return np.broadcast_to(np.asarray(value, dtype=float), (len(self.labels),))
 
     def clipped(self, values: Float[np.ndarray, "draws k"]) -> Float[np.ndarray, "draws k"]:

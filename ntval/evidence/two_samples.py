@@ -35,7 +35,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from scipy.special import gammaln, logsumexp, ndtri
 
 LEVELS = 33
@@ -80,7 +80,7 @@ def frame_of(pilot: Float[np.ndarray, "draws"], *, floor: float = 0.0) -> Frame:
 
 def _log_capitals(
     x: Float[np.ndarray, "points"],
-    weights: Float[np.ndarray, "points"],
+    weights: Real[np.ndarray, "points"],
     mu: Float[np.ndarray, "nulls"],
 ) -> tuple[Float[np.ndarray, "nulls"], Float[np.ndarray, "nulls"]]:
     """`e_values.log_capital` of draws in [-1, 1] against "the mean is at most `mu`", and against
@@ -136,7 +136,7 @@ def _both(
 
 
 def smallest_gap(
-    counts: Float[np.ndarray, "levels"],
+    counts: Real[np.ndarray, "levels"],
     frame: Frame,
     sizes: tuple[int, int],
     *,
@@ -182,7 +182,7 @@ def smallest_gap(
 
 
 def growth_evidence(
-    first: Float[np.ndarray, "b"], second: Float[np.ndarray, "n"], *, factor: float = 1.0
+    first: Real[np.ndarray, "b"], second: Real[np.ndarray, "n"], *, factor: float = 1.0
 ) -> float:
     r"""Log evidence against "both samples have one law", from the second being above the first.
 
@@ -206,7 +206,7 @@ def values_needed(first: int, log_e: float) -> int:
     """How many values above `first` older ones make `growth_evidence` reach `log_e`."""
 
     def reaches(n: int) -> bool:
-        return gammaln(first + n + 1) - gammaln(first + 1) - gammaln(n + 1) >= log_e
+        return bool(gammaln(first + n + 1) - gammaln(first + 1) - gammaln(n + 1) >= log_e)
 
     high = 1
     while not reaches(high):

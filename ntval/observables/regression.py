@@ -30,7 +30,7 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
-from ntval.arrays import as_float64, require_gram
+from ntval.arrays import ArrayLike, as_float64, require_gram
 from ntval.errors import GramError, InputError
 
 Labels = Float[np.ndarray, "n *outputs"]
@@ -55,7 +55,11 @@ class Fit:
 
 
 def kernel_ridge(
-    gram: Float[np.ndarray, "n n"], y: Labels, *, ridge: float, cutoff: float | None = None
+    gram: Float[np.ndarray, "n n"] | ArrayLike,
+    y: Labels | ArrayLike,
+    *,
+    ridge: float,
+    cutoff: float | None = None,
 ) -> Fit:
     r"""Kernel ridge regression, the dual: $\alpha = (K + \text{ridge}\, I)^{-1} y$.
 
@@ -81,7 +85,11 @@ def kernel_ridge(
 
 
 def feature_ridge(
-    features: Float[np.ndarray, "n p"], y: Labels, *, ridge: float, cutoff: float | None = None
+    features: Float[np.ndarray, "n p"] | ArrayLike,
+    y: Labels | ArrayLike,
+    *,
+    ridge: float,
+    cutoff: float | None = None,
 ) -> Fit:
     r"""Ridge regression on features, the primal: $\arg\min_a \|y - \Phi a\|^2 + \text{ridge}
     \|a\|^2$. With the features of a neural tangent model it is NT ridge regression; with
@@ -105,7 +113,8 @@ def feature_ridge(
 
 
 def polynomial_gram(
-    energies: Float[np.ndarray, "degrees"], harmonics: Float[np.ndarray, "degrees m n"]
+    energies: Float[np.ndarray, "degrees"] | ArrayLike,
+    harmonics: Float[np.ndarray, "degrees m n"] | ArrayLike,
 ) -> Float[np.ndarray, "m n"]:
     r"""$K^p = \sum_k \gamma_k P_k$ of energies $\gamma_k$ and matrices $P_k(x, x')$.
 
@@ -126,9 +135,9 @@ def polynomial_gram(
 
 
 def polynomial_ridge(
-    energies: Float[np.ndarray, "degrees"],
-    harmonics: Float[np.ndarray, "degrees n n"],
-    y: Labels,
+    energies: Float[np.ndarray, "degrees"] | ArrayLike,
+    harmonics: Float[np.ndarray, "degrees n n"] | ArrayLike,
+    y: Labels | ArrayLike,
     *,
     ridge: float,
     cutoff: float | None = None,
@@ -144,7 +153,9 @@ def polynomial_ridge(
     return kernel_ridge(polynomial_gram(energies, harmonics), y, ridge=ridge, cutoff=cutoff)
 
 
-def predictions(fit: Fit, rows: Float[np.ndarray, "m directions"]) -> Float[np.ndarray, "m *o"]:
+def predictions(
+    fit: Fit, rows: Float[np.ndarray, "m directions"] | ArrayLike
+) -> Float[np.ndarray, "m *o"]:
     """Predicted values: `rows` are k(x, X) after `kernel_ridge`, features of x after
     `feature_ridge`, one row a point.
 
@@ -164,7 +175,9 @@ def train_error(fit: Fit) -> float:
     return _mean_square(fit.residuals)
 
 
-def risk(predicted: Float[np.ndarray, "m *o"], target: Float[np.ndarray, "m *o"]) -> float:
+def risk(
+    predicted: Float[np.ndarray, "m *o"] | ArrayLike, target: Float[np.ndarray, "m *o"] | ArrayLike
+) -> float:
     r"""$m^{-1} \sum_i \|f_*(x_i) - \hat f(x_i)\|^2$; the excess risk when `target` has no noise.
 
     Raises: `InputError` on shapes that differ.
@@ -188,12 +201,12 @@ def averaged_from_ridge(ridge: float, n: int) -> float:
     return _require_ridge(ridge) / _require_count(n)
 
 
-def ridge_from_relative(diag_reg: float, gram: Float[np.ndarray, "n n"]) -> float:
+def ridge_from_relative(diag_reg: float, gram: Float[np.ndarray, "n n"] | ArrayLike) -> float:
     r"""Absolute ridge $\text{diag\_reg} \operatorname{tr} K / n$ of neural-tangents' `diag_reg`."""
     return _require_ridge(diag_reg) * _mean_trace(gram)
 
 
-def relative_from_ridge(ridge: float, gram: Float[np.ndarray, "n n"]) -> float:
+def relative_from_ridge(ridge: float, gram: Float[np.ndarray, "n n"] | ArrayLike) -> float:
     r"""neural-tangents' `diag_reg` $= \text{ridge} / (\operatorname{tr} K / n)$."""
     return _require_ridge(ridge) / _mean_trace(gram)
 
@@ -271,7 +284,7 @@ def _require_positive(w: np.ndarray, rounding: float) -> None:
         )
 
 
-def _require_labels(y, n: int) -> Labels:
+def _require_labels(y: ArrayLike, n: int) -> Labels:
     labels = as_float64("y", y)
     if labels.ndim not in (1, 2) or len(labels) != n:
         raise InputError(
@@ -295,13 +308,13 @@ def _require_count(n: int) -> int:
     return n
 
 
-def _rounding(array) -> float:
+def _rounding(array: ArrayLike) -> float:
     """Longest side times the precision of what was passed in, float64 at best."""
     array = np.asarray(array)
     return max(array.shape) * max(float(jnp.finfo(array.dtype).eps), np.finfo(np.float64).eps)
 
 
-def _mean_trace(gram) -> float:
+def _mean_trace(gram: ArrayLike) -> float:
     mean = float(np.trace(require_gram("gram", gram))) / len(gram)
     if mean <= 0:
         raise GramError(f"gram needs a positive trace, got mean {mean:.3g}; it is no kernel's.")

@@ -106,7 +106,7 @@ class Target:
     energies: tuple[float, ...]
     noise_std: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (min(self.energies, default=0.0) >= 0 and self.noise_std >= 0):
             raise InputError(
                 f"Target needs energies >= 0 and noise_std >= 0, got {self.energies} and "

@@ -20,7 +20,7 @@ POSITIONS = np.linspace(-1, 1, LEVELS)
 LAWS = {
     "normal": lambda rng, n: rng.standard_normal(n),
     "skewed": lambda rng, n: rng.exponential(size=n),
-    "two values": lambda rng, n: rng.random(n) < 0.1,
+    "two values": lambda rng, n: (rng.random(n) < 0.1).astype(float),
     "heavy tails": lambda rng, n: rng.standard_t(2, n),
 }
 
@@ -44,6 +44,10 @@ def samples(law, *shifts, sizes=None, seed=0, runs=RUNS):
 def explained(successes, runs, probability):
     """Whether a probability of at most so much explains so many successes."""
     return scipy.stats.binom.sf(successes - 1, runs, probability) > SURE
+
+
+def growth(first, second, **options):
+    return two_samples.growth_evidence(np.array(first), np.array(second), **options)
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -153,17 +157,17 @@ def test_a_draw_that_is_not_a_number_is_a_drift():
 def test_growth_is_an_e_value_over_all_orders(b, n):
     values = range(b + n)
     e = [
-        np.exp(two_samples.growth_evidence([x for x in values if x not in new], list(new)))
+        np.exp(growth([x for x in values if x not in new], list(new)))
         for new in itertools.combinations(values, n)
     ]
     assert np.mean(e) == pytest.approx(1)
 
 
 def test_growth_needs_every_value_above_and_by_the_factor():
-    assert two_samples.growth_evidence([1, 2], [2, 3]) == -math.inf
-    assert two_samples.growth_evidence([1, 2], [2.4, 3], factor=1.25) == -math.inf
-    assert two_samples.growth_evidence([1, 2], [2.6, 3], factor=1.25) == pytest.approx(math.log(6))
-    assert two_samples.growth_evidence([0, 0], [0, 0]) == -math.inf
+    assert growth([1, 2], [2, 3]) == -math.inf
+    assert growth([1, 2], [2.4, 3], factor=1.25) == -math.inf
+    assert growth([1, 2], [2.6, 3], factor=1.25) == pytest.approx(math.log(6))
+    assert growth([0, 0], [0, 0]) == -math.inf
 
 
 @given(st.integers(1, 8), st.floats(0.1, 25))
