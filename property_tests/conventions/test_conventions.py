@@ -133,3 +133,12 @@ def test_importing_claims_leaves_the_x64_flag_alone():
 def test_importing_claims_leaves_scikit_learn_alone():
     code = "import sys, ntval.front.cli.app, ntval.runs.suite; print('sklearn' in sys.modules)"
     assert run(code) == "False"
+
+
+def test_the_claim_shown_to_contributors_is_the_code():
+    (shown,) = re.findall(
+        r"```python\n(.*?)\n```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL
+    )
+    code = (ROOT / "ntval/claims/montanari_zhong/smallest_eigenvalue.py").read_text()
+    assert len(shown.splitlines()) <= 40
+    assert all(part in code for part in shown.split("\n\n\n"))
