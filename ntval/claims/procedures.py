@@ -66,7 +66,7 @@ class Procedure(Protocol):
 _P = TypeVar("_P", "Identity", "Bound", "Means", "Slopes", "Limit", "ProbableBound")
 
 # Arguments of a measurement that are no options.
-_GIVEN = {"key", "point", "subject", "draw", "stream"}
+_GIVEN = {"key", "point", "regime", "subject", "draw", "stream"}
 
 
 def _taking(procedure: _P, measure: Callable, options: Options) -> _P:

@@ -79,8 +79,8 @@ def ntk(
 def gram(
     apply_fn: Callable,
     params: Any,
-    x1: Float[Array, "n1 *shape"],
-    x2: Float[Array, "n2 *shape"] | None = None,
+    x1: Float[AnyArray, "n1 *shape"],
+    x2: Float[AnyArray, "n2 *shape"] | None = None,
     *,
     outputs: Outputs = "trace",
 ) -> Float[Array, "n1 n2 *outputs_outputs"]:
@@ -146,7 +146,7 @@ def _block_rows(
     structure: Structure,
     theta: list[Array],
     held: list[Array],
-    x: Float[Array, "n *shape"],
+    x: Float[AnyArray, "n *shape"],
     cotangents: Float[Array, "c outputs"],
 ) -> tuple[Float[Array, "n outputs"], list[Float[Array, "n c _"]]]:
     """Outputs, and leaf by leaf the derivatives of the outputs' combinations `cotangents`."""

@@ -107,8 +107,8 @@ def ntk(
 def gram(
     apply_fn: Callable,
     params: Any,
-    x1: Float[Array, "n1 *shape"],
-    x2: Float[Array, "n2 *shape"] | None = None,
+    x1: Float[AnyArray, "n1 *shape"],
+    x2: Float[AnyArray, "n2 *shape"] | None = None,
     *,
     outputs: Outputs = "trace",
     batch_size: int = 16,

@@ -79,7 +79,7 @@ def test_an_unknown_claim_is_told_three_names_and_where_all_are(name):
     ("kind", "name", "known", "message"),
     [
         ("claim", "SYMETRY", CLAIMS, "did you mean 'kernel_identities.symmetry'"),
-        ("fault", "Kernel_Asymetric", FAULTS, "did you mean 'analytic_asymmetric'"),
+        ("fault", "Analytic_Asymetric", FAULTS, "did you mean 'analytic_asymmetric'"),
         ("activation", "RELU", ACTIVATIONS, "did you mean 'relu'"),
         ("activation", 3, ACTIVATIONS, "Unknown activation '3'; the nearest: "),
         ("profile", "QUIK", PROFILES, "did you mean 'quick'?"),

@@ -41,7 +41,7 @@ def run_until(claim, departing=None):
 def test_a_run_keeps_verdicts_regimes_and_seconds_at_every_width(width):
     run = run_until("montanari_zhong.lazy_training")
     head, *rows = lines(live.run_table(run), width)
-    assert head.split()[:4] == ["claim", "verdict", "regimes", "seconds"]
+    assert head.split()[:4] == ["claim", "verdict", "points", "seconds"]
     assert max(map(len, rows)) <= width
     expected = [
         [name.partition(".")[2], "SUPPORTED", f"{o.planned}/{o.planned}", f"{1.25 * o.planned:.1f}"]
