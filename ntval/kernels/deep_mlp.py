@@ -88,7 +88,7 @@ def _require_layers(mlp: Mlp) -> None:
 
 def _layer_terms(
     mlp: Mlp, params: Params, x: Float[AnyArray, "n d"]
-) -> list[tuple[Float[Array, "n fan_in"], Float[Array, "n outputs_by_width"] | None]]:
+) -> list[tuple[Float[AnyArray, "n _"], Float[Array, "n _"] | None]]:
     """Features entering each layer, and the signals leaving it, outputs beside one another."""
     sigma = activation(mlp.activation)
     features, slopes = [x], []

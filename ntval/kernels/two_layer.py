@@ -86,7 +86,7 @@ def gram(
     root_v, w2_squared, b2_squared = _output_layer(mlp, output)
 
     def pre_activations(x: Float[AnyArray, "n d"]) -> Float[Array, "n width"]:
-        h = w1 * (x @ hidden["w"])
+        h = w1 * (jnp.asarray(x) @ hidden["w"])
         return h + b1 * hidden["b"] if "b" in hidden else h
 
     h1 = pre_activations(x1)

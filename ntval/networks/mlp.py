@@ -156,7 +156,7 @@ def signs(width: int) -> Float[Array, "width"]:
 
 def apply(mlp: Mlp, params: Params, x: Float[AnyArray, "n d"]) -> Float[Array, "n outputs"]:
     """Outputs of `mlp` at `x`."""
-    fn = activation(mlp.activation).fn
+    fn, x = activation(mlp.activation).fn, jnp.asarray(x)
     if mlp.trained_first:
         (width,) = mlp.widths
         return (fn(x @ params[0]["w"]) @ signs(width))[:, None] / math.sqrt(width * mlp.d)
