@@ -23,7 +23,7 @@ test:
 	$(UV) run pytest -n 2 --dist loadgroup --durations=15
 
 theorems:
-	$(UV) run ntval list --markdown > THEOREMS.md
+	$(UV) run ntval list --markdown docs/theorems
 
 # What is too long for a commit: many examples, other processors, measured levels, measured power.
 nightly:

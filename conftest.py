@@ -1,9 +1,9 @@
-"""JAX flags for tests, shapes enforced, and Hypothesis profiles; nothing else."""
+"""JAX flags for tests, shapes enforced, memory bounded, and Hypothesis profiles; nothing else."""
 
 import os
 from pathlib import Path
 
-from ntval.runs.process import use_one_thread
+from ntval.runs.process import bound_memory, use_one_thread
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 use_one_thread()  # before NumPy loads
@@ -27,3 +27,8 @@ hypothesis.settings.register_profile("nightly", max_examples=500, deadline=None)
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev")
 )
+
+
+def pytest_runtest_teardown() -> None:
+    """A worker keeps compiled programs from test to test, but not without end."""
+    bound_memory()

@@ -41,7 +41,7 @@ def rounding_allowance(operations: float, *, dtype: npt.DTypeLike = np.float64) 
     with $u$ the unit roundoff of `dtype`.
 
     Source: Higham (2002), Lemma 3.1 (recalled).
-    Raises: `InputError` when $m u \ge 1$: the bound then says nothing.
+    Raises: `InputError` when $m u \ge 1$: there is no bound then.
     """
     unit = float(np.finfo(dtype).eps) / 2
     if operations * unit >= 1:

@@ -40,7 +40,7 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0][:200].rstrip(".")
 
 
-# Where all names of a kind are told, of kinds that have many.
+# Commands that list all names of a kind, for kinds that have too many for a message.
 _LISTS = {
     "claim": "All names: `ntval list`",
     "fault": "All names: `ntval list`",

@@ -59,7 +59,7 @@ class Regime:
     """A point of a theorem's space: hashable, and JSON by `as_dict`.
 
     `n` samples in `d` dimensions, hidden `widths`, the name of an activation (None when the
-    network brings its own), an absolute `ridge` in K + ridge I, and label noise.
+    network has its own), an absolute `ridge` in K + ridge I, and label noise.
     """
 
     n: int

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ntval.errors import InputError, UnknownNameError
-from ntval.regimes import Regime
+from ntval.errors import InputError, NtvalError, UnknownNameError
+from ntval.regimes import PowerLaw, RealData, Regime, point_of
 
 
 def test_regime_prints_as_code_that_makes_it_again():
@@ -43,3 +43,44 @@ def test_impossible_regimes_are_refused(changes, message):
 def test_unknown_activation_is_refused():
     with pytest.raises(UnknownNameError, match="did you mean 'relu'"):
         Regime(n=4, d=3, activation="rellu")
+
+
+POINTS = (
+    Regime(n=4, d=8, widths=(64,), activation="erf", ridge=0.1),
+    Regime(n=4, d=8, activation=None),
+    PowerLaw(n=40, features=100, decay=2.0, noise_std=0.3, law="rademacher"),
+    RealData("digits", n=100, n_test=50, widths=(1, 1)),
+)
+
+
+@pytest.mark.parametrize("point", POINTS, ids=str)
+def test_a_point_is_read_again_from_json_and_from_its_code(point):
+    assert point_of(json.loads(json.dumps(point.as_dict()))) == point
+    names = {kind.__name__: kind for kind in (Regime, PowerLaw, RealData)}
+    assert eval(str(point), names) == point
+    assert hash(point) == hash(point_of(point.as_dict()))
+
+
+def test_a_regime_is_written_as_it_always_was_so_that_seeds_replay():
+    fields = {"n", "d", "widths", "activation", "ridge", "noise_std"}
+    assert set(POINTS[0].as_dict()) == fields
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ({"kind": "sphere"}, "a kind among 'power_law', 'real_data'"),
+        ({"kind": "power_law", "n": 3}, "fields of a PowerLaw"),
+        ({"n": 3, "d": 4, "color": 1}, "fields of a Regime"),
+        ({"n": 0, "d": 4}, "integer n >= 1"),
+        ({"kind": "power_law", "n": 3, "features": 4, "decay": -1.0}, "finite decay >= 0"),
+        ({"kind": "power_law", "n": 3, "features": 0}, "integer features >= 1"),
+        ({"kind": "power_law", "n": 3, "features": 4, "law": "gausian"}, "did you mean 'gaussian'"),
+        ({"kind": "real_data", "data": "digits", "n": 3, "n_test": 0}, "integer n_test >= 1"),
+        ({"kind": "real_data", "data": "digits", "n": 3, "n_test": 1, "ridge": -1.0}, "ridge >= 0"),
+    ],
+)
+def test_a_record_that_is_no_point_is_refused_in_one_line(record, told):
+    with pytest.raises(NtvalError, match=told) as refused:
+        point_of(record)
+    assert "\n" not in str(refused.value)

@@ -178,7 +178,7 @@ def compare(
     catalogue: Catalogue = OURS,
     bar: Bar = _silent,
 ) -> Compared:
-    """A baseline against what is measured now, on keys of `seed`, by default a hash of its own.
+    """A baseline against what is measured now, on keys of `seed` (by default a hash of the file).
 
     Raises: `InputError` on the baseline's own seed, whose draws it has already; what `freeze`
     raises, e.g. on a network that is gone.
@@ -236,7 +236,7 @@ def _like(entry: Entry, order: Order, level: float) -> Order:
 
 def _repeated(order: Order, pair: Pair, repetition: int) -> Order:
     """The order for a repetition on fresh keys: a sample if it moved, and where more goes unseen as
-    many keys as bring the evidence of what has grown to the level."""
+    many keys as raise the evidence for what has grown to the level."""
     settings = order.cell.settings
     settings = replace(settings, seed=fresh_seed(settings.seed, repetition))
     keys = 1
@@ -256,7 +256,7 @@ def _repeated(order: Order, pair: Pair, repetition: int) -> Order:
 def reason(why: str) -> str:
     """Why a baseline is replaced.
 
-    Raises: `InputError` when it says nothing.
+    Raises: `InputError` when it is empty.
     """
     if not why.strip():
         raise InputError(
@@ -269,7 +269,7 @@ def reason(why: str) -> str:
 def accepted(new: Baseline, compared: Compared, why: str) -> Baseline:
     """The new baseline with the history of the one that it was compared with.
 
-    Raises: `InputError` when `why`, the reason, says nothing.
+    Raises: `InputError` when `why`, the reason, is empty.
     """
     last = {
         "why": reason(why),

@@ -104,8 +104,8 @@ class Order:
 
 
 def orders(cells: Sequence[Cell], catalogue: Catalogue = OURS) -> list[Order]:
-    """An order for each cell, and one for each network: a user's, and those of ours that claims
-    about any network examine. Others of ours are compared with theory by claims of their own."""
+    """An order for each cell, and one for each network that is not compared with theory: a user's,
+    and ntval's where claims about any network examine it."""
     networks: dict[str, Order] = {}
     for cell in cells:
         claim = claim_of(cell, catalogue)
@@ -134,7 +134,7 @@ def measured(order: Order, catalogue: Catalogue = OURS) -> Entry:
 
 
 def _key(order: Order, purpose: str) -> Array:
-    """A key for a purpose of its own, away from those of the claim's check."""
+    """A key for one purpose, independent of the keys of the claim's check."""
     return key_for(f"{purpose} of {order.name}", order.cell.point, order.cell.settings.seed)
 
 
@@ -210,7 +210,7 @@ def _means(
     count: int,
     draws: int,
 ) -> Float[np.ndarray, "count k"]:
-    """Means of so many draws, each from a key of its own: independent, though the draws of a key
+    """Means of so many draws, each from another key: independent, though the draws of a key
     may have the same inputs."""
 
     def mean(i: int) -> Float[np.ndarray, "k"]:

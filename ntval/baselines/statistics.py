@@ -14,10 +14,10 @@ from ntval.evidence import two_samples
 from ntval.evidence.sequential import MISS
 from ntval.evidence.two_samples import Frame
 
-# Evidence from which on an entry is measured again: correct code has it once in 20 at most.
+# An entry with this evidence is measured again; correct code reaches it once in 20 at most.
 SUSPICION = math.log(20)
 
-# The relative change of a quantity that has to be seen where no claim says what has to.
+# Relative drift to detect when no claim sets a resolution.
 DRIFT = 0.03
 
 
@@ -27,7 +27,7 @@ class Statistic:
 
     A value is the mean of `draws` draws that share a key, and may share inputs. `remainder` and
     `resolution` are the claim's at one key, None where no claim fixes the mean. `smallest_gap` is
-    the drift that a comparison sees with probability 1 - `decisions.MISS`.
+    the drift that a comparison sees with probability 1 - `sequential.MISS`.
     """
 
     label: str

@@ -37,6 +37,6 @@ def share_of(alpha: float, planned: int) -> float:
 
 
 def fresh_seed(seed: int, repetition: int) -> int:
-    """Seed of a repetition of a run on fresh keys: a hash, so that no run meets another's."""
+    """Seed of a repetition on fresh keys: hashed, so that no two runs use one seed."""
     digest = hashlib.sha256(f"repetition {repetition} of {seed}".encode()).digest()
     return int.from_bytes(digest[:4], "big")

@@ -27,7 +27,7 @@ class Claim:
         are called "random", and are those of "standard" where there are none.
     `subject(point)`: builds what is examined.
     `procedure`: how it is tested.
-    `faults`: names of the planted faults that it must refute.
+    `faults`: names of the planted faults that it must refute, hardest to catch first.
     `diagnose(key, point, subject)`: says in words what a refuted claim looks like.
     `prerequisite`: (rule, way out); where it is refuted, no other claim has a meaning.
     `every_input`: whether a user's network is examined at all of its inputs.

@@ -164,6 +164,10 @@ mean = Claim(
         pilot=_ALL,
     ),
     diagnose=_words,
-    faults=("gram_scale_10", "gram_entry_50", "gram_off_diagonal_10"),
+    faults=(
+        "gram_off_diagonal_10",
+        "gram_scale_10",
+        "gram_entry_50",
+    ),
     every_input=True,
 )

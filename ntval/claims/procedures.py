@@ -65,16 +65,14 @@ class Procedure(Protocol):
 
 _P = TypeVar("_P", "Identity", "Bound", "Means", "Slopes", "Limit", "ProbableBound")
 
-# Arguments of a measurement that are no options.
-_GIVEN = {"key", "point", "regime", "subject", "draw", "stream"}
-
 
 def _taking(procedure: _P, measure: Callable, options: Options) -> _P:
-    """The procedure with these options of its measurement.
+    """The procedure with these options of its measurement, which are its arguments with a default.
 
     Raises: `InputError` on an option that the measurement does not have.
     """
-    known = [name for name in inspect.signature(measure).parameters if name not in _GIVEN]
+    parameters = inspect.signature(measure).parameters.values()
+    known = [p.name for p in parameters if p.default is not p.empty and p.name != "stream"]
     for name in options:
         if name not in known:
             raise InputError(

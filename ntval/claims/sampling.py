@@ -213,7 +213,7 @@ class Replicate:
         return empirical_at(self.subject, self._params, self.x)
 
     def at(self, rung: NetworkSubject) -> Replicate:
-        """The same inputs, examined at another width with weights of its own."""
+        """The same inputs, at another width, with other weights."""
         return Replicate(self._whole, self.regime, rung)
 
     def rows_at(self, x: Float[AnyArray, "m *shape"]) -> Float[np.ndarray, "m n"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -47,16 +48,47 @@ def load(source: str) -> Data:
     names, arrays = _read(path)
     if "x" not in arrays:
         raise DataError(f"data needs an array 'x', got {sorted(names)} in {source!r}.")
-    x = np.asarray(as_float64("x", arrays["x"]))
+    return data_of(path.name, arrays["x"], arrays.get("y"))
+
+
+def data_of(name: str, x: Any, y: Any = None) -> Data:
+    """Arrays as a data set; whole numbers and booleans among y become floats.
+
+    Raises: `InputError` for x without rows, x or y that is not finite numbers, rows that coincide
+    or are opposite, and y that is not one value a row.
+    """
+    x = as_float64("x", array_of("x", x))
     if x.ndim < 2 or x.size == 0:
-        raise InputError(f"x needs shape (n, ...) with n >= 1, got {x.shape} in {source!r}.")
+        raise InputError(
+            f"x needs shape (n, ...) with n >= 1, got {x.shape}; "
+            "one input of d numbers is x[None], n scalars are x[:, None]."
+        )
     require_distinct("x", x)
-    y = arrays.get("y")
     if y is not None:
-        y = np.asarray(as_float64("y", y.astype(float) if y.dtype.kind in "iub" else y))
+        y = array_of("y", y)
+        y = as_float64("y", y.astype(float) if y.dtype.kind in "iub" else y)
         if y.shape != (len(x),):
-            raise InputError(f"y needs shape ({len(x)},), one value a row of x, got {y.shape}.")
-    return Data(path.name, x, y)
+            way_out = "take a column, e.g. y[:, 0]" if y.ndim > 1 else "leave out no row"
+            raise InputError(
+                f"y needs shape ({len(x)},), one value a row of x, got {y.shape}; {way_out}."
+            )
+    return Data(name, x, y)
+
+
+def array_of(name: str, value: Any) -> np.ndarray:
+    """`value` as NumPy reads it.
+
+    Raises: `InputError` when NumPy cannot, such as a ragged list, or would drop a mask.
+    """
+    if np.ma.is_masked(value):
+        raise InputError(f"{name} needs entries without a mask; drop or fill the masked ones.")
+    try:
+        return np.asarray(value)
+    except Exception as error:  # whatever NumPy, or another library's array, says of it
+        raise InputError(
+            f"{name} needs one array of numbers, got {type(value).__name__} "
+            f"({type(error).__name__}: {first_line(error)}); make a NumPy array of it."
+        ) from None
 
 
 def _read(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:

@@ -19,7 +19,7 @@ class Comparison:
     """Two expressions of one quantity, and how far rounding alone can part them.
 
     `left`, `right` are arrays of one shape, `allowance` broadcasts against them; `scale` is the
-    quantity's own size, so that an allowance as large as the quantity is seen to say nothing.
+    quantity's own size, so that an allowance as large as the quantity is seen to be vacuous.
     """
 
     label: str
@@ -87,10 +87,10 @@ def _certain(verdict: Verdict) -> float:
 
 @dataclass(frozen=True)
 class Bracket:
-    """A quantity enclosed from both sides, and the bound it is claimed to respect from above.
+    """A quantity enclosed from both sides, and the lower bound claimed for it.
 
-    `trivial` is what is known without the theorem: a bound no larger says nothing. `note` says in
-    words what the quantity looks like.
+    `trivial` is a bound known without the theorem: a claimed bound at or below it is vacuous.
+    `note` says in words what the quantity looks like.
     """
 
     label: str

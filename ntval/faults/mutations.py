@@ -79,7 +79,7 @@ def asymmetric(gram: Gram) -> Gram:
 
 
 def shifted_down(gram: Gram) -> Gram:
-    """Minus 1 % of the mean diagonal more than what keeps the smallest eigenvalue at 0."""
+    """Shift the smallest eigenvalue to -1 % of the mean diagonal."""
     if gram.shape[0] != gram.shape[1]:
         return gram
     floor = jnp.linalg.eigvalsh((gram + gram.T) / 2)[0] + 0.01 * jnp.trace(gram) / len(gram)
@@ -155,7 +155,7 @@ def gaussian_weights(init: Init) -> Init:
 
 
 def without_input_factor(method: Method) -> Method:
-    """The kernel without the factor <x, x'>/d that the first layer brings."""
+    """The kernel without the factor <x, x'>/d of the first layer."""
 
     def broken(network, params, x1, x2=None):
         second = x1 if x2 is None else x2

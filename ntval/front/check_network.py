@@ -29,7 +29,7 @@ from ntval.regimes import Point
 from ntval.reports import live
 from ntval.reports.words import evidence_words, replay, weakest
 from ntval.runs import suite
-from ntval.runs.applicable import NotRun, claims_about
+from ntval.runs.applicable import Applied, NotRun, claims_about
 from ntval.runs.settings import Settings
 from ntval.runs.suite import Run
 from ntval.subjects.arguments import WIDTHS, subject_of
@@ -152,7 +152,8 @@ def decided(
 
 def applying(
     subject: NetworkSubject | GramSubject, claims: Sequence[str] | None, profile: str
-) -> list[tuple[Claim, Point] | NotRun]:
+) -> list[Applied]:
+    """Claims of these names about a subject, and the prerequisites that they rest on."""
     prerequisites = {name: claim for name, claim in CLAIMS.items() if claim.prerequisite}
     chosen = {**prerequisites, **OURS.chosen(claims)}
     return claims_about(subject, claims=chosen, profile=profile)

@@ -53,7 +53,7 @@ def examined(
 
     `alpha` is the probability of refuting a true claim, whatever Hypothesis draws: it is not
     divided by `max_examples`. A point drawn twice is not counted again, and nothing is shrunk:
-    a point's key is a hash, so that a neighbor's verdict says nothing of its own.
+    a point's key is a hash of the point, so verdicts at near points are independent.
     """
     found: dict[Point, Result] = {}
     level = point_alpha(alpha, max_examples)

@@ -1,4 +1,4 @@
-"""What an `apply_fn` and its parameters must be, for a kernel to be made of their derivatives."""
+"""Validation of an `apply_fn` and its parameters."""
 
 from __future__ import annotations
 

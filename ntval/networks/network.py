@@ -20,7 +20,7 @@ class Network:
     network has no infinite-width twin.
     `input_shape` is the shape of one input, None when any flat input fits.
     `params` is one fixed set of weights, for a network that cannot be drawn anew.
-    `mlp` is the architecture when it is one of ours: the closed-form kernels then apply.
+    `mlp` is the architecture of ntval's own networks, whose kernels have closed forms; None else.
     """
 
     init_fn: Callable | None

@@ -41,7 +41,7 @@ _DOUBTFUL = 1e3
 
 @dataclass(frozen=True)
 class Fit:
-    """Solution of a ridge regression and what it says of its own data.
+    """Solution of a ridge regression, with its fit to the training data.
 
     `predictions` multiplies rows k(x, X) or features of x by `coefficients`. `rank` is the
     numerical rank of K or of the features, None where the solver had no need of it.

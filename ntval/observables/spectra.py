@@ -70,7 +70,7 @@ def inverse_lanczos(matrix: Float[np.ndarray, "n n"]) -> float | None:
 def certified_min_eigenvalue(
     gram: Float[AnyArray, "n n"] | ArrayLike, *, entry_error: float = 0.0
 ) -> float:
-    r"""A number that $\lambda_{\min}(K)$ cannot be below, in spite of rounding.
+    r"""Certified lower bound of $\lambda_{\min}(K)$, rounding included.
 
     When Cholesky of $\mathrm{fl}(K - \mu I)$ runs to its end,
     $$\lambda_{\min}(K) \ge \mu - \frac{\gamma_{n+1}}{1 - \gamma_{n+1}} \operatorname{tr}|K - \mu I|

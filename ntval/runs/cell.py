@@ -62,7 +62,7 @@ def blamed_on_network(cell: Cell, name: str) -> Iterator[None]:
 def _place(error: BaseException) -> str:
     """Where an error comes from, `file:line`: the innermost frame that is not JAX's or NumPy's.
 
-    It tells a fault of the user's functions from one of ours.
+    It tells a fault of the user's functions from one of ntval's.
     """
     frames = traceback.extract_tb(error.__traceback__)
     foreign = [f for f in frames if not set(Path(f.filename).parts) & {"jax", "jaxlib", "numpy"}]
@@ -92,5 +92,5 @@ def claim_of(cell: Cell, catalogue: Catalogue = OURS) -> Claim:
 
 @kept
 def _planted(claim: str, fault: str) -> Claim:
-    """A claim about a broken implementation of ours; one object, one set of compiled programs."""
+    """A claim about a planted fault; one object, one set of compiled programs."""
     return faults.find(fault).plant(CLAIMS[claim])

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
-from ntval.runs.process import THREADS, use_compilation_cache
+from ntval.runs.process import THREADS, bound_memory, use_compilation_cache
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def engine(
         ) as pool:
 
             def results(cells: Sequence) -> Iterator:
-                futures = {pool.submit(task, cell): cell for cell in cells}
+                futures = {pool.submit(_bounded, task, cell): cell for cell in cells}
                 for future in as_completed(futures):
                     yield futures[future], future.result()
 
@@ -52,6 +52,13 @@ def engine(
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _bounded(task: Callable[[Any], Any], cell: Any) -> Any:
+    """`task(cell)`, in a worker that stays below `process.MOST_BYTES`, nearly."""
+    done = task(cell)
+    bound_memory()
+    return done
 
 
 def _start_worker(parent: int) -> None:

@@ -1,14 +1,11 @@
-"""Threads and the compilation cache of a process."""
+"""Threads, memory and the compilation cache of a process; imports nothing that starts threads."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # importing NumPy starts its threads, before `use_one_thread` can say how many
-    pass
-
 
 THREADS = {
     "OMP_NUM_THREADS": "1",
@@ -34,10 +31,39 @@ def use_one_thread() -> None:
 
 
 def use_compilation_cache() -> None:
-    """Keep compiled programs between runs; for processes of ours, never for a host's."""
+    """Keep compiled programs between runs; in ntval's processes, never in a host's."""
     import jax
 
     if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
         jax.config.update("jax_compilation_cache_dir", str(cache_directory()))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+# A worker that holds more than this forgets its compiled programs, which are most of it; it does so
+# again when it has grown by as much as `_GROWTH`.
+MOST_BYTES = 1.25 * 2**30
+_GROWTH = 0.25 * 2**30
+_most = MOST_BYTES
+
+
+def bound_memory() -> None:
+    """Forget compiled programs once this process is large; for workers and tests, never a host."""
+    global _most
+    if resident_bytes() <= _most:
+        return
+    from ntval.claims.sampling import forget
+
+    forget()
+    gc.collect()
+    if hasattr(ctypes.CDLL(None), "malloc_trim"):  # glibc keeps what is freed otherwise
+        ctypes.CDLL(None).malloc_trim(0)
+    _most = max(MOST_BYTES, resident_bytes() + _GROWTH)
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds, in bytes; 0 where the system does not say."""
+    statistics = Path("/proc/self/statm")
+    if not statistics.exists():
+        return 0
+    return int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

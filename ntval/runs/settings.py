@@ -80,7 +80,7 @@ def is_seed(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
-def alpha_of(value: object, *, name: str = "--alpha") -> float:
+def alpha_of(value: object, *, name: str = "--alpha", default: str = "1e-6") -> float:
     """The probability that an option's text or an argument gives.
 
     Raises: `InputError` unless it is a number between 0 and 1.
@@ -91,7 +91,7 @@ def alpha_of(value: object, *, name: str = "--alpha") -> float:
         alpha = None
     if not is_alpha(alpha):
         raise InputError(
-            f"{name} needs a probability between 0 and 1, got {value!r}; the default is 1e-6."
+            f"{name} needs a probability between 0 and 1, got {value!r}; the default is {default}."
         )
     return float(alpha)  # pyright: ignore[reportArgumentType]
 

@@ -1,6 +1,6 @@
 """A run of the suite: what is planned, in which order, and what came of it so far.
 
-Prerequisites of a network of yours come first: where one is refuted, the rest is not run. At the
+Prerequisites of a user's network come first: where one is refuted, the rest is not run. At the
 end every refuted claim is repeated on fresh keys.
 """
 
@@ -21,7 +21,7 @@ from ntval.runs import engine
 from ntval.runs.applicable import NotRun, applicable
 from ntval.runs.cell import Cell, diagnosis, run_cell
 from ntval.runs.settings import DEFAULTS, Settings
-from ntval.subjects.network import memory_words
+from ntval.subjects.subject import NetworkSubject
 
 
 @dataclass(frozen=True)
@@ -139,10 +139,11 @@ def run_of(found: Sequence[tuple[Claim, Point] | NotRun], settings: Settings) ->
     ]
     not_run = tuple(item for item in found if isinstance(item, NotRun))
     run = Run(settings, tuple(cells), part, not_run)
-    examined = next((item for item in found if not isinstance(item, NotRun)), None)
-    if settings.network is None or examined is None:
+    if settings.network is None or not cells:
         return run
-    return replace(run, note=memory_words(examined[0].subject(examined[1])))
+    examined = next(item for item in found if not isinstance(item, NotRun))
+    subject = examined[0].subject(examined[1])
+    return replace(run, note=subject.note) if isinstance(subject, NetworkSubject) else run
 
 
 def states(run: Run, *, workers: int = 1, catalogue: Catalogue = OURS) -> Iterator[Run]:
@@ -175,7 +176,7 @@ def states(run: Run, *, workers: int = 1, catalogue: Catalogue = OURS) -> Iterat
 
 
 def _stages(run: Run) -> list[list[Cell]]:
-    """Cells in the order in which they have a meaning: each prerequisite, then all others."""
+    """Cells in order: prerequisites first, then all others."""
     names = [c.claim for c in run.cells if run.settings.network and CLAIMS[c.claim].prerequisite]
     first = [[cell for cell in run.cells if cell.claim == name] for name in dict.fromkeys(names)]
     return [*first, [cell for cell in run.cells if cell.claim not in names]]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import jax
 import numpy as np
 
 from ntval.arrays import as_float64, float64
-from ntval.data.sets import Data, require_distinct
-from ntval.errors import InputError, NetworkError
+from ntval.data.sets import array_of, data_of
+from ntval.errors import InputError, NetworkError, first_line
 from ntval.networks import adapters
 from ntval.networks.network import Network
 from ntval.subjects.grams import entry_rounding
@@ -38,7 +39,7 @@ def subject_of(
         raise InputError("y needs x, the inputs it belongs to; pass both.")
     if _is_array(model):
         return _of_grams(model, params, x, kernel_fn, init, name)
-    source = None if x is None else _data(x, y)
+    source = None if x is None else data_of("x", x, y)
     rungs: dict[int, Network] = {}
     if isinstance(model, str):
         network = adapters.load(model)
@@ -58,7 +59,7 @@ def subject_of(
 
 
 def _is_array(model: Any) -> bool:
-    """Whether a Gram matrix was brought: an array of NumPy, JAX, torch or the like."""
+    """Whether `model` is a Gram matrix: an array of NumPy, JAX, torch or the like."""
     return hasattr(model, "__array__") and hasattr(model, "shape") and not callable(model)
 
 
@@ -66,7 +67,8 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
     """Gram matrices (n, n) or (draws, n, n), and their reference: an array, or kernel_fn at x."""
     if params is not None or init is not None:
         raise InputError("a Gram matrix has no params and no init; leave them out.")
-    dtype = np.asarray(grams).dtype
+    grams = array_of("model", grams)
+    dtype = grams.dtype
     grams = as_float64("model", grams)
     grams = grams[None] if grams.ndim == 2 else grams
     if grams.ndim != 3 or grams.shape[1] != grams.shape[2] or 0 in grams.shape:
@@ -74,43 +76,43 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
             f"model needs a Gram matrix (n, n), or (draws, n, n) at independent weights, got shape "
             f"{grams.shape}."
         )
-    reference = None
+    reference = kernel_fn
     if callable(kernel_fn):
         if x is None:
             raise InputError("kernel_fn needs x, the inputs of the Gram matrix; pass both.")
-        with float64():
-            reference = _twin(kernel_fn)(_data(x, None).x, None, "ntk")
-    elif kernel_fn is not None:
-        reference = kernel_fn
+        x = data_of("x", x).x
+        rule = f"kernel_fn needs a function kernel_fn(x1, x2, get) for inputs of shape {x.shape}"
+        reference = array_of("kernel_fn", _called(rule, _twin(kernel_fn), x, None, "ntk"))
     if reference is not None:
-        reference = as_float64("kernel_fn", reference)
+        reference = as_float64("kernel_fn", array_of("kernel_fn", reference))
         if reference.shape != grams.shape[1:]:
             raise InputError(
                 f"kernel_fn needs to give a matrix of shape {grams.shape[1:]}, as the Gram matrix "
                 f"has, got {reference.shape}."
             )
-    rounding = entry_rounding(dtype, _CONTRACTED)
+    # NumPy has no finfo of bfloat16, of whose 8 bits such a contraction leaves nothing.
+    native = np.issubdtype(dtype, np.floating)
+    rounding = entry_rounding(dtype, _CONTRACTED) if native else 1.0
     return GramSubject(grams, reference, rounding, from_user=True, name=name or "Gram matrix")
 
 
-# Parameters that an entry of a Gram matrix brought as such is taken to be a contraction over.
+# Assumed number of parameters behind one entry of a user's Gram matrix.
 _CONTRACTED = 4096
 
 
-def _data(x: Any, y: Any) -> Data:
-    x = as_float64("x", x)
-    if x.ndim < 2 or x.size == 0:
-        raise InputError(
-            f"x needs shape (n, *input_shape) with n >= 1, got {x.shape}; "
-            "a single input of d numbers is x[None], n scalars are x[:, None]."
-        )
-    require_distinct("x", x)
-    if y is not None:
-        y = np.asarray(y)
-        y = as_float64("y", y if np.issubdtype(y.dtype, np.floating) else y.astype(float))
-        if y.shape != (len(x),):
-            raise InputError(f"y needs shape ({len(x)},), one value a row of x, got {y.shape}.")
-    return Data("x", x, y)
+def _called(rule: str, function: Callable, *arguments: Any) -> Any:
+    """What a function of the user's gives in float64.
+
+    Raises: `NetworkError`, the rule and its error in one line.
+    """
+    try:
+        with float64():
+            return function(*arguments)
+    except Exception as error:
+        raise NetworkError(
+            f"{rule}, got {type(error).__name__}: {first_line(error)}; "
+            "call it by hand to see where."
+        ) from error
 
 
 def _with(model: Any, params: Any) -> Any:
@@ -124,8 +126,9 @@ def _with(model: Any, params: Any) -> Any:
 
 
 def _widths(widths: Sequence[int]) -> tuple[int, ...]:
-    found = tuple(widths)
-    if len(found) < 4 or list(found) != sorted(set(found)) or found[0] < 1:
+    found = tuple(widths) if isinstance(widths, Iterable) else ()
+    whole = all(isinstance(width, Integral) and width >= 1 for width in found)
+    if not whole or len(found) < 4 or list(found) != sorted(set(found)):
         raise InputError(
             f"widths needs at least four growing whole numbers, got {widths!r}; "
             f"for instance {WIDTHS}."
@@ -135,7 +138,8 @@ def _widths(widths: Sequence[int]) -> tuple[int, ...]:
 
 def _rung(model: Any, init: Callable, width: int, name: str | None) -> Network:
     """The network at one width: `init` gives all of it, or weights for `model`."""
-    first = init(jax.random.key(0), width)
+    rule = f"init needs a function init(key, width) that gives weights or a network at {width}"
+    first = _called(rule, init, jax.random.key(0), width)
     name = name or getattr(model, "__name__", None) or "network"
     if adapters.is_network(first):
         return adapters.network_from(lambda key: init(key, width), name=name)
@@ -143,7 +147,7 @@ def _rung(model: Any, init: Callable, width: int, name: str | None) -> Network:
     if not callable(apply_fn):
         raise NetworkError(
             f"init needs to return a network, or weights for a model with a forward pass, got "
-            f"{type(first).__name__} and model={model!r}."
+            f"{type(first).__name__} and a model of type {type(model).__name__}."
         )
     network = Network(lambda key, shape: (None, init(key, width)), apply_fn)
     return adapters.network_from(network, name=name)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,7 +19,7 @@ from ntval.errors import InputError
 from ntval.networks import adapters
 from ntval.networks.network import Network
 from ntval.subjects.inputs import inputs_from
-from ntval.subjects.subject import METHODS, Ladder, NetworkSubject, Subject
+from ntval.subjects.subject import METHODS, Ladder, NetworkSubject
 
 
 def network_subject(
@@ -32,7 +33,7 @@ def network_subject(
     if source is not None:
         network = adapters.fitted(network, source.input_shape)
         inputs = inputs_from(source, network.input_shape or ())
-        return _subject(network, inputs, rungs, len(source.x))
+        return _subject(network, inputs, rungs, min(len(source.x), _MOST_INPUTS))
     if network.input_shape is None and not adapters.misfit(network, adapters.DEFAULT_SHAPE):
         network = replace(network, input_shape=adapters.DEFAULT_SHAPE)
     if network.input_shape is None:
@@ -46,46 +47,9 @@ def network_subject(
     )
 
 
-def memory_words(subject: Subject) -> str:
-    """What a user's network will take: parameters, bytes of K and of its Jacobian, the method; of
-    other subjects nothing."""
-    shape = subject.network.input_shape if isinstance(subject, NetworkSubject) else None
-    if not isinstance(subject, NetworkSubject) or shape is None:
-        return ""
-    network, n = subject.network, subject.num_inputs
-    with float64():
-        params = adapters.params_shape(network, shape)
-        x = jax.ShapeDtypeStruct((n, *shape), np.float64)
-        outputs = math.prod(jax.eval_shape(network.apply_fn, params, x).shape[1:])
-    size = adapters.num_params(params)
-    rows = 8 * n * size * outputs
-    how = f"method: {'operator' if _too_long(size) else 'jacobian'}"
-    if rows > _MEMORY and not _too_long(size):
-        how += f", in tiles within {_bytes(_MEMORY)}"
-    return (
-        f"{size:,} parameters; at {n} inputs K takes {_bytes(8 * n * n)}, its Jacobian "
-        f"{_bytes(rows)}; {how}."
-    )
-
-
-_MEMORY = 256 * 2**20  # what `kernels.jacobian` keeps its tiles within
-
-
-def _too_long(num_params: int) -> bool:
-    """Whether not even two rows of a Jacobian fit: K then comes from products alone."""
-    return 2 * 8 * num_params > _MEMORY
-
-
-def _bytes(number: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:.3g} TB"
-
-
 # As many inputs as a claim about all of them is examined at: an eigenvalue problem of a second.
 _MOST_INPUTS = 512
+_MEMORY = 256 * 2**20  # what `kernels.jacobian` keeps its tiles within
 
 
 def _subject(
@@ -94,12 +58,11 @@ def _subject(
     rungs: Mapping[int, Network],
     n: int,
 ) -> NetworkSubject:
-    methods = METHODS
-    if network.input_shape is not None:
-        params = adapters.params_shape(network, network.input_shape)
-        if _too_long(adapters.num_params(params)):
-            methods = {**METHODS, "jacobian": METHODS["operator"]}
-    shape = network.input_shape
+    shape = network.input_shape or ()
+    params = adapters.params_shape(network, shape)
+    size = adapters.num_params(params)
+    # Where not even two rows of a Jacobian fit, K comes from products alone.
+    too_long = 2 * 8 * size > _MEMORY
     wider = tuple(
         NetworkSubject(replace(rung, input_shape=shape), inputs, from_user=True)
         for rung in rungs.values()
@@ -107,8 +70,32 @@ def _subject(
     return NetworkSubject(
         network,
         inputs,
-        methods,
+        {**METHODS, "jacobian": METHODS["operator"]} if too_long else METHODS,
         ladder=Ladder("width", tuple(rungs), wider) if rungs else None,
         from_user=True,
-        num_inputs=min(n, _MOST_INPUTS),
+        num_inputs=n,
+        note=_memory_note(network, params, size, n, too_long),
     )
+
+
+def _memory_note(network: Network, params: Any, size: int, n: int, too_long: bool) -> str:
+    """What a user's network will take: parameters, bytes of K and of its Jacobian, the method."""
+    with float64():
+        x = jax.ShapeDtypeStruct((n, *(network.input_shape or ())), np.float64)
+        outputs = math.prod(jax.eval_shape(network.apply_fn, params, x).shape[1:])
+    rows = 8 * n * size * outputs
+    how = f"method: {'operator' if too_long else 'jacobian'}"
+    if rows > _MEMORY and not too_long:
+        how += f", in tiles within {_bytes(_MEMORY)}"
+    return (
+        f"{size:,} parameters; at {n} inputs K takes {_bytes(8 * n * n)}, its Jacobian "
+        f"{_bytes(rows)}; {how}."
+    )
+
+
+def _bytes(number: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} TB"

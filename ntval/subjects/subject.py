@@ -83,6 +83,7 @@ class NetworkSubject:
     `ladder`: the same subject at growing size, for claims about rates.
     `from_user`: whether a user passed the network or the inputs; claims that speak of a theorem's
         own setting do not apply then.
+    `note`: what a user's network will take, in words.
     """
 
     network: Network
@@ -91,6 +92,7 @@ class NetworkSubject:
     ladder: Ladder[NetworkSubject] | None = None
     from_user: bool = False
     num_inputs: int = 8
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -99,9 +101,9 @@ class NetworkSubject:
 
     @property
     def mlp(self) -> Mlp:
-        """The architecture, of a network of ours.
+        """The architecture, of one of ntval's networks.
 
-        Raises: `InputError` when it is another's.
+        Raises: `InputError` for a network of a user's.
         """
         if self.network.mlp is None:
             raise InputError(f"subject needs a network of ntval's own, got {self.name!r}.")
@@ -122,7 +124,7 @@ class GramSubject:
     """Gram matrices that were computed elsewhere.
 
     `grams`: at independent weights.
-    `reference`: what they are held against.
+    `reference`: what they are compared with.
     `rounding`: the relative rounding of an entry.
     """
 
@@ -220,7 +222,7 @@ NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
     "forward pass": (_network(lambda s: True), "a Gram matrix has no forward pass"),
     "theorem's setting": (
         lambda s: not s.from_user,
-        "it speaks of uniform inputs on the sphere and a network of its own",
+        "it is about uniform inputs on the sphere and ntval's own two-layer network",
     ),
     "features": (
         lambda s: isinstance(s, FeatureSubject),

@@ -30,7 +30,7 @@ def test_claim_is_supported(claim, point):
 
 @pytest.mark.parametrize("name", [*ANY_NETWORK, *RANDOM])
 def test_claim_holds_over_regimes(name):
-    outcome = examined(CLAIMS[name], alpha=ALPHA, max_examples=6)
+    outcome = examined(CLAIMS[name], alpha=ALPHA, max_examples=6, effort=4.0)
     verdicts = [result.decision.verdict for result in outcome.results]
     assert outcome.verdict is not Verdict.REFUTED, outcome
     assert verdicts.count(Verdict.INCONCLUSIVE) <= len(verdicts) // 10, outcome

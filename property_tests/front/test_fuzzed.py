@@ -11,7 +11,9 @@ from ntval.errors import NtvalError
 from ntval.front.check_network import check_network
 
 SIZES = st.integers(0, 4)
-DTYPES = st.sampled_from([np.float64, np.float32, np.float16, np.int32, np.complex64, bool, object])
+DTYPES = st.sampled_from(
+    [np.float64, np.float32, np.float16, np.int32, np.complex64, bool, object, "U8"]
+)
 NUMBERS = st.floats(-2, 2, width=16) | st.sampled_from([np.nan, np.inf, 0.0, 1e30])
 
 
@@ -55,6 +57,7 @@ KERNELS = {
     "text": lambda x1, x2, get: "kernel",
     "short": lambda x1, x2, get: x1[:, 0],
     "no arguments": lambda: 3,
+    "raises": raises,
     "not finite": lambda x1, x2: x1 @ x2.T * np.nan,
     "number": 3,
 }
@@ -71,7 +74,10 @@ NETWORKS = st.fixed_dictionaries(
 )
 GRAMS = st.fixed_dictionaries(
     {"model": SQUARES},
-    optional={"kernel_fn": SQUARES | st.just(KERNELS["inner"]), "x": INPUTS},
+    optional={
+        "kernel_fn": SQUARES | st.sampled_from(sorted(KERNELS)).map(KERNELS.get),
+        "x": INPUTS,
+    },
 )
 OTHERS = st.fixed_dictionaries({"model": st.none() | st.integers() | st.text() | st.just(object())})
 

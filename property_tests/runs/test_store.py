@@ -182,7 +182,7 @@ def test_empty_file_becomes_a_store(tmp_path):
 SLOW = """
 import os, time
 from pathlib import Path
-from ntval.experiments import Experiment
+from ntval.runs.experiments import Experiment
 
 HERE = Path(__file__).parent
 

@@ -9,6 +9,7 @@ from ntval.claims.kernel_identities.empirical import (
     methods_agree,
     precision,
 )
+from ntval.claims.kernel_identities.means import mean_kernel, unbiased_kernel
 from ntval.claims.kernel_identities.structure import (
     analytic_oracle,
     permutation_equivariance,
@@ -16,9 +17,7 @@ from ntval.claims.kernel_identities.structure import (
     symmetry,
 )
 from ntval.claims.kernel_identities.width import (
-    mean_kernel,
     parametrization,
-    unbiased_kernel,
     width_concentration,
     width_rate,
 )

@@ -234,8 +234,8 @@ precision = Claim(
     subject=mlp_with_twin,
     procedure=ProbableBound(_precision, failure=0.01, resolution=0.1),
     faults=(
-        "empirical_rounds_float32_to_bfloat16",
         "empirical_cancels_in_float32",
+        "empirical_rounds_float32_to_bfloat16",
         "empirical_constant_in_float32",
     ),
 )

@@ -1,4 +1,4 @@
-"""What kernel identities are checked on, where no network was brought: ours, with its twin."""
+"""The networks that kernel identities are checked on unless the user passes one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernel identities of many draws of the weights: means, and rates in the width."""
+"""Kernel identities of growing width: rates, and the parametrization."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
-from ntval.claims.kernel_identities.setting import mlp_ladder, mlp_with_twin
-from ntval.claims.kernel_identities.words import mean_kernel_words
-from ntval.claims.procedures import Means, Slopes
+from ntval.claims.kernel_identities.means import kernel_gaps, single_draw_variance
+from ntval.claims.kernel_identities.setting import mlp_ladder
+from ntval.claims.procedures import Slopes
 from ntval.claims.sampling import (
     MEASURED,
     PILOT,
-    draw_params,
     grams_program,
     infinite,
     inputs_and_key,
@@ -26,141 +25,10 @@ from ntval.claims.sampling import (
     replicates,
 )
 from ntval.evidence.sequential import Draw
-from ntval.observables.entries import entry_labels, entry_scale, upper_triangle
+from ntval.observables.entries import entry_scale
 from ntval.observables.slopes import log_slope
 from ntval.regimes import Regime
 from ntval.subjects.subject import Ladder, NetworkSubject
-
-
-@kept
-def _kernel_gap(subject: NetworkSubject) -> Callable:
-    """Statistics of one draw: entries, trace and off-diagonal mass of K_N - K, in units of K."""
-    method = subject.cheapest_method()
-
-    def statistics(key: Array, x: Float[Array, "n *shape"], exact: Float[Array, "n n"]):
-        off = jnp.where(jnp.eye(len(exact), dtype=bool), 0.0, exact)
-        gap = method(subject.network, draw_params(subject.network, key), x) - exact
-        entries = (gap / entry_scale(jnp.diag(exact)))[upper_triangle(len(exact))]
-        wholes = [(gap * exact).sum() / (exact**2).sum(), (gap * off).sum() / (off**2).sum()]
-        return jnp.concatenate([entries, jnp.stack(wholes)])
-
-    return statistics
-
-
-def _mean_kernel(
-    key: Array, regime: Regime, subject: NetworkSubject, *, stream: str = MEASURED
-) -> Draw:
-    """Replicates of K_N - K at one set of inputs, the same in every stream."""
-    x, key_draws = inputs_and_key(key, regime, subject, stream)
-    return replicates(_kernel_gap(subject), key_draws, x, jnp.asarray(infinite(subject, x)))
-
-
-def _gap_labels(regime: Regime) -> tuple[str, ...]:
-    return (*entry_labels(regime.n), "scale of K", "scale of K off the diagonal")
-
-
-def _resolution(entry: float, whole: float) -> Callable[[Regime], Float[np.ndarray, "k"]]:
-    """What has to be seen of an entry, and of a scale."""
-    return lambda regime: np.array([entry] * len(entry_labels(regime.n)) + [whole] * 2)
-
-
-def _one_hidden(*activations: str, dimensions: tuple[int, ...] = (8,)) -> tuple[Regime, ...]:
-    return tuple(
-        Regime(n=4, d=d, widths=(1024,), activation=name)
-        for d in dimensions
-        for name in activations
-    )
-
-
-unbiased_kernel = Claim(
-    name="kernel_identities.unbiased_kernel",
-    source="E[K_N] = K for one hidden layer at every width; spec montanari_zhong, section 1 "
-    "(derived and checked).",
-    statement="The mean empirical kernel of one hidden layer is the infinite-width kernel.",
-    needs=("mlp", "kernel_fn", "random weights"),
-    points={
-        "quick": _one_hidden("erf", "relu"),
-        "standard": _one_hidden("erf", "relu", "gelu", "tanh"),
-        "thorough": _one_hidden("erf", "relu", "gelu", "tanh", "silu", "sin", "cos", "softplus"),
-        "random": _one_hidden(
-            *("erf", "relu", "leaky_relu", "gelu", "tanh", "silu", "sin", "softplus"),
-            dimensions=(3, 8, 20),
-        ),
-    },
-    subject=mlp_with_twin,
-    procedure=Means(
-        _mean_kernel, labels=_gap_labels, resolution=_resolution(entry=0.05, whole=0.01), pilot=64
-    ),
-    faults=(
-        "analytic_scale_3",
-        "analytic_off_diagonal_3",
-        "analytic_row_10",
-        "analytic_entry_15",
-        "analytic_drops_bias",
-        "analytic_erf_sqrt2_for_erf",
-        "analytic_leaky_relu_for_relu",
-        "empirical_scale_3",
-        "empirical_entry_15",
-        "empirical_derivative",
-        "empirical_drops_bias",
-        "empirical_drops_head",
-        "apply_over_sqrt_width",
-        "weights_shared",
-    ),
-)
-
-
-def _single_draw_variance(
-    key: Array, regime: Regime, subject: NetworkSubject, pilot: Float[np.ndarray, "draws k"]
-) -> float:
-    r"""The mean over entries of Var(K_N[i, j]) / (K_ii K_jj), which bounds the finite-width bias.
-
-    K_N is a smooth function g of averages over neurons. By the delta method its bias is
-    $\tfrac12 g'' s^2$ and its variance $g'^2 s^2$, both of order 1/width with s^2 the variance of
-    those averages; in relative units, products of averages have |g''| <= 2 g'^2.
-    """
-    return float(pilot[:, : len(entry_labels(regime.n))].var(axis=0, ddof=1).mean())
-
-
-mean_kernel = Claim(
-    name="kernel_identities.mean_kernel",
-    source="K_N -> K in probability with a bias of order 1/width; remainder derived here by the "
-    "delta method.",
-    statement="The mean empirical kernel of a network of any depth is the infinite-width kernel "
-    "up to the finite-width bias.",
-    needs=("kernel_fn", "random weights"),
-    points={
-        "quick": (Regime(n=4, d=8, widths=(512, 512), activation="erf"),),
-        "standard": (
-            Regime(n=4, d=8, widths=(512, 512), activation="erf"),
-            Regime(n=4, d=8, widths=(512, 512), activation="relu"),
-        ),
-        "thorough": (
-            Regime(n=4, d=8, widths=(1024, 1024), activation="erf"),
-            Regime(n=4, d=8, widths=(1024, 1024, 1024), activation="relu"),
-        ),
-    },
-    subject=mlp_with_twin,
-    procedure=Means(
-        _mean_kernel,
-        labels=_gap_labels,
-        bias=_single_draw_variance,
-        resolution=_resolution(entry=0.03, whole=0.02),
-        pilot=64,
-    ),
-    diagnose=mean_kernel_words,
-    faults=(
-        "analytic_scale_3",
-        "analytic_scale_10",
-        "analytic_entry_15",
-        "analytic_drops_bias",
-        "analytic_drops_layer",
-        "analytic_drops_head",
-        "empirical_scale_3",
-        "apply_drops_bias",
-        "weights_shared",
-    ),
-)
 
 Widths = Ladder[NetworkSubject]
 
@@ -218,8 +86,8 @@ def _width_rate_bias(
     r"""How far the slope may lie from -1: E|K_N - K|^2 = a/m + b/m^2 with |b/a| at most m times
     the relative variance v of one draw at the smallest width, so the slope is off by
     v / log(largest / smallest width) at most."""
-    gaps = _mean_kernel(key, regime, subject.rungs[0], stream=PILOT)(0, 64)
-    variance = _single_draw_variance(key, regime, subject, gaps)
+    gaps = kernel_gaps(key, regime, subject.rungs[0], stream=PILOT)(0, 64)
+    variance = single_draw_variance(key, regime, subject, gaps)
     return variance / _log_range(subject)
 
 
@@ -250,7 +118,11 @@ width_rate = Claim(
         first=32,
         most=256,
     ),
-    faults=("analytic_scale_100", "analytic_drops_layer", "empirical_derivative"),
+    faults=(
+        "empirical_derivative",
+        "analytic_drops_layer",
+        "analytic_scale_100",
+    ),
 )
 
 _LADDERS = {
@@ -356,7 +228,11 @@ width_concentration = Claim(
         first=16,
         most=256,
     ),
-    faults=("weights_shared", "weights_tied", "weights_of_random_scale"),
+    faults=(
+        "weights_shared",
+        "weights_of_random_scale",
+        "weights_tied",
+    ),
 )
 
 
@@ -365,7 +241,7 @@ def _parametrization_bias(
 ) -> float:
     r"""How far a slope may lie from that of infinite width: a mean is a + b/m, with |b/a| at most
     m times the relative variance v of one draw at the smallest width (delta method, as
-    `_single_draw_variance`), so the slope is off by v / log(largest / smallest width) at most; and
+    `single_draw_variance`), so the slope is off by v / log(largest / smallest width) at most; and
     the logarithm of a mean over k draws is low by v / 2k."""
     variance = _relative_variance(key, regime, subject) * (1 + 1 / (2 * _MEANS))
     return variance / _log_range(subject)

@@ -179,8 +179,8 @@ ridge_equivalence_rate = Claim(
         most=256,
     ),
     faults=(
-        "ridge_times_n",
         "ridge_left_on",
+        "ridge_times_n",
         "empirical_over_sqrt_width",
         "empirical_without_inputs",
     ),

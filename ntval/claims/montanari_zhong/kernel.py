@@ -166,14 +166,14 @@ unbiased_kernel = Claim(
         pilot=64,
     ),
     faults=(
+        "weights_gaussian",
+        "weights_shared",
+        "analytic_of_gaussian_weights",
         "analytic_off_diagonal_10",
         "analytic_erf_for_tanh",
         "empirical_derivative",
         "empirical_without_inputs",
         "weights_unnormalized",
-        "weights_gaussian",
-        "weights_shared",
-        "analytic_of_gaussian_weights",
     ),
 )
 
@@ -316,9 +316,9 @@ concentration = Claim(
         most=256,
     ),
     faults=(
+        "empirical_over_sqrt_width",
         "weights_symmetrized",
         "empirical_scale_100",
-        "empirical_over_sqrt_width",
         "empirical_without_inputs",
     ),
 )
@@ -358,5 +358,9 @@ concentration_rate = Claim(
         first=16,
         most=128,
     ),
-    faults=("empirical_scale_100", "empirical_over_sqrt_width", "empirical_without_inputs"),
+    faults=(
+        "empirical_scale_100",
+        "empirical_without_inputs",
+        "empirical_over_sqrt_width",
+    ),
 )

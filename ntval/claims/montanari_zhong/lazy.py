@@ -106,5 +106,9 @@ lazy_training = Claim(
         first=16,
         most=128,
     ),
-    faults=("pairs_not_paired", "scale_of_root", "linearized_elsewhere"),
+    faults=(
+        "scale_of_root",
+        "pairs_not_paired",
+        "linearized_elsewhere",
+    ),
 )

@@ -92,7 +92,12 @@ memorization = Claim(
         resolution=0.03,
         pilot=64,
     ),
-    faults=("weights_symmetrized", "ridge_left_on", "empirical_jitter", "empirical_without_inputs"),
+    faults=(
+        "ridge_left_on",
+        "weights_symmetrized",
+        "empirical_without_inputs",
+        "empirical_jitter",
+    ),
 )
 
 
@@ -142,10 +147,10 @@ phase_diagram = Claim(
         most=512,
     ),
     faults=(
-        "weights_symmetrized",
-        "empirical_scale_100",
         "empirical_derivative",
+        "weights_symmetrized",
         "empirical_without_inputs",
+        "empirical_scale_100",
     ),
 )
 
@@ -182,7 +187,11 @@ dead_points = Claim(
         resolution=0.02,
         pilot=64,
     ),
-    faults=("empirical_leaky_relu", "weights_symmetrized", "weights_positive"),
+    faults=(
+        "weights_positive",
+        "weights_symmetrized",
+        "empirical_leaky_relu",
+    ),
 )
 
 

@@ -135,13 +135,13 @@ deterministic_equivalent = Claim(
         most=256,
     ),
     faults=(
+        "analytic_off_diagonal_10",
+        "inputs_on_unit_sphere",
+        "analytic_scale_100",
         "ridge_times_n",
         "ridge_over_n",
         "train_for_test",
         "noise_in_risk",
-        "analytic_scale_100",
-        "analytic_off_diagonal_10",
-        "inputs_on_unit_sphere",
     ),
 )
 
@@ -182,7 +182,12 @@ constant_target = Claim(
         first=32,
         most=1024,
     ),
-    faults=("ridge_left_on", "train_for_test", "prediction_free_intercept", "analytic_centered"),
+    faults=(
+        "ridge_left_on",
+        "analytic_centered",
+        "train_for_test",
+        "prediction_free_intercept",
+    ),
 )
 
 
@@ -235,12 +240,12 @@ self_induced_ridge = Claim(
         most=256,
     ),
     faults=(
-        "tail_missing",
         "tail_of_limit",
+        "energies_without_constant",
+        "tail_missing",
         "tail_shifted_up",
         "tail_shifted_down",
         "energies_shifted",
-        "energies_without_constant",
     ),
 )
 
@@ -378,9 +383,9 @@ learned_degrees = Claim(
     faults=(
         "analytic_plus_constant",
         "analytic_squared",
-        "analytic_without_inputs",
-        "analytic_centered",
         "ridge_left_on",
+        "analytic_centered",
         "prediction_every_degree_learned",
+        "analytic_without_inputs",
     ),
 )

@@ -73,14 +73,14 @@ min_eigenvalue = Claim(
         most=512,
     ),
     faults=(
-        "analytic_without_inputs",
         "analytic_scale_3",
-        "analytic_off_diagonal_3",
         "empirical_scale_10",
         "empirical_derivative",
+        "analytic_off_diagonal_3",
+        "analytic_without_inputs",
+        "inputs_gaussian",
         "prediction_limit",
         "prediction_degree_shifted",
-        "inputs_gaussian",
     ),
 )
 
@@ -171,7 +171,11 @@ min_eigenvalue_limit = Claim(
         first=16,
         most=512,
     ),
-    faults=("analytic_without_inputs", "prediction_degree_shifted", "analytic_scale_100"),
+    faults=(
+        "prediction_degree_shifted",
+        "analytic_scale_100",
+        "analytic_without_inputs",
+    ),
 )
 
 
@@ -197,7 +201,12 @@ few_samples = Claim(
         first=32,
         most=512,
     ),
-    faults=("prediction_limit", "analytic_scale_3", "analytic_off_diagonal_100", "inputs_gaussian"),
+    faults=(
+        "inputs_gaussian",
+        "analytic_scale_3",
+        "prediction_limit",
+        "analytic_off_diagonal_100",
+    ),
 )
 
 

@@ -78,14 +78,14 @@ kernel_structure = Claim(
         most=512,
     ),
     faults=(
-        "analytic_without_inputs",
-        "analytic_scale_10",
+        "inputs_gaussian",
         "analytic_off_diagonal_10",
         "energies_shifted",
         "energies_without_constant",
         "tail_shifted_up",
         "tail_shifted_down",
-        "inputs_gaussian",
+        "analytic_scale_10",
+        "analytic_without_inputs",
     ),
 )
 
@@ -121,10 +121,10 @@ outliers = Claim(
         most=256,
     ),
     faults=(
-        "outliers_without_constant",
+        "inputs_gaussian",
         "analytic_scale_10",
         "analytic_centered",
-        "inputs_gaussian",
+        "outliers_without_constant",
     ),
 )
 

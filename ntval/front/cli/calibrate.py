@@ -16,17 +16,19 @@ from ntval.front.cli.options import (
 )
 from ntval.runs.settings import Settings, alpha_of, seed_of
 
+_LEVEL = 0.05
+
 
 def calibrate(
     claims: Claims = None,
     runs: Annotated[int, typer.Option(help="Runs a claim, each on a fresh seed.", min=1)] = 400,
-    alpha: Annotated[float, typer.Option(help="The loosened level that is tested.")] = 0.05,
+    alpha: Annotated[float, typer.Option(help="The loosened level that is tested.")] = _LEVEL,
     seed: Seed = "0",
     json_path: Json = None,
     workers: Workers = 1,
 ) -> None:
     """Test on correct code that the stated level is kept: refutations and mean e-values."""
-    settings = Settings(alpha=alpha_of(alpha), seed=seed_of(seed))
+    settings = Settings(alpha=alpha_of(alpha, default=str(_LEVEL)), seed=seed_of(seed))
     require_directories(json_path)
     prepare()
     from ntval.claims.catalogue import OURS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,29 +10,29 @@ import typer
 
 def list_claims(
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print THEOREMS.md: where everything is.")
-    ] = False,
+        Path | None,
+        typer.Option(help="Write a page a paper into this directory.", metavar="DIR"),
+    ] = None,
 ) -> None:
     """List every claim: what it says, where from, and the faults that it catches."""
-    from ntval.reports import theorems
-
-    if markdown:
-        print(theorems.theorems_markdown(), end="")
-        return
     from ntval.claims.catalogue import CLAIMS
-    from ntval.reports import terminal
+    from ntval.reports import documents, terminal, theorems
 
+    if markdown is not None:
+        for name, text in theorems.pages().items():
+            documents.write_whole(markdown / name, text)
+        return
     terminal.print_claims(CLAIMS.values())
 
 
 def where(
     word: Annotated[str, typer.Argument(help="A claim's word, e.g. min_eigenvalue.")],
 ) -> None:
-    """Print where a theorem's formula, claim, test, planted faults and experiment are."""
+    """Print where a theorem's formula, claim, test, planted faults and figure are."""
     from ntval.claims.catalogue import CLAIMS, find
     from ntval.reports import theorems
 
     for claim in find(word, CLAIMS):
         print(claim.name)
         for part, path in theorems.of(claim).items():
-            print(f"  {part:<11}{path}")
+            print(f"  {part:<9}{path}")

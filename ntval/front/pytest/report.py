@@ -9,13 +9,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ntval.evidence.verdict import finite
-from ntval.reports import documents, html
-from ntval.reports.words import evidence_words, weakest
 from ntval.runs.settings import Settings
-from ntval.runs.suite import Run
+
+if TYPE_CHECKING:  # the controller of pytest-xdist prints a summary without JAX
+    from ntval.runs.suite import Run
 
 SCHEMA = "ntval.pytest/1"
 
@@ -27,6 +26,10 @@ _VERDICTS = ("REFUTED", "INCONCLUSIVE", "SUPPORTED", "NOT RUN")
 
 def record(run: Run, claim: str, network: str | None, test: str, kind: str) -> Record:
     """The record of a claim; `kind`, ".json" or ".html", is that of the report to write."""
+    from ntval.evidence.verdict import finite
+    from ntval.reports import documents, html
+    from ntval.reports.words import evidence_words, weakest
+
     found: Record = {
         "test": test,
         "claim": claim,
@@ -73,6 +76,8 @@ def write(found: Sequence[Record], path: Path, *, stale: Sequence[str], settings
 
     Raises: `InputError` when the file cannot be written.
     """
+    from ntval.reports import documents, html
+
     if path.suffix == ".html":
         html.write_page([it["row"] for it in found], path, settings)
         return

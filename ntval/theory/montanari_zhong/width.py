@@ -68,7 +68,7 @@ def mean_concentration_remainder(n: int, d: int, width: int) -> float:
 
 def relative_floor(n: int, d: int, width: int) -> float:
     r"""The share $1 - \eta$ of $\lambda_{\min}(K)$ below which $K_N$ does not fall, with $\eta$ the
-    `concentration`; it says nothing unless it is positive.
+    `concentration`; vacuous unless it is positive.
 
     Source: spec montanari_zhong, consequence of theorem A (recalled, checked).
     Accuracy: that of `concentration`.

@@ -15,6 +15,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 FAST = "kernel_identities.methods_agree"
+THREE = (FAST, "kernel_identities.symmetry", "montanari_zhong.normalization")
 DIGITS = (FAST, "batch_independence", "analytic_oracle", "mean_kernel")
 
 
@@ -46,7 +47,7 @@ def ntval(*words, cwd=HERE):
         "COLUMNS": "200",
     }
     return subprocess.run(
-        [sys.executable, "-c", "from ntval.cli import main; main()", *map(str, words)],
+        [sys.executable, "-c", "from ntval.front.cli.app import main; main()", *map(str, words)],
         cwd=cwd,
         env=environment,
         capture_output=True,
@@ -66,57 +67,59 @@ def refused(result, *parts):
     return True
 
 
-def test_check_prints_a_table_and_writes_json_and_a_page(tmp_path):
-    result = ntval(
-        "check",
-        FAST,
-        "kernel_identities.symmetry",
-        "--json",
-        tmp_path / "a.json",
-        "--report",
-        tmp_path / "a.html",
-        "--junit",
-        tmp_path / "a.xml",
-    )
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    """Three claims in a process of their own, with all that can be written: (folder, result)."""
+    folder = tmp_path_factory.mktemp("check")
+    files = ("--json", "a.json", "--report", "a.html", "--junit", "a.xml")
+    return folder, ntval("check", *THREE, *files, cwd=folder)
+
+
+@pytest.mark.xdist_group("check")  # one worker, so that `checked` is run once
+def test_check_prints_a_table_and_writes_json_and_a_page(checked):
+    folder, result = checked
     assert result.returncode == 0, result.stdout + result.stderr
     assert "SUPPORTED" in result.stdout
-    suite = ElementTree.parse(tmp_path / "a.xml").getroot()
-    assert (suite.get("tests"), suite.get("failures")) == ("2", "0")
+    suite = ElementTree.parse(folder / "a.xml").getroot()
+    document = json.loads((folder / "a.json").read_text())
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "0")
     properties = {p.get("name"): p.get("value") for p in suite.iter("property")}
     assert properties["verdict"] == "SUPPORTED"
-    document = json.loads((tmp_path / "a.json").read_text())
     assert document["schema"] == "ntval.check/3"
     assert {"versions", "alpha", "seed", "results"} <= set(document)
-    assert len(document["results"]) == 4
+    assert {record["claim"] for record in document["results"]} == set(THREE)
     for record in document["results"]:
-        assert {"claim", "verdict", "regime", "seed", "evidence", "seconds"} <= set(record)
+        assert {"claim", "verdict", "point", "seed", "evidence", "seconds"} <= set(record)
         assert record["verdict"] == "SUPPORTED"
         assert record["replay"].startswith(f"ntval check {record['claim']}")
-    page = (tmp_path / "a.html").read_text()
+    page = (folder / "a.html").read_text()
     assert FAST in page
     assert "ntval check kernel_identities.symmetry" in page
     assert "http" not in page.replace("http://www.w3.org", "")
 
 
-def test_check_gives_the_same_results_in_worker_processes(tmp_path):
-    claims = ("montanari_zhong.normalization", "kernel_identities.symmetry")
-    for workers, name in ((1, "one.json"), (2, "two.json")):
-        result = ntval("check", *claims, "--workers", workers, "--json", tmp_path / name)
-        assert result.returncode == 0, result.stderr
+@pytest.mark.xdist_group("check")
+def test_check_gives_the_same_results_in_worker_processes(checked, here, tmp_path):
+    result = here("check", *THREE, "--workers", 2, "--json", tmp_path / "a.json")
+    assert result.returncode == 0, result.stderr
 
-    def results(name):
-        found = json.loads((tmp_path / name).read_text())["results"]
+    def results(folder):
+        found = json.loads((folder / "a.json").read_text())["results"]
         return sorted(
-            (r["claim"], r["verdict"], json.dumps(r["regime"]), r["evidence"]["gap"]) for r in found
+            (r["claim"], r["verdict"], json.dumps(r["point"]), r["evidence"]["gap"]) for r in found
         )
 
     # To the bit: the same programs of the same numbers, on one thread in every process.
-    assert results("one.json") == results("two.json")
+    assert results(checked[0]) == results(tmp_path)
 
 
 @pytest.mark.parametrize("network", ["flax_mlp", "equinox_mlp", "stax_mlp", "stax_cnn"])
 def test_networks_of_users_are_supported(here, network, tmp_path):
-    result = here("check", "--network", f"user_networks:{network}", "--json", tmp_path / "a.json")
+    words = ["--network", f"user_networks:{network}", "--json", tmp_path / "a.json"]
+    if network == "stax_cnn":  # the kernel of 512 images, which it would draw, takes half a minute
+        np.savez(tmp_path / "images.npz", x=np.random.default_rng(0).normal(size=(12, 4, 4, 1)))
+        words += ["--data", tmp_path / "images.npz"]
+    result = here("check", *words)
     assert result.returncode == 0, result.stdout + result.stderr
     document = json.loads((tmp_path / "a.json").read_text())
     assert {record["verdict"] for record in document["results"]} == {"SUPPORTED"}
@@ -128,7 +131,7 @@ def test_digits_are_supported(here, tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     document = json.loads((tmp_path / "a.json").read_text())
     assert {record["verdict"] for record in document["results"]} == {"SUPPORTED"}
-    assert {record["regime"]["d"] for record in document["results"]} == {64}
+    assert {record["point"]["d"] for record in document["results"]} == {64}
 
 
 def test_network_is_checked_at_the_data_given(here):
@@ -195,25 +198,26 @@ class Stopped(BaseException):
     ids=lambda it: type(it).__name__ if isinstance(it, BaseException) else "",
 )
 def test_a_crash_never_ends_in_the_status_of_a_refutation(here, monkeypatch, raised, status, said):
-    from ntval.runs import cell as sweeps
+    from ntval.runs import suite
 
-    def run_cell(cell):
+    def run_cell(cell, catalogue):
         raise raised
 
-    monkeypatch.setattr(sweeps, "run_cell", run_cell)
+    monkeypatch.setattr(suite, "run_cell", run_cell)
     result = here("check", FAST)
     assert result.returncode == status
     assert said in (result.stderr.strip().splitlines() or [""])[-1]
     assert ("Traceback" in result.stderr) == (status == 70)
 
 
-def test_a_worker_that_dies_is_a_crash(monkeypatch, tmp_path):
+def test_a_worker_that_dies_is_a_crash(here, monkeypatch, tmp_path):
     (tmp_path / "deadly.py").write_text(
-        "import multiprocessing, os\nfrom user_networks import flax_mlp\n"
+        "import multiprocessing, os\n"
         "if multiprocessing.parent_process():\n    os._exit(1)\n"
+        "from user_networks import flax_mlp\n"
     )
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(HERE)]))
-    result = ntval("check", FAST, "--network", "deadly:flax_mlp", "--workers", 2)
+    monkeypatch.syspath_prepend(tmp_path)
+    result = here("check", FAST, "--network", "deadly:flax_mlp", "--workers", 2)
     assert result.returncode == 70, result.stderr
     assert "crash: BrokenProcessPool" in result.stderr.splitlines()[-1]
 
@@ -244,6 +248,10 @@ def test_calibrate_prints_whether_the_level_holds(here, tmp_path):
     (claim,) = json.loads((tmp_path / "a.json").read_text())["claims"]
     assert claim["runs"] == 20
     assert claim["holds"]
+
+
+def test_calibrate_names_its_own_default(here):
+    assert refused(here("calibrate", "--alpha", "2"), "got 2.0; the default is 0.05.")
 
 
 def test_seed_of_the_commit_is_that_of_head(here):
@@ -293,13 +301,13 @@ def test_inconclusive_fails_under_strict_alone(monkeypatch):
     from ntval.claims.outcome import Result
     from ntval.evidence.verdict import Decision, Verdict
     from ntval.front.cli import app
-    from ntval.runs import cell as sweeps
+    from ntval.runs import suite
 
-    def undecided(cell):
+    def undecided(cell, catalogue):
         decision = Decision(Verdict.INCONCLUSIVE, "means", "undecided", 0.0, 0.0, 1.0)
-        return Result(cell.claim, cell.point, cell.seed, decision, 0.0)
+        return Result(cell.claim, cell.point, cell.settings.seed, decision, 0.0)
 
-    monkeypatch.setattr(sweeps, "run_cell", undecided)
+    monkeypatch.setattr(suite, "run_cell", undecided)
     assert CliRunner().invoke(app.app, ["check", FAST]).exit_code == 0
     assert CliRunner().invoke(app.app, ["check", FAST, "--strict"]).exit_code == 3
 
@@ -321,8 +329,8 @@ def test_where_prints_paths_that_exist(here):
     assert refused(here("where", "min_eigenvalu"), "did you mean")
 
 
-def test_doctor_finds_everything():
-    result = ntval("doctor")
+def test_doctor_finds_everything(here):
+    result = here("doctor")
     assert result.returncode == 0, result.stdout
     for word in ("jax", "neural-tangents", "float64", "devices", "not used"):
         assert word in result.stdout

@@ -61,11 +61,11 @@ def _dense(width):
     return stax.Dense(width, W_std=1.5, b_std=0.5)
 
 
-def _mlp(width=512):
-    return stax.serial(_dense(width), stax.Erf(), _dense(width), stax.Erf(), _dense(1))
+def _mlp(width=256):
+    return stax.serial(_dense(width), stax.Erf(), _dense(1))
 
 
-def _cnn(channels=256):
+def _cnn(channels=128):
     return stax.serial(
         stax.Conv(channels, (3, 3), padding="SAME", W_std=1.5, b_std=0.2),
         stax.Relu(),

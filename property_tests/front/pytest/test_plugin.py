@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -10,6 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
+# A session of pytester in this process gives up what it imports, and JAX loads but once.
+import ntval.front.checks
+import ntval.front.pytest.hooks
+import ntval.front.pytest.session  # noqa: F401
 from ntval.front.pytest import report
 
 pytest_plugins = ["pytester"]
@@ -17,9 +22,10 @@ pytest_plugins = ["pytester"]
 # One worker, so that what the module sets up is set up once.
 pytestmark = pytest.mark.xdist_group("plugin")
 
-CACHE = Path(__file__).parents[2] / ".cache" / "jax"
+CACHE = Path(__file__).parents[3] / ".cache" / "jax"
 # jaxtyping's own plugin loads NumPy, and no host of these tests needs it.
 ALONE = ("-p", "no:cacheprovider", "-p", "no:jaxtyping")
+BARE = (*ALONE, "-p", "no:hypothesispytest")  # half a second less for sessions that draw nothing
 
 NETS = """
 import jax.numpy as jnp
@@ -36,6 +42,7 @@ fixed, batchy = (apply_fn, params), (batchy_fn, params)
 
 HOST = """
 from dataclasses import replace
+from types import SimpleNamespace
 
 import hypothesis
 import jax
@@ -43,7 +50,7 @@ import nets
 import ntval
 import pytest
 from hypothesis import strategies
-from ntval.decisions import Decision, Verdict
+from ntval.evidence.verdict import Decision, Verdict
 
 FLAGS = {name: getattr(jax.config, name) for name in (
     "jax_enable_x64", "jax_compilation_cache_dir", "jax_default_prng_impl"
@@ -55,10 +62,10 @@ def decided(verdict, log_e=0.0):
     decision = Decision(verdict, "means", "made up", 0.0, 1.0, 1.0, log_e=log_e)
     return replace(
         ntval.CLAIMS["kernel_identities.mean_kernel"],
-        subject=lambda regime: None,
-        measure=lambda key, regime, subject: None,
-        allowance=lambda key, regime, subject: None,
-        decide=lambda measured, **_: decision,
+        subject=lambda point: None,
+        procedure=SimpleNamespace(
+            statistical=True, examine=lambda *_: None, decide=lambda *_, **__: decision
+        ),
         diagnose=None,
     )
 
@@ -81,7 +88,7 @@ def test_broken(check_claim):
 
 def test_claim(check_claim):
     run = check_claim(decided(Verdict.SUPPORTED, 12.0), REGIME)
-    assert run.network is None
+    assert run.settings.network is None
     assert [result.point for result in run.results] == [REGIME]
 
 def test_open(check_claim):
@@ -125,6 +132,12 @@ def test_zero(check_claim):
         hypothesis.settings.get_current_profile_name(), repr(hypothesis.settings.default)
     )
 """
+# Of both networks: expected, expected wrongly, and two lines that no check answers to.
+KNOWN = """test_refuted_by_chance: made up
+nets:batchy::batch_independence: known since May
+nets:fixed-symmetry: a guess
+kernel_identities.simmetry: a slip
+"""
 SHARING = 12  # tests of HOST that split the session's alpha
 
 
@@ -140,47 +153,55 @@ def environment_of_a_host():
     return {
         "JAX_PLATFORMS": "cpu",
         "JAX_COMPILATION_CACHE_DIR": str(CACHE),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "COLUMNS": "200",
     }
+
+
+def host_session(folder, *options):
+    """A session of pytest in a process and directory of its own."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-W", "error", "-ra", *ALONE, *options],
+        cwd=folder,
+        env={**clean, **environment_of_a_host()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return SimpleNamespace(status=done.returncode, output=done.stdout + done.stderr, folder=folder)
 
 
 @pytest.fixture(scope="module")
 def sessions(tmp_path_factory):
     """HOST run once by itself, with a JSON report, and once by two strict workers, with a page.
 
-    The workers know of one refutation.
+    The workers have the tests of two networks besides, which go by their ids, and know of some
+    refutations.
     """
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
 
     def session(*options):
         folder = tmp_path_factory.mktemp("host")
         (folder / "nets.py").write_text(NETS)
         (folder / "test_host.py").write_text(HOST)
-        (folder / "known.txt").write_text("test_refuted_by_chance: made up\n")
-        words = ["-W", "error", "-ra", "--ntval-seed=5", "--junitxml=out.xml", *ALONE, *options]
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *words],
-            cwd=folder,
-            env={**clean, **environment_of_a_host()},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (folder / "out.xml").exists(), done.stdout + done.stderr
-        return SimpleNamespace(
-            status=done.returncode,
-            output=done.stdout,
-            folder=folder,
-            tests={
-                case.get("name"): case for case in ET.parse(folder / "out.xml").iter("testcase")
-            },
-        )
+        (folder / "known.txt").write_text(KNOWN)
+        done = host_session(folder, "--ntval-seed=5", "--junitxml=out.xml", *options)
+        assert (folder / "out.xml").exists(), done.output
+        done.tests, done.networks = {}, {}
+        for case in ET.parse(folder / "out.xml").iter("testcase"):
+            where, name = case.get("classname"), case.get("name")
+            if where == "test_host":
+                done.tests[name] = case
+            else:
+                done.networks[f"{where}::{name}"] = case
+        done.sharing = SHARING + len(done.networks)
+        return done
 
     return {
         "alone": session("--ntval-report=out.json"),
         "workers": session(
-            *("--ntval-report=out.html", "--ntval-strict", "--ntval-expected=known.txt", "-n", "2")
+            *("--ntval-report=out.html", "--ntval-strict", "--ntval-expected=known.txt"),
+            *("--ntval-network=nets:fixed", "--ntval-network=nets:batchy", "-v", "-n", "2"),
         ),
     }
 
@@ -242,9 +263,9 @@ def test_a_refutation_says_what_why_and_how_to_repeat_it(alone):
         "pytest test_host.py::test_refuted --ntval-seed=5 --ntval-alpha=",
     ):
         assert part in text
-    assert "conformance.py" not in text
+    assert "checks.py" not in text
     assert "REFUTED\n  claimed:" in said(alone.tests["test_refuted_by_chance"])
-    assert "regime:   Regime(n=3, d=2, widths=(4,)" in said(alone.tests["test_refuted_by_chance"])
+    assert "point:    Regime(n=3, d=2, widths=(4,)" in said(alone.tests["test_refuted_by_chance"])
 
 
 def test_what_was_not_run_is_skipped_with_its_reason(alone):
@@ -270,9 +291,17 @@ def test_a_key_is_a_tests_own_and_the_same_in_every_process(alone, workers):
 
 
 def test_workers_find_what_one_process_finds(alone, workers):
-    assert len(alone.tests) == len(workers.tests)
-    for name, case in alone.tests.items():
-        assert properties(case) == properties(workers.tests[name]), name
+    def found(session, name):
+        return {k: v for k, v in properties(session.tests[name]) if k != "ntval.alpha"}
+
+    assert alone.tests.keys() == workers.tests.keys()
+    for name in alone.tests:
+        assert found(alone, name) == found(workers, name), name
+
+
+def test_workers_know_all_parts_of_alpha(workers):
+    (alpha,) = [v for k, v in properties(workers.tests["test_claim"]) if k == "ntval.alpha"]
+    assert float(alpha) == pytest.approx(1e-6 / workers.sharing / 2)
 
 
 def test_junit_properties_name_claim_verdict_evidence_alpha_and_seed(alone):
@@ -280,7 +309,7 @@ def test_junit_properties_name_claim_verdict_evidence_alpha_and_seed(alone):
     assert found["ntval.claim"] == "kernel_identities.mean_kernel"
     assert found["ntval.verdict"] == "SUPPORTED"
     assert float(found["ntval.log_e"]) == 12
-    assert float(found["ntval.alpha"]) == pytest.approx(1e-6 / SHARING / 2)
+    assert float(found["ntval.alpha"]) == pytest.approx(1e-6 / alone.sharing / 2)
     assert found["ntval.seed"] == "5"
 
 
@@ -291,14 +320,14 @@ def alphas(document, test):
     return [c["alpha"] for c in document["checks"] if c["test"].endswith(f"::{test}")]
 
 
-def test_tests_share_the_sessions_alpha_evenly(document):
-    part = 1e-6 / SHARING
+def test_tests_share_the_sessions_alpha_evenly(alone, document):
+    part = 1e-6 / alone.sharing
     assert alphas(document, "test_claim") == pytest.approx([part / 2])
     assert sum(c["alpha"] for c in document["checks"] if c["seed"] == 5) < 1e-6
 
 
-def test_calls_of_one_test_never_spend_more_than_its_part(document):
-    part = 1e-6 / SHARING
+def test_calls_of_one_test_never_spend_more_than_its_part(alone, document):
+    part = 1e-6 / alone.sharing
     expected = [part / (k * (k + 1)) for k in range(1, 6)]
     assert alphas(document, "test_many_calls") == pytest.approx(expected)
     assert alphas(document, "test_given") == pytest.approx(expected[:4])
@@ -340,27 +369,30 @@ def test_the_page_merges_all_workers(workers):
 
 
 @pytest.mark.parametrize(
-    ("which", "counts"),
+    ("which", "counts", "words"),
     [
-        ("alone", "2 REFUTED, 1 REFUTED as expected, 1 INCONCLUSIVE, "),
-        ("workers", "1 REFUTED, 2 REFUTED as expected, 1 INCONCLUSIVE, "),
+        ("alone", "2 REFUTED, 1 REFUTED as expected, 1 INCONCLUSIVE, ", "TEST --ntval-seed=5"),
+        (
+            "workers",
+            "1 REFUTED, 3 REFUTED as expected, 1 INCONCLUSIVE, ",
+            "-k TEST --ntval-network=nets:fixed --ntval-network=nets:batchy --ntval-seed=5",
+        ),
     ],
 )
-def test_the_summary_counts_verdicts_and_says_how_to_repeat(sessions, which, counts):
+def test_the_summary_counts_verdicts_and_says_how_to_repeat(sessions, which, counts, words):
     session = sessions[which]
     _, _, summary = session.output.partition("= ntval =")
     assert counts in summary
-    assert (
-        "closest to a refutation: test_host.py::test_claim, e = 1.6e+05, where 2.4e+07" in summary
-    )
-    assert f"of alpha = 0.001001 was spent ({SHARING + 1} tests)" in summary
-    assert "repeat a test: pytest TEST --ntval-seed=5 --ntval-alpha=" in summary
+    closest = "closest to a refutation: test_host.py::test_claim, e = 1.6e+05, where "
+    assert f"{closest}{2e6 * session.sharing:.1e} refutes" in summary
+    assert f"of alpha = 0.001001 was spent ({session.sharing + 1} tests)" in summary
+    assert f"repeat a test: pytest {words} --ntval-alpha=" in summary
     assert f"wrote {session.folder}" in summary
 
 
 def test_a_line_that_a_worker_matched_is_not_stale(workers):
     assert "XFAIL test_host.py::test_refuted_by_chance - made up" in workers.output
-    assert "known.txt" not in workers.output
+    assert re.findall(r"FAILED known.txt, line (\d)", workers.output) == ["4"]
 
 
 # Hosts that do not use it.
@@ -374,7 +406,7 @@ def test_a_host_that_does_not_use_ntval_imports_nothing_and_sees_nothing(pyteste
         "    assert loaded == []\n"
         "    assert '_ntval_pytest_plugin' in sys.modules\n"
     )
-    result = pytester.runpytest_subprocess("-W", "error", *ALONE)
+    result = pytester.runpytest_subprocess("-W", "error", *BARE)
     result.assert_outcomes(passed=1)
     assert "ntval 0" not in result.stdout.str()
     assert "= ntval =" not in result.stdout.str()
@@ -410,7 +442,7 @@ def test_an_unusable_option_is_told_in_one_line(pytester, monkeypatch, option, p
 
 def test_a_network_that_cannot_be_read_is_one_line_under_xdist_too(pytester):
     pytester.makepyfile(nets=NETS)
-    result = pytester.runpytest_subprocess("--ntval-network=nets:fixd", "-n", "2", *ALONE)
+    result = pytester.runpytest_inprocess("--ntval-network=nets:fixd", "-n", "2", *BARE)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert [line for line in result.errlines if line] == [
         "ERROR: --ntval-network: network needs an attribute of 'nets', got 'fixd'; "
@@ -421,43 +453,62 @@ def test_a_network_that_cannot_be_read_is_one_line_under_xdist_too(pytester):
 # Generated tests and expected refutations.
 
 
-def test_expected_refutations_of_networks_in_a_worker(pytester):
-    pytester.makepyfile(nets=NETS)
-    pytester.path.joinpath("known.txt").write_text(
-        "# of both networks\n"
-        "nets:batchy::batch_independence: known since May\n"
-        "nets:fixed-symmetry: a guess\n"
-        "kernel_identities.simmetry: a slip\n"
-    )
-    result = pytester.runpytest_subprocess(
-        *("--ntval-network=nets:fixed", "--ntval-network=nets:batchy", "-W", "error", *ALONE),
-        *("--ntval-expected=known.txt", "-v", "-ra", "-n", "1"),
-    )
-    outcomes = result.parseoutcomes()
-    assert outcomes["failed"] == outcomes["xfailed"] == 1
-    assert outcomes["skipped"] == outcomes["passed"] >= 5
-    output = result.stdout.str()
-    assert "PASSED nets:fixed::batch_independence" in output
-    assert "XFAIL nets:batchy::batch_independence - known since May" in output
-    assert f"SKIPPED [{outcomes['skipped']}] nets:batchy: not run, because" in output
+def test_expected_refutations_of_networks_in_workers(workers):
+    verdicts = {name: outcome(case) for name, case in workers.networks.items()}
+    assert len(verdicts) >= 12
+    assert set(verdicts.values()) == {"pass", "skipped", "failure"}
+    assert [name for name, verdict in verdicts.items() if verdict == "failure"] == [
+        "nets:fixed::symmetry"
+    ]
+    assert "PASSED nets:fixed::batch_independence" in workers.output
+    assert "XFAIL nets:batchy::batch_independence - known since May" in workers.output
+    skipped = list(verdicts.values()).count("skipped") - 1  # besides what was expected
+    assert f"SKIPPED [{skipped}] nets:batchy: not run, because" in workers.output
     assert (
         "kernel_identities.symmetry was expected to be refuted (a guess), but is SUPPORTED: "
-        "take line 3 out of known.txt" in output
+        "take line 3 out of known.txt" in workers.output
     )
     assert (
         "FAILED known.txt, line 4: no check that was collected is called "
         "'kernel_identities.simmetry' (a slip); did you mean 'kernel_identities.symmetry'?"
-    ) in output
-    assert "repeat a test: pytest -k TEST --ntval-network=nets:fixed" in output
+    ) in workers.output
 
 
-def test_a_stale_line_fails_a_session_by_itself(pytester):
-    pytester.makepyfile("def test_host(): pass")
-    pytester.path.joinpath("known.txt").write_text("test_gone.py::test_ntk: repaired\n")
-    result = pytester.runpytest_subprocess("--ntval-expected=known.txt", "-n", "1", *ALONE)
-    result.assert_outcomes(passed=1)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert result.stdout.str().count("FAILED known.txt, line 1") == 1
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory):
+    """A worker's session with options, a seed and a stale line, of tests that check nothing."""
+    folder = tmp_path_factory.mktemp("idle")
+    (folder / "test_host.py").write_text(
+        "import sys\n"
+        "def test_host():\n"
+        "    assert [n for n in ('jax', 'numpy', 'scipy') if n in sys.modules] == []\n"
+        "    assert 'ntval' in sys.modules\n"
+    )
+    (folder / "known.txt").write_text("test_gone.py::test_ntk: repaired\n")
+    for words in (
+        ("init", "-q"),
+        ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "a"),
+    ):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    return host_session(
+        folder, *BARE, "--ntval-seed=commit", "--ntval-expected=known.txt", "-n", "1"
+    )
+
+
+def test_options_alone_import_no_jax(idle):
+    assert "1 passed" in idle.output, idle.output
+
+
+def test_a_stale_line_fails_a_session_by_itself(idle):
+    assert idle.status == pytest.ExitCode.TESTS_FAILED
+    assert idle.output.count("FAILED known.txt, line 1") == 1
+
+
+def test_seed_commit_is_that_of_head(idle):
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=idle.folder
+    )
+    assert f"seed {int(head.stdout[:8], 16)}" in idle.output
 
 
 def test_a_run_of_some_tests_calls_no_line_stale(pytester):
@@ -465,20 +516,7 @@ def test_a_run_of_some_tests_calls_no_line_stale(pytester):
     pytester.path.joinpath("known.txt").write_text(
         "symmetry: not selected\ntest_other.py::test_gone: but this file was collected\n"
     )
-    result = pytester.runpytest_subprocess("test_other.py", "--ntval-expected=known.txt", *ALONE)
+    result = pytester.runpytest_inprocess("test_other.py", "--ntval-expected=known.txt", *BARE)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "line 2: no check" in result.stdout.str()
     assert "line 1" not in result.stdout.str()
-
-
-def test_seed_commit_is_that_of_head(pytester, monkeypatch):
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(pytester.path.parent))
-    pytester.makepyfile("def test_host(): pass")
-    for words in (
-        ("init", "-q"),
-        ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "a"),
-    ):
-        subprocess.run(["git", *words], cwd=pytester.path, check=True)
-    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    result = pytester.runpytest_subprocess("--ntval-seed=commit", "-n", "1", *ALONE)
-    assert f"seed {int(head.stdout[:8], 16)}" in result.stdout.str()
