@@ -15,7 +15,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, no_type_check
 
 from ntval.activations import activation
 from ntval.errors import InputError, unknown_name
@@ -53,6 +53,7 @@ def _as_code(point: Any) -> str:
     return f"{type(point).__name__}({words})"
 
 
+@no_type_check  # checks its fields by itself, in its own words
 @dataclass(frozen=True)
 class Regime:
     """A point of a theorem's space: hashable, and JSON by `as_dict`.
@@ -101,6 +102,7 @@ class Regime:
         return _as_code(self)
 
 
+@no_type_check  # checks its fields by itself, in its own words
 @dataclass(frozen=True)
 class PowerLaw:
     r"""Ridge regression on n samples of `features` features, of which number i = 1, 2, ... has
@@ -145,6 +147,7 @@ class PowerLaw:
 LAWS = ("gaussian", "rademacher", "uniform")
 
 
+@no_type_check  # checks its fields by itself, in its own words
 @dataclass(frozen=True)
 class RealData:
     """Kernel regression on `n` labelled samples of a data set, tested on `n_test` others.

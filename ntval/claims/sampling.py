@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 import jax
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from ntval.arrays import AnyArray
 from ntval.evidence.sequential import Draw
@@ -123,7 +123,7 @@ def _kept(params: Any, key: Array) -> Any:
 def replicates(
     statistic: Callable[..., Float[Array, "k"]],
     key: Array,
-    *operands: Float[Array, "..."],
+    *operands: Shaped[AnyArray, "..."],
     chunk: int = 64,
 ) -> Callable[[int, int], Float[np.ndarray, "draws k"]]:
     """Function of (start, count) that gives independent replicates of `statistic(key, *operands)`.

@@ -71,15 +71,15 @@ def kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
     $\langle x, x' \rangle / d \; E[\sigma'(u) \sigma'(v)]$; a derivative that is homogeneous of
     degree 0 gives one kernel for weights on the sphere and Gaussian ones, others are refused.
 
-    Raises: `InputError` for `montanari_zhong` with another activation: `arc_cosine.ntk` has the
-    kernel at finite d.
+    Raises: `InputError` for `montanari_zhong` with another activation: `quadrature_oracle.ntk`
+    has the kernel at finite d.
     """
     sigma = activation(mlp.activation)
     if mlp.trained_first:
         if sigma.homogeneity != 1:
             raise InputError(
                 f"analytic.kernel_fn needs an activation homogeneous of degree 1 for weights on "
-                f"the sphere, got {sigma.name!r}; arc_cosine.ntk has the finite-d kernel."
+                f"the sphere, got {sigma.name!r}; quadrature_oracle.ntk has the finite-d kernel."
             )
         plain = _diagonal_kept(stax.serial(stax.Dense(1), _layer(sigma), stax.Dense(1))[2])
 
@@ -216,7 +216,7 @@ def _layer(sigma: Activation):
     if sigma.breakpoints:
         raise InputError(
             f"analytic needs a closed form or a smooth activation, got {sigma.name!r} with "
-            f"breakpoints {sigma.breakpoints}; use arc_cosine.ntk, which splits at them."
+            f"breakpoints {sigma.breakpoints}; use quadrature_oracle.ntk, which splits at them."
         )
     return stax.Elementwise(sigma.fn, _expectation_of(sigma.fn), _expectation_of(sigma.derivative))
 

@@ -45,8 +45,8 @@ def ntk(
 def gram(
     mlp: Mlp,
     params: Params,
-    x1: Float[Array, "n1 d"],
-    x2: Float[Array, "n2 d"] | None = None,
+    x1: Float[AnyArray, "n1 d"],
+    x2: Float[AnyArray, "n2 d"] | None = None,
     *,
     per_layer: bool = False,
 ) -> Float[Array, "*layers n1 n2"]:
@@ -87,8 +87,8 @@ def _require_layers(mlp: Mlp) -> None:
 
 
 def _layer_terms(
-    mlp: Mlp, params: Params, x: Float[Array, "n d"]
-) -> list[tuple[Float[Array, "n fan_in"], Float[Array, "n outputs_by_width"] | None]]:
+    mlp: Mlp, params: Params, x: Float[AnyArray, "n d"]
+) -> list[tuple[Float[AnyArray, "n _"], Float[Array, "n _"] | None]]:
     """Features entering each layer, and the signals leaving it, outputs beside one another."""
     sigma = activation(mlp.activation)
     features, slopes = [x], []

@@ -35,7 +35,7 @@ def float64_params(params: Any) -> Any:
     return treedef.unflatten(leaves)
 
 
-def partition(params: Any) -> tuple[list[Array], list[Array], Structure]:
+def partition(params: Any) -> tuple[list[AnyArray], list[AnyArray], Structure]:
     """The leaves to differentiate by, those held constant, and what `merge` needs to undo it."""
     leaves, treedef = jax.tree.flatten(params)
     floating = tuple(_is_floating(leaf) for leaf in leaves)
@@ -46,7 +46,7 @@ def partition(params: Any) -> tuple[list[Array], list[Array], Structure]:
     return theta, held, (treedef, floating)
 
 
-def merge(structure: Structure, theta: list[Array], held: list[Array]) -> Any:
+def merge(structure: Structure, theta: list[AnyArray], held: list[AnyArray]) -> Any:
     """The tree that `partition` took apart."""
     treedef, floating = structure
     theta_leaves, held_leaves = iter(theta), iter(held)
@@ -81,14 +81,18 @@ def outputs_of(apply_fn: Callable, params: Any, x: Float[AnyArray, "n *shape"]) 
     return y.shape[1] if len(y.shape) == 2 else 1
 
 
-def require_outputs(outputs: Outputs, num_outputs: int) -> None:
-    """Raises: `InputError` unless `outputs` is "trace", "full" or the index of an output."""
+def require_outputs(outputs: Outputs | str, num_outputs: int) -> Outputs:
+    """`outputs` as it is.
+
+    Raises: `InputError` unless it is "trace", "full" or the index of an output.
+    """
     if outputs in ("trace", "full"):
-        return
+        return outputs
     if isinstance(outputs, bool | str) or not isinstance(outputs, int | np.integer):
         raise InputError(f"outputs needs 'trace', 'full' or an index, got {outputs!r}.")
     if not 0 <= outputs < num_outputs:
         raise InputError(f"outputs needs an index in [0, {num_outputs}), got {outputs}.")
+    return int(outputs)
 
 
 def _float64_leaf(name: str, leaf) -> Array:

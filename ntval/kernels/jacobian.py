@@ -44,7 +44,7 @@ def ntk(
     x1: Float[AnyArray, "n1 *shape"] | ArrayLike,
     x2: Float[AnyArray, "n2 *shape"] | ArrayLike | None = None,
     *,
-    outputs: Outputs = "trace",
+    outputs: Outputs | str = "trace",
     memory: float = 256 * 2**20,
 ) -> Float[Array, "n1 n2 *outputs_outputs"]:
     r"""Empirical NTK of `apply_fn` at `params`; see `gram` for the formula and `outputs`.
@@ -68,7 +68,7 @@ def ntk(
         x1, x2 = arrays.require_inputs(x1, x2)
         params = float64_params(params)
         num_outputs = outputs_of(apply_fn, params, x1[:1])
-        require_outputs(outputs, num_outputs)
+        outputs = require_outputs(outputs, num_outputs)
         theta, held, structure = partition(params)
         plan = _plan(
             apply_fn, structure, theta, held, x1.shape, x2, num_outputs, outputs, int(memory)
@@ -79,8 +79,8 @@ def ntk(
 def gram(
     apply_fn: Callable,
     params: Any,
-    x1: Float[Array, "n1 *shape"],
-    x2: Float[Array, "n2 *shape"] | None = None,
+    x1: Float[AnyArray, "n1 *shape"],
+    x2: Float[AnyArray, "n2 *shape"] | None = None,
     *,
     outputs: Outputs = "trace",
 ) -> Float[Array, "n1 n2 *outputs_outputs"]:
@@ -97,7 +97,7 @@ def gram(
     Raises: `NetworkError` on what can be told from shapes alone.
     """
     num_outputs = outputs_of(apply_fn, params, x1[:1])
-    require_outputs(outputs, num_outputs)
+    outputs = require_outputs(outputs, num_outputs)
     theta, held, structure = partition(params)
     cotangents = jnp.eye(num_outputs)
     if outputs not in ("trace", "full"):
@@ -144,9 +144,9 @@ def _require_memory(memory: float) -> None:
 def _block_rows(
     apply_fn: Callable,
     structure: Structure,
-    theta: list[Array],
-    held: list[Array],
-    x: Float[Array, "n *shape"],
+    theta: list[AnyArray],
+    held: list[AnyArray],
+    x: Float[AnyArray, "n *shape"],
     cotangents: Float[Array, "c outputs"],
 ) -> tuple[Float[Array, "n outputs"], list[Float[Array, "n c _"]]]:
     """Outputs, and leaf by leaf the derivatives of the outputs' combinations `cotangents`."""

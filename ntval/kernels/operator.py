@@ -37,7 +37,7 @@ class Operator:
     shape: tuple[int, int]
     product: Callable
 
-    def __call__(self, v: Float[Array, "columns *k"]) -> Float[Array, "rows *k"]:
+    def __call__(self, v: Float[AnyArray, "columns *k"] | ArrayLike) -> Float[Array, "rows *k"]:
         """The image of `v`, or of each of its columns."""
         with arrays.float64():
             v = jnp.asarray(arrays.as_float64("v", v))
@@ -56,7 +56,7 @@ def ntk(
     x1: Float[AnyArray, "n1 *shape"] | ArrayLike,
     x2: Float[AnyArray, "n2 *shape"] | ArrayLike | None = None,
     *,
-    outputs: Outputs = "trace",
+    outputs: Outputs | str = "trace",
 ) -> Operator:
     r"""Empirical NTK of `apply_fn` at `params` as an operator.
 
@@ -76,7 +76,7 @@ def ntk(
         x1, x2 = arrays.require_inputs(x1, x2)
         params = float64_params(params)
         num_outputs = outputs_of(apply_fn, params, x1)
-        require_outputs(outputs, num_outputs)
+        outputs = require_outputs(outputs, num_outputs)
         for x in (x1,) if x2 is None else (x1, x2):
             _require_finite_values(apply_fn, params, x)
         program = _program(apply_fn, outputs)
@@ -107,8 +107,8 @@ def ntk(
 def gram(
     apply_fn: Callable,
     params: Any,
-    x1: Float[Array, "n1 *shape"],
-    x2: Float[Array, "n2 *shape"] | None = None,
+    x1: Float[AnyArray, "n1 *shape"],
+    x2: Float[AnyArray, "n2 *shape"] | None = None,
     *,
     outputs: Outputs = "trace",
     batch_size: int = 16,
@@ -120,7 +120,7 @@ def gram(
     Raises: `NetworkError` on what can be told from shapes alone.
     """
     num_outputs = outputs_of(apply_fn, params, x1)
-    require_outputs(outputs, num_outputs)
+    outputs = require_outputs(outputs, num_outputs)
     product = _product(apply_fn, params, x1, x2, outputs, num_outputs)
     size = len(x1 if x2 is None else x2) * (num_outputs if outputs == "full" else 1)
     identity = jnp.eye(size)

@@ -63,12 +63,12 @@ _CHUNK_BYTES = 16 * 2**20
 
 def expectation(
     fn: Function,
-    k11: Float[np.ndarray, "..."],
-    k22: Float[np.ndarray, "..."],
-    k12: Float[np.ndarray, "..."],
+    k11: Float[np.ndarray, "..."] | float,
+    k22: Float[np.ndarray, "..."] | float,
+    k12: Float[np.ndarray, "..."] | float,
     *,
     breakpoints: tuple[float, ...] = (),
-    law: Law = "gaussian",
+    law: Law | str = "gaussian",
     d: int | None = None,
 ) -> Float[np.ndarray, "..."]:
     r"""$E[f(u) f(v)]$ by quadrature, split where u or v meets one of `breakpoints`.
@@ -89,7 +89,7 @@ def expectation(
     """
     k11, k22, k12 = np.broadcast_arrays(*(np.asarray(k, dtype=np.float64) for k in (k11, k22, k12)))
     _require_covariance(k11, k22, k12)
-    _require_law(law, d)
+    law = _require_law(law, d)
     scales, theta = _scales_and_angle(k11.ravel(), k22.ravel(), k12.ravel())
     (result,) = _expectations((fn,), *scales, theta, breakpoints=breakpoints, law=law, d=d)
     return result.reshape(k11.shape)
@@ -381,10 +381,11 @@ def _require_covariance(k11, k22, k12) -> None:
         )
 
 
-def _require_law(law: Law, d: int | None) -> None:
+def _require_law(law: str, d: int | None) -> Law:
     if law not in ("gaussian", "sphere"):
         raise InputError(f"law needs 'gaussian' or 'sphere', got {law!r}.")
     if (law == "sphere") != (d is not None) or (d is not None and d < 1):
         raise InputError(
             f"law='sphere' needs a dimension d >= 1 and 'gaussian' none, got law={law!r}, d={d}."
         )
+    return law

@@ -59,8 +59,8 @@ def ntk(
 def gram(
     mlp: Mlp,
     params: Params,
-    x1: Float[Array, "n1 d"],
-    x2: Float[Array, "n2 d"] | None = None,
+    x1: Float[AnyArray, "n1 d"],
+    x2: Float[AnyArray, "n2 d"] | None = None,
     *,
     layers: Layers = "both",
 ) -> Float[Array, "n1 n2"]:
@@ -85,8 +85,8 @@ def gram(
     w1, b1 = scales(mlp, mlp.d)
     root_v, w2_squared, b2_squared = _output_layer(mlp, output)
 
-    def pre_activations(x: Float[Array, "n d"]) -> Float[Array, "n width"]:
-        h = w1 * (x @ hidden["w"])
+    def pre_activations(x: Float[AnyArray, "n d"]) -> Float[Array, "n width"]:
+        h = w1 * (jnp.asarray(x) @ hidden["w"])
         return h + b1 * hidden["b"] if "b" in hidden else h
 
     h1 = pre_activations(x1)

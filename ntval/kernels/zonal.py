@@ -29,7 +29,7 @@ def ntk(
 ) -> Float[np.ndarray, "n1 n2"]:
     r"""Infinite-width NTK of `mlp` at inputs of norm $\sqrt d$, by Chebyshev interpolation.
 
-    Inputs of other norms are handed to `arc_cosine.ntk`.
+    Inputs of other norms are handed to `quadrature_oracle.ntk`.
 
     Accuracy: that of `arc_cosine`, times 2, for smooth activations (coefficients fall to rounding
     within 64 degrees, checked when the interpolant is made).
@@ -50,7 +50,7 @@ def ntk(
 def _coefficients(mlp: Mlp) -> Float[np.ndarray, "degrees"]:
     if activation(mlp.activation).breakpoints:
         raise InputError(
-            f"zonal needs a smooth activation, got {mlp.activation!r}; use arc_cosine.ntk."
+            f"zonal needs a smooth activation, got {mlp.activation!r}; use quadrature_oracle.ntk."
         )
     cosines = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
     x = np.zeros((_NODES, mlp.d))
@@ -63,6 +63,6 @@ def _coefficients(mlp: Mlp) -> Float[np.ndarray, "degrees"]:
     if np.abs(coefficients[_NODES // 2 :]).max() > 1e-13 * np.abs(values).max():
         raise InputError(
             f"zonal needs a kernel smooth in the cosine, got {mlp.activation!r} at d={mlp.d}; "
-            "use arc_cosine.ntk."
+            "use quadrature_oracle.ntk."
         )
     return coefficients[: _NODES // 2]

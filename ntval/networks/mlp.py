@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ntval.activations import Activation, activation
+from ntval.arrays import AnyArray
 from ntval.errors import InputError, unknown_name
 from ntval.networks.network import Network
 from ntval.regimes import Regime
@@ -153,9 +154,9 @@ def signs(width: int) -> Float[Array, "width"]:
     return jnp.where(jnp.arange(width) % 2 == 0, 1.0, -1.0)
 
 
-def apply(mlp: Mlp, params: Params, x: Float[Array, "n d"]) -> Float[Array, "n outputs"]:
+def apply(mlp: Mlp, params: Params, x: Float[AnyArray, "n d"]) -> Float[Array, "n outputs"]:
     """Outputs of `mlp` at `x`."""
-    fn = activation(mlp.activation).fn
+    fn, x = activation(mlp.activation).fn, jnp.asarray(x)
     if mlp.trained_first:
         (width,) = mlp.widths
         return (fn(x @ params[0]["w"]) @ signs(width))[:, None] / math.sqrt(width * mlp.d)

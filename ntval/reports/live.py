@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -34,20 +35,20 @@ def header(run: Run) -> str:
 class LiveRun:
     """A live table, a row a claim, over a progress bar with the time left."""
 
-    def __init__(self, run: Run, on: Console | None = None):
+    def __init__(self, run: Run, on: Console | None = None) -> None:
         self._console = on or console()
         self._run = run
         self._progress = progress("checking", self._console)
         self._task = self._progress.add_task("check", total=len(run.cells))
         self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._view)
 
-    def __enter__(self):
+    def __enter__(self) -> LiveRun:
         self._console.print(header(self._run), style="dim", soft_wrap=True)
         self._live.__enter__()
         return self
 
-    def __exit__(self, *error):
-        return self._live.__exit__(*error)
+    def __exit__(self, *error: Any) -> None:
+        self._live.__exit__(*error)
 
     def update(self, run: Run) -> None:
         """Show the run as it is now."""
@@ -60,7 +61,7 @@ class LiveRun:
             completed=len(run.results) + repeated,
         )
 
-    def _view(self):
+    def _view(self) -> RenderableType:
         if self._progress.tasks[0].finished:
             return run_table(self._run)
         return Group(run_table(self._run, self._console.height - 4), self._progress)

@@ -35,7 +35,7 @@ class Store:
     Raises: `InputError` when the file is no store, is damaged, or cannot be written.
     """
 
-    def __init__(self, path: Path | str = DEFAULT):
+    def __init__(self, path: Path | str = DEFAULT) -> None:
         self.path = Path(path)
         if self.path.is_dir():
             raise self._error("got a directory", "name a file in it")
@@ -81,13 +81,13 @@ class Store:
         tables = self._rows.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         return tables == self._pragma("application_id") == self._pragma("user_version") == 0
 
-    def _pragma(self, name: str):
+    def _pragma(self, name: str) -> int:
         return self._rows.execute(f"PRAGMA {name}").fetchone()[0]
 
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from ntval.arrays import ArrayLike
 from ntval.errors import InputError
 from ntval.theory import gegenbauer
 from ntval.theory.ridge_equivalents import Target
@@ -35,7 +36,7 @@ class Moments(NamedTuple):
     overlaps: Harmonics
 
 
-def kernel_moments(energies: Float[np.ndarray, "degrees"], d: int, harmonics: Harmonics) -> Moments:
+def kernel_moments(energies: Float[np.ndarray, "levels"], d: int, harmonics: Harmonics) -> Moments:
     r"""Moments of the kernel $\sum_k \gamma_k P_k$; leave out energies above $\ell$ for $K^p$.
 
     $$M = \sum_k \frac{\gamma_k^2}{B(d, k)} P_k, \qquad C_k = \frac{\gamma_k}{B(d, k)} P_k$$
@@ -72,7 +73,12 @@ def sampled_moments(
 
 
 def risk(
-    gram: Gram, harmonics: Harmonics, moments: Moments, target: Target, *, ridge: float
+    gram: Gram | ArrayLike,
+    harmonics: Harmonics | ArrayLike,
+    moments: Moments,
+    target: Target,
+    *,
+    ridge: float,
 ) -> float:
     r"""Risk of ridge regression with any kernel, given the inputs.
 
@@ -105,7 +111,9 @@ def learned_shares(gram: Gram, moments: Moments, *, ridge: float) -> Float[np.nd
     return np.einsum("ij,kij->k", _inverse(gram, ridge), moments.overlaps)
 
 
-def train_error(gram: Gram, harmonics: Harmonics, target: Target, *, ridge: float) -> float:
+def train_error(
+    gram: Gram | ArrayLike, harmonics: Harmonics | ArrayLike, target: Target, *, ridge: float
+) -> float:
     r"""Train error of ridge regression with any kernel, given the inputs.
 
     $$\frac1n \Big[\sum_k F_k \operatorname{tr}(Q^2 P_k) + \sigma^2 \operatorname{tr} Q^2\Big],
@@ -142,7 +150,9 @@ def _eigh(gram: Gram, ridge: float) -> tuple[np.ndarray, np.ndarray]:
     return np.where(w > len(w) * np.finfo(np.float64).eps * w[-1], w, 0.0), vectors
 
 
-def _require_energies(gram: Gram, harmonics: Harmonics, target: Target) -> np.ndarray:
+def _require_energies(
+    gram: np.ndarray, harmonics: np.ndarray, target: Target
+) -> Float[np.ndarray, "levels"]:
     if gram.ndim != 2 or harmonics.ndim != 3 or harmonics.shape[1:] != gram.shape:
         raise InputError(
             f"harmonics needs shape (degrees, n, n) and gram (n, n), got {harmonics.shape} and "

@@ -26,9 +26,11 @@ from ntval.evidence.exact import Bracket, Comparison
 from ntval.evidence.sequential import Sample, Trials
 from ntval.evidence.verdict import Verdict
 from ntval.regimes import Regime
+from ntval.subjects.subject import GramSubject
 
 KEY = jax.random.key(0)
 REGIME = Regime(n=40, d=20, widths=(4,))
+SUBJECT = GramSubject(np.eye(2)[None])
 SETTINGS = {"alpha": 1e-6, "effort": 1.0}
 
 
@@ -43,7 +45,7 @@ def normal(key, point, subject, *, stream="measured", shift=0.0):
 
 def decided(procedure, **options):
     procedure = procedure.taking(**options) if options else procedure
-    examination = procedure.examine(KEY, REGIME, None)
+    examination = procedure.examine(KEY, REGIME, SUBJECT)
     return procedure.decide(examination, **SETTINGS).verdict
 
 
@@ -86,7 +88,7 @@ def test_an_option_reaches_what_is_measured_and_not_the_pilot():
     means = Means(normal, labels=("x",), resolution=0.01)
     assert decided(means) is Verdict.SUPPORTED
     assert decided(means, shift=0.1) is Verdict.REFUTED
-    plain, shifted = (p.examine(KEY, REGIME, None) for p in (means, means.taking(shift=0.1)))
+    plain, shifted = (p.examine(KEY, REGIME, SUBJECT) for p in (means, means.taking(shift=0.1)))
     assert plain.allowance == shifted.allowance
 
 
@@ -124,7 +126,7 @@ def test_a_limit_is_held_against_its_remainder_on_each_rung(formula, verdict):
         remainder=lambda n: 4 / n,
         at=lambda point: {"n": point.n},
     )
-    examination = limit.examine(KEY, REGIME, None)
+    examination = limit.examine(KEY, REGIME, SUBJECT)
     np.testing.assert_allclose(examination.margin, [0.1, 0.05, 0.025], rtol=1e-2)
     np.testing.assert_allclose(examination.resolution, [0.05, 0.025, 0.0125])
     assert limit.decide(examination, **SETTINGS).verdict == verdict
@@ -190,12 +192,12 @@ def test_what_is_kept_is_bounded_over_all_functions(monkeypatch):
 
 
 def test_the_level_of_the_claim_is_what_evidence_is_compared_with():
-    draws = normal(KEY, REGIME, None)(0, 64) + 0.0045
+    draws = normal(KEY, REGIME, SUBJECT)(0, 64) + 0.0045
     sample = Sample(
         lambda start, count: draws[start : start + count],
         ("x",),
         np.zeros(1),
-        Means(normal, labels=("x",)).examine(KEY, REGIME, None).allowance,
+        Means(normal, labels=("x",)).examine(KEY, REGIME, SUBJECT).allowance,
     )
     means = Means(normal, labels=("x",), most=64)
     log_e = means.decide(sample, alpha=1e-300, effort=1.0).log_e

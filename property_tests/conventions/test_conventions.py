@@ -135,6 +135,31 @@ def test_importing_claims_leaves_scikit_learn_alone():
     assert run(code) == "False"
 
 
+def public_functions(path):
+    """Names and nodes of a module's public functions, and of its public classes' methods."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef) and not is_private(method.name):
+                    yield f"{node.name}.{method.name}", method
+        elif isinstance(node, ast.FunctionDef) and not is_private(node.name):
+            yield node.name, node
+
+
+def is_private(name):
+    return name.startswith("_") and not name.endswith("__")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_public_function_says_the_types_of_all_that_goes_in_and_out(path):
+    for name, node in public_functions(path):
+        of = node.args
+        asked = [*of.posonlyargs, *of.args, *of.kwonlyargs, *filter(None, [of.vararg, of.kwarg])]
+        silent = [a.arg for a in asked if a.annotation is None and a.arg not in ("self", "cls")]
+        assert not silent, f"{path.name}: {name} says no type of {', '.join(silent)}"
+        assert node.returns, f"{path.name}: {name} says no type of what it returns"
+
+
 def test_the_claim_shown_to_contributors_is_the_code():
     (shown,) = re.findall(
         r"```python\n(.*?)\n```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL

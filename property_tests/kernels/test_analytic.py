@@ -214,20 +214,20 @@ def test_montanari_zhong_is_the_first_layer_alone(name):
 
 def test_montanari_zhong_refuses_an_activation_that_the_sphere_changes():
     mlp = Mlp(D, (4,), "tanh", parametrization="montanari_zhong")
-    with pytest.raises(InputError, match=r"got 'tanh'; arc_cosine\.ntk has"):
+    with pytest.raises(InputError, match=r"got 'tanh'; quadrature_oracle\.ntk has"):
         analytic.ntk(mlp, X1)
 
 
 # Means over draws, of width 1024 and 48 keys: within five standard errors, and what 1 / width adds.
 @pytest.mark.parametrize("parametrization", ["ntk", "standard"])
 def test_mean_of_empirical_kernels_is_the_kernel_of_the_same_widths(parametrization):
-    mlp = Mlp(D, (1024,), "relu", w_std=1.2, b_std=0.3, parametrization=parametrization)
+    ours = Mlp(D, (1024,), "relu", w_std=1.2, b_std=0.3, parametrization=parametrization)
     x = X1[:3]
 
     @jax.jit
     def empirical(key):
-        params = mlp.init(mlp, key)
-        jacobian = jax.jacobian(lambda p: mlp.apply(mlp, p, x)[:, 0])(params)
+        params = mlp.init(ours, key)
+        jacobian = jax.jacobian(lambda p: mlp.apply(ours, p, x)[:, 0])(params)
         rows = jnp.concatenate(
             [leaf.reshape(len(x), -1) for leaf in jax.tree_util.tree_leaves(jacobian)], axis=1
         )
@@ -235,7 +235,7 @@ def test_mean_of_empirical_kernels_is_the_kernel_of_the_same_widths(parametrizat
 
     with arrays.float64():
         draws = np.stack([empirical(k) for k in jax.random.split(jax.random.key(0), 48)])
-    expected = np.asarray(analytic.ntk(mlp, x))
+    expected = np.asarray(analytic.ntk(ours, x))
     error = draws.std(0, ddof=1) / math.sqrt(len(draws))
     assert (np.abs(draws.mean(0) - expected) <= 5 * error).all()
 
@@ -311,7 +311,7 @@ def test_asymmetry_of_a_users_kernel_is_left_for_claims_to_see():
 
 def test_unknown_kinked_activation_is_sent_to_the_quadrature_that_splits():
     sigma = dataclasses.replace(ACTIVATIONS["relu"], name="hat", breakpoints=(-1.0, 1.0))
-    with pytest.raises(InputError, match=r"got 'hat' with breakpoints .*; use arc_cosine\.ntk"):
+    with pytest.raises(InputError, match=r"got 'hat' with .*; use quadrature_oracle\.ntk"):
         analytic.ntk(Mlp(D, (4,), sigma), X1)
 
 

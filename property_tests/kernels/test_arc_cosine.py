@@ -167,8 +167,8 @@ def test_expectation_does_not_move_when_the_nodes_are_doubled(name, monkeypatch)
 
     cases = [(fn, *law) for fn in (sigma.fn, sigma.derivative) for law in laws]
     coarse = [values(*case) for case in cases]
-    monkeypatch.setattr(arc_cosine, "_ANGULAR_NODES", 2 * quadrature_oracle._ANGULAR_NODES)
-    monkeypatch.setattr(arc_cosine, "_RADIAL_NODES", 2 * quadrature_oracle._RADIAL_NODES)
+    monkeypatch.setattr(quadrature_oracle, "_ANGULAR_NODES", 2 * quadrature_oracle._ANGULAR_NODES)
+    monkeypatch.setattr(quadrature_oracle, "_RADIAL_NODES", 2 * quadrature_oracle._RADIAL_NODES)
     fine = [values(*case) for case in cases]
     assert np.abs(np.array(coarse) - np.array(fine)).max() <= quadrature_oracle.ACCURACY
 
@@ -302,7 +302,7 @@ def _assert_kernels_agree(left, right, first, second, layers, accuracy):
 def test_kernels_agree_with_neural_tangents(name, widths, parametrization):
     mlp = Mlp(6, widths, name, b_std=0.3, parametrization=parametrization)
     for method in ("ntk", "nngp"):
-        ours, theirs = getattr(arc_cosine, method), getattr(analytic, method)
+        ours, theirs = getattr(quadrature_oracle, method), getattr(analytic, method)
         diagonals = [np.asarray(ours(mlp, x)) for x in (X1, X2)]
         accuracy = quadrature_oracle.ACCURACY + analytic.ACCURACY
         depth = len(widths)

@@ -14,14 +14,14 @@ from ntval.arrays import rounding_allowance
 from ntval.errors import InputError, NetworkError
 from ntval.front.strategies import inputs
 from ntval.kernels import deep_mlp
-from ntval.networks.mlp import Mlp
+from ntval.networks.mlp import Mlp, init
 
 WIDTHS = ((), (6,), (6, 4), (6, 4, 5))
 X1, X2 = (np.random.default_rng(seed).standard_normal((n, 5)) for seed, n in ((1, 6), (2, 4)))
 
 
 def _params(mlp):
-    return mlp.init(mlp, jax.random.key(0))
+    return init(mlp, jax.random.key(0))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -113,7 +113,7 @@ def test_float64_inputs_lose_nothing_without_the_flag():
 def test_gram_maps_over_draws_of_the_parameters():
     mlp = Mlp(5, (6, 4), "tanh")
     keys = jax.random.split(jax.random.key(1), 3)
-    draws = jax.vmap(lambda key: mlp.init(mlp, key))(keys)
+    draws = jax.vmap(lambda key: init(mlp, key))(keys)
     grams = jax.jit(jax.vmap(lambda params: deep_mlp.gram(mlp, params, jnp.asarray(X1))))(draws)
     for index, gram in enumerate(grams):
         params = jax.tree.map(lambda leaf, index=index: leaf[index], draws)

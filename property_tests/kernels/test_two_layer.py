@@ -14,7 +14,7 @@ from ntval.arrays import rounding_allowance
 from ntval.errors import InputError, NetworkError
 from ntval.front.strategies import inputs
 from ntval.kernels import deep_mlp, two_layer
-from ntval.networks.mlp import Mlp
+from ntval.networks.mlp import Mlp, init
 
 PARAMETRIZATIONS = ("ntk", "standard", "montanari_zhong")
 X1, X2 = (np.random.default_rng(seed).standard_normal((n, 5)) for seed, n in ((1, 6), (2, 4)))
@@ -25,7 +25,7 @@ def _mlp(activation="tanh", parametrization="ntk", **options):
 
 
 def _params(mlp):
-    return mlp.init(mlp, jax.random.key(0))
+    return init(mlp, jax.random.key(0))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -142,7 +142,7 @@ def test_float64_inputs_lose_nothing_without_the_flag():
 def test_gram_maps_over_draws_of_the_parameters():
     mlp = _mlp()
     keys = jax.random.split(jax.random.key(1), 3)
-    draws = jax.vmap(lambda key: mlp.init(mlp, key))(keys)
+    draws = jax.vmap(lambda key: init(mlp, key))(keys)
     grams = jax.jit(jax.vmap(lambda params: two_layer.gram(mlp, params, jnp.asarray(X1))))(draws)
     for index, gram in enumerate(np.asarray(grams)):
         params = jax.tree.map(lambda leaf, index=index: leaf[index], draws)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.special
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Claim
@@ -52,7 +52,7 @@ from ntval.theory import montanari_zhong as theory
 def _diagonal_of_draw(subject: NetworkSubject):
     method = subject.cheapest_method()
 
-    def mean_diagonal(key: Array, like: Float[Array, "n"]) -> Float[Array, "1"]:
+    def mean_diagonal(key: Array, like: Int[Array, "n"]) -> Float[Array, "1"]:
         key_params, key_x = jax.random.split(key)
         x = subject.inputs(key_x, len(like))
         gram = method(subject.network, draw_params(subject.network, key_params), x)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -26,7 +27,7 @@ from ntval.front.cli import baseline, calibrate, catalogue, check, doctor, power
 class Commands(TyperGroup):
     """The commands; what would end them with a status of somebody else's is a crash."""
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: Any) -> Any:
         """What a command gives. Typer makes status 1 of an EOFError and of a closed pipe."""
         try:
             return super().invoke(ctx)
