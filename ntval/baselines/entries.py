@@ -209,9 +209,9 @@ def _means(
     *,
     count: int,
     draws: int,
-) -> Float[np.ndarray, "count k"]:
+) -> Float[np.ndarray, "count *k"]:
     """Means of so many draws, each from another key: independent, though the draws of a key
-    may have the same inputs."""
+    may have the same inputs. Of shape (0,) where `count` is 0."""
 
     def mean(i: int) -> Float[np.ndarray, "k"]:
         draw = procedure.draw(jax.random.fold_in(key, i), point, subject)

@@ -21,7 +21,7 @@ from ntval.networks.mlp import Mlp, Params, scales
 
 def ntk(
     mlp: Mlp,
-    params: Params,
+    params: Params | object,
     x1: Float[AnyArray, "n1 d"] | ArrayLike,
     x2: Float[AnyArray, "n2 d"] | ArrayLike | None = None,
     *,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -36,7 +37,7 @@ def require_rows(
     return x1, x2
 
 
-def float64_params(mlp: Mlp, params: Params) -> Params:
+def float64_params(mlp: Mlp, params: Params | object) -> Params:
     """`params` in float64, each layer checked against the sizes of `mlp`.
 
     Raises: `NetworkError` on missing layers, other shapes, or entries that are not finite.
@@ -55,7 +56,7 @@ def float64_params(mlp: Mlp, params: Params) -> Params:
     ]
 
 
-def _float64_layer(index: int, layer, shape: tuple[int, int]) -> dict[str, Array]:
+def _float64_layer(index: int, layer: Any, shape: tuple[int, int]) -> dict[str, Array]:
     if not hasattr(layer, "keys") or not {"w"} <= set(layer.keys()) <= {"w", "b"}:
         got = sorted(layer.keys()) if hasattr(layer, "keys") else type(layer)
         raise NetworkError(

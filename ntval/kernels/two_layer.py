@@ -31,11 +31,11 @@ Layers = Literal["first", "second", "both"]
 
 def ntk(
     mlp: Mlp,
-    params: Params,
+    params: Params | object,
     x1: Float[AnyArray, "n1 d"] | ArrayLike,
     x2: Float[AnyArray, "n2 d"] | ArrayLike | None = None,
     *,
-    layers: Layers = "both",
+    layers: Layers | str = "both",
 ) -> Float[Array, "n1 n2"]:
     r"""Empirical NTK of `mlp` at `params`, the mean over its outputs; see `gram`.
 

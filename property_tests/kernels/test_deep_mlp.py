@@ -14,7 +14,7 @@ from ntval.arrays import rounding_allowance
 from ntval.errors import InputError, NetworkError
 from ntval.front.strategies import inputs
 from ntval.kernels import deep_mlp
-from ntval.networks.mlp import Mlp, init
+from ntval.networks.mlp import Mlp, apply, init
 
 WIDTHS = ((), (6,), (6, 4), (6, 4, 5))
 X1, X2 = (np.random.default_rng(seed).standard_normal((n, 5)) for seed, n in ((1, 6), (2, 4)))
@@ -26,7 +26,7 @@ def _params(mlp):
 
 @functools.partial(jax.jit, static_argnums=0)
 def _jacobian(mlp, params, x):
-    return jax.jacrev(lambda params: mlp.apply(mlp, params, x))(params)
+    return jax.jacrev(lambda params: apply(mlp, params, x))(params)
 
 
 def _rows(mlp, params, x):

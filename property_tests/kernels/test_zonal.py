@@ -32,7 +32,7 @@ def test_interpolated_kernel_is_the_quadrature_s(activation, d):
 
 def test_inputs_off_the_sphere_are_left_to_the_quadrature():
     with float64():
-        x = 0.5 * data.sphere(jax.random.key(0), 3, 8)
+        x = 0.5 * spheres.sphere(jax.random.key(0), 3, 8)
         exact = np.asarray(quadrature_oracle.ntk(mlp("tanh", 8), x))
         # To the bit: it is the same function of the same inputs that answers.
         assert np.array_equal(zonal.ntk(mlp("tanh", 8), x), exact)
