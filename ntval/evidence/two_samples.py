@@ -85,13 +85,17 @@ def _log_capitals(
 ) -> tuple[Float[np.ndarray, "nulls"], Float[np.ndarray, "nulls"]]:
     """`e_values.log_capital` of draws in [-1, 1] against "the mean is at most `mu`", and against
     "at least"; `weights` say how often each draw was seen."""
+    return _log_capital(x, weights, mu), _log_capital(-x, weights, -mu)
 
-    def capital(x: np.ndarray, mu: np.ndarray) -> np.ndarray:
-        gains = (x + 1) / np.maximum(mu + 1, 1e-300)[:, None]
-        terms = [np.log1p(stake * (gains - 1)) @ weights for stake in _STAKES]
-        return np.asarray(logsumexp(terms, axis=0)) - math.log(len(_STAKES))
 
-    return capital(x, mu), capital(-x, -mu)
+def _log_capital(
+    x: Float[np.ndarray, "points"],
+    weights: Real[np.ndarray, "points"],
+    mu: Float[np.ndarray, "nulls"],
+) -> Float[np.ndarray, "nulls"]:
+    gains = (x + 1) / np.maximum(mu + 1, 1e-300)[:, None]
+    terms = [np.log1p(stake * (gains - 1)) @ weights for stake in _STAKES]
+    return np.asarray(logsumexp(terms, axis=0)) - math.log(len(_STAKES))
 
 
 _POSITIONS = np.linspace(-1, 1, LEVELS)
