@@ -202,7 +202,7 @@ class Means:
         """What is measured, what is predicted, and an allowance from a pilot of correct code."""
         arguments = self.at(point)
         pilot = self.sampler(key, point, subject, stream=PILOT)(0, self.pilot)
-        remainder = value_of(self.remainder, arguments)
+        remainder = np.asarray(value_of(self.remainder, arguments), dtype=float)
         if self.bias is not None:
             remainder = remainder + self.bias(key, point, subject, pilot)
         return Sample(

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from ntval.arrays import rounding_or_all
 from ntval.claims.claim import Claim
@@ -189,7 +189,7 @@ def _single_precision_room(subject: NetworkSubject):
     """Statistic of one draw: the room that rounding leaves an entry of K in float32, relative."""
     method = subject.cheapest_method()
 
-    def room(key: Array, like: Int[Array, "n"]) -> Float[Array, "1"]:
+    def room(key: Array, like: Float[Array, "n"]) -> Float[Array, "1"]:
         key_params, key_x = jax.random.split(key)
         params = draw_params(subject.network, key_params)
         x = subject.inputs(key_x, len(like))
