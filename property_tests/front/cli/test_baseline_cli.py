@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ntval.runs import applicable
+from ntval.claims.sampling import forget
 
 # One worker, so that what the module sets up is set up once.
 pytestmark = pytest.mark.xdist_group("baseline_cli")
@@ -46,7 +46,7 @@ def at_scale(folder, monkeypatch, capsys):
         (folder / "scaled.py").write_text(SCALED.replace("SCALE", str(scale)))
         monkeypatch.setattr(sys, "dont_write_bytecode", True)
         monkeypatch.delitem(sys.modules, "scaled", raising=False)
-        applicable.applicable.cache_clear()
+        forget()
         monkeypatch.setattr(sys, "argv", ["ntval", "baseline", *words])
         with pytest.raises(SystemExit) as stopped:
             app.main()
