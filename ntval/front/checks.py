@@ -71,7 +71,7 @@ def checks_for(
     x: Any = None,
     y: Any = None,
     *,
-    kernel_fn: Callable | None = None,
+    kernel_fn: Any = None,
     init: Callable | None = None,
     widths: Sequence[int] = WIDTHS,
     claims: Sequence[str] | None = None,
@@ -110,7 +110,7 @@ def checks_for(
 def parametrize_with_claims(
     networks: Mapping[str, Any] | Sequence[Any],
     *,
-    papers: Sequence[str] | None = None,
+    claims: Sequence[str] | None = None,
     expected_refutations: Mapping[str, str] | None = None,
     profile: str = "quick",
 ) -> pytest.MarkDecorator:
@@ -118,7 +118,7 @@ def parametrize_with_claims(
 
     networks: {name: model} or a list of models; a model is whatever `check_network` takes, or a
         dict of its arguments (`dict(model=..., params=..., x=...)`).
-    papers: names, last words or papers of claims; all without any.
+    claims: names, last words or papers; all without any.
     expected_refutations: {claim or "network-claim": reason}. Such a test is xfail, and fails when
         the claim is supported after all.
 
@@ -134,7 +134,7 @@ def parametrize_with_claims(
             given = dict(model)
         if name is not None:
             given["name"] = name
-        checks += checks_for(**given, claims=papers, profile=profile)
+        checks += checks_for(**given, claims=claims, profile=profile)
     networks_seen = len({check.network for check in checks}) or 1
     checks = [replace(check, share=check.share / networks_seen) for check in checks]
     expected = dict(expected_refutations or {})

@@ -69,7 +69,7 @@ def write_page(
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(
-        resources.files("ntval").joinpath("templates/check.html").read_text(encoding="utf-8")
+        resources.files("ntval.reports").joinpath("templates/check.html").read_text("utf-8")
     )
     decided = [row for row in rows if row["verdict"] != "NOT RUN"]
     page = template.render(
