@@ -18,7 +18,7 @@ install_import_hook("ntval", "strict.checker")
 jax.config.update("jax_enable_x64", True)
 _CACHE = Path(__file__).parent / ".cache" / "jax"
 jax.config.update("jax_compilation_cache_dir", str(_CACHE))
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 # Compiling takes longer than any example, so no profile has a deadline.
 hypothesis.settings.register_profile("dev", max_examples=10, deadline=None)
