@@ -56,24 +56,31 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     Where none is near, a short list is written out. Last words (`symmetry`) and upper case count
     as near.
     """
-    from difflib import get_close_matches
-
     names, name = sorted(known), str(name)
-    words = {word.lower(): word for word in names}
-    words = {word.rpartition(".")[2].lower(): word for word in names} | words
-
-    def nearest(cutoff: float) -> list[str]:
-        found = get_close_matches(name.lower(), words, n=6, cutoff=cutoff)
-        return list(dict.fromkeys(words[word] for word in found))[:3]
-
-    if near := nearest(0.6):
-        hint = f"did you mean {_either(near)}?"
-    elif len(names) <= _FEW:
+    hint = did_you_mean(name, names)
+    if not hint and len(names) <= _FEW:
         hint = f"known: {', '.join(names)}."
-    else:
-        hint = f"the nearest: {', '.join(map(repr, nearest(0.0)))}."
+    elif not hint:
+        hint = f"the nearest: {', '.join(map(repr, _nearest(name, names, 0.0)))}."
     way_out = f" {_LISTS[kind]}." if kind in _LISTS else ""
     return UnknownNameError(f"Unknown {kind} {name!r}; {hint}{way_out}")
+
+
+def did_you_mean(name: str, known: Iterable[str], *, most: int = 3) -> str:
+    """`did you mean 'a' or 'b'?` with the nearest of `known`; nothing where none is near."""
+    near = _nearest(name, known, 0.6)[:most]
+    return f"did you mean {_either(near)}?" if near else ""
+
+
+def _nearest(name: str, known: Iterable[str], cutoff: float) -> list[str]:
+    """Up to three of `known` whose likeness to `name`, from 0 to 1, is at least `cutoff`."""
+    from difflib import get_close_matches
+
+    names = sorted(known)
+    words = {word.rpartition(".")[2].lower(): word for word in names}
+    words |= {word.lower(): word for word in names}
+    found = get_close_matches(name.lower(), words, n=6, cutoff=cutoff)
+    return list(dict.fromkeys(words[word] for word in found))[:3]
 
 
 def _either(names: list[str]) -> str:

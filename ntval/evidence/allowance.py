@@ -15,10 +15,9 @@ Each = Float[np.ndarray, "k"] | Float[np.ndarray, ""] | float
 class Allowance:
     """How far a mean may lie from its prediction, and how its draws are followed.
 
-    `remainder` is what theory grants the mean, with what clipping may move it by. Draws beyond
-    `span` of the prediction count as if they lay there, which makes bets possible. `resolution` is
-    what the check promises to see beyond the remainder: it never keeps a departure from being
-    refuted, it says when a mean counts as supported.
+    `remainder`: what theory grants the mean, and what clipping may move it by.
+    `span`: draws are clipped to prediction ± `span`, since bets need bounded draws.
+    `resolution`: how close to the remainder counts as SUPPORTED; it does not affect refutation.
     """
 
     remainder: Each

@@ -85,10 +85,10 @@ def _log_capitals(
 ) -> tuple[Float[np.ndarray, "nulls"], Float[np.ndarray, "nulls"]]:
     """`e_values.log_capital` of draws in [-1, 1] against "the mean is at most `mu`", and against
     "at least"; `weights` say how often each draw was seen."""
-    return _log_capital(x, weights, mu), _log_capital(-x, weights, -mu)
+    return _capital(x, weights, mu), _capital(-x, weights, -mu)
 
 
-def _log_capital(
+def _capital(
     x: Float[np.ndarray, "points"],
     weights: Real[np.ndarray, "points"],
     mu: Float[np.ndarray, "nulls"],

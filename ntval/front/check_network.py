@@ -48,7 +48,7 @@ def check_network(
     x: Any = None,
     y: Any = None,
     *,
-    kernel_fn: Callable | None = None,
+    kernel_fn: Any = None,
     init: Callable | None = None,
     widths: Sequence[int] = WIDTHS,
     claims: Sequence[str] | None = None,

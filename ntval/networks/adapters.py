@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntval.arrays import float64
-from ntval.errors import NetworkError, first_line
+from ntval.errors import NetworkError, did_you_mean, first_line
 from ntval.networks.factories import from_factory
 from ntval.networks.libraries import (
     float64_init,
@@ -92,11 +92,11 @@ def load(path: str, *, input_shape: tuple[int, ...] | None = None) -> Network:
     target: Any = module
     for part in attribute.split("."):
         if not hasattr(target, part):
-            from difflib import get_close_matches
-
-            near = get_close_matches(part, [n for n in dir(target) if n[0] != "_"], n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise NetworkError(f"network needs an attribute of {module_name!r}, got {part!r}{hint}")
+            hint = did_you_mean(part, [name for name in dir(target) if name[0] != "_"])
+            raise NetworkError(
+                f"network needs an attribute of {module_name!r}, got {part!r}; "
+                f"{hint or 'check the name.'}"
+            )
         target = getattr(target, part)
     return network_from(target, input_shape=input_shape, name=path)
 

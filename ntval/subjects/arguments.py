@@ -29,7 +29,7 @@ def subject_of(
     x: Any = None,
     y: Any = None,
     *,
-    kernel_fn: Callable | None = None,
+    kernel_fn: Any = None,
     init: Callable | None = None,
     widths: Sequence[int] = WIDTHS,
     name: str | None = None,

@@ -9,6 +9,8 @@ import ntval
 from ntval.errors import InputError
 from ntval.front.check_network import check_network
 
+pytestmark = pytest.mark.usefixtures("as_users_run_it")
+
 
 def raises(*_):
     raise KeyError("weights")
@@ -43,6 +45,7 @@ GRAM = {"model": X @ X.T, "x": X}
         ({"model": np.eye(3), "seed": 1.0}, "seed needs"),
         ({"model": np.eye(3), "seed": True}, "seed needs"),
         ({"model": np.eye(3), "profile": "swift"}, "profile"),
+        ({"model": np.eye(3), "on_fail": "ignore"}, "on_fail needs 'raise', 'warn' or 'return'"),
         ({"model": np.eye(3), "claims": ["simmetry"]}, "symmetry"),
         ({"model": tanh_mlp, "x": X, "init": drawn, "widths": (4, 8)}, "widths needs"),
         ({"model": tanh_mlp, "x": X, "init": drawn, "widths": "abcd"}, "widths needs"),

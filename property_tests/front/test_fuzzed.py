@@ -10,6 +10,8 @@ from hypothesis.extra import numpy as arrays
 from ntval.errors import NtvalError
 from ntval.front.check_network import check_network
 
+pytestmark = pytest.mark.usefixtures("as_users_run_it")
+
 SIZES = st.integers(0, 4)
 DTYPES = st.sampled_from(
     [np.float64, np.float32, np.float16, np.int32, np.complex64, bool, object, "U8"]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Any
+from typing import Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -56,12 +56,22 @@ app.command()(catalogue.where)
 app.command()(doctor.doctor)
 
 
+# Of click, or of the copy that newer typers carry.
+UsageError = cast(type[Exception], typer.BadParameter.__base__)
+
+
 def main() -> None:
     """Run the command line and end with a status of the table above."""
     try:
-        app()
+        raise SystemExit(app(prog_name="ntval", standalone_mode=False))
     except SystemExit:
         raise
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()  # pyright: ignore[reportAttributeAccessIssue]
+        else:
+            print(f"error: {_usage(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
     except NtvalError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
@@ -77,3 +87,10 @@ def main() -> None:
             file=sys.stderr,
         )
         raise SystemExit(70) from None
+
+
+def _usage(error: Any) -> str:
+    """What is wrong with the words of a command line, in one line, and where the right ones are."""
+    words = " ".join(error.format_message().split())
+    words += "" if words.endswith((".", "?")) else "."
+    return f"{words} See `{error.ctx.command_path if error.ctx else 'ntval'} --help`."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ntval.errors import did_you_mean
 from ntval.front.pytest.collection import check_of, id_of, uses_check_claim
 from ntval.front.pytest.options import Options
 
@@ -83,10 +84,7 @@ def stale_lines(session: pytest.Session, options: Options, collected: Collected)
         path, colons, _ = key.partition("::")
         if number in collected.matched or not (whole or (colons and path in collected.files)):
             continue
-        from difflib import get_close_matches
-
-        near = get_close_matches(key, sorted(collected.names), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "take it out."
+        hint = did_you_mean(key, collected.names, most=1) or "take it out."
         yield (
             f"{options.expected_path}, line {number}: no check that was collected is "
             f"called {key!r} ({reason}); {hint}"
