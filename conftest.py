@@ -10,6 +10,7 @@ use_one_thread()  # before NumPy loads
 
 import hypothesis
 import jax
+import pytest
 from jaxtyping import install_import_hook
 
 # In tests every function is held to the shapes in its signature; users pay nothing.
@@ -29,6 +30,7 @@ hypothesis.settings.load_profile(
 )
 
 
+@pytest.hookimpl(trylast=True)  # once fixtures have put back what they patched
 def pytest_runtest_teardown() -> None:
     """A worker keeps compiled programs from test to test, but not without end."""
     bound_memory()
