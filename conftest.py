@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from ntval.runs.process import bound_memory, use_one_thread
+from ntval.runs.process import bound_memory, use_cpu, use_one_thread
 
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
+use_cpu()
 use_one_thread()  # before NumPy loads
 
 import hypothesis

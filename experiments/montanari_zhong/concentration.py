@@ -85,6 +85,7 @@ def _grid(activations, widths, draws):
 EXPERIMENT = Experiment(
     name="montanari_zhong.concentration",
     title="Distance of K_N from K in units of K against width",
+    claims=("concentration_rate",),
     grids={
         "smoke": _grid(("relu", "tanh"), (32, 64, 128, 256), 5),
         "full": _grid(("relu", "leaky_relu", "tanh"), (32, 64, 128, 256, 512, 1024), 20),

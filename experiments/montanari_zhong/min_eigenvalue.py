@@ -111,6 +111,7 @@ def _grid(dimensions, draws):
 EXPERIMENT = Experiment(
     name="montanari_zhong.min_eigenvalue",
     title="Smallest eigenvalues of K and K_N against d along n = 3 d",
+    claims=("min_eigenvalue_limit",),
     grids={"smoke": _grid((20, 40, 80), 6), "full": _grid((20, 40, 80, 160, 320), 20)},
     measure=measure,
     draw=draw,

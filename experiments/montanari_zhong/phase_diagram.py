@@ -156,6 +156,7 @@ def _grid(samples, widths, draws):
 EXPERIMENT = Experiment(
     name="montanari_zhong.phase_diagram",
     title="Train error of a ridgeless fit to noise and lambda_min(K_N) over n and N",
+    claims=("memorization",),
     grids={
         "smoke": _grid((60, 120, 180), (3, 6, 9, 12, 15), 3),
         "full": _grid(tuple(range(20, 401, 20)), tuple(range(2, 41, 2)), 10),

@@ -165,6 +165,7 @@ def _grid(sizes, draws):
 EXPERIMENT = Experiment(
     name="montanari_zhong.ridge_equivalence",
     title="Test and train error against ridge: NT, KRR, PRR with the self-induced ridge, without",
+    claims=("self_induced_ridge", "deterministic_equivalent"),
     grids={
         "smoke": _grid([(120, 60, 400)], 6),
         "full": _grid([(120, 60, 400), (240, 80, 400)], 20),

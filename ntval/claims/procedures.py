@@ -350,8 +350,16 @@ class ProbableBound:
 
 def formulas_of(procedure: Procedure) -> tuple[Callable[..., Any], ...]:
     """The functions of theory that a procedure predicts by."""
-    formula = procedure.formula
-    parts = formula if isinstance(formula, tuple) else (formula,)
+    return _functions(procedure.formula)
+
+
+def remainders_of(procedure: Procedure) -> tuple[Callable[..., Any], ...]:
+    """The functions of theory that say how far a prediction may be off, and on which domain."""
+    return _functions(getattr(procedure, "remainder", None))
+
+
+def _functions(parts: Any) -> tuple[Callable[..., Any], ...]:
+    parts = parts if isinstance(parts, tuple) else (parts,)
     return tuple(
         part.func if isinstance(part, functools.partial) else part
         for part in parts

@@ -10,7 +10,7 @@ from typing import Any
 
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.claim import Claim
-from ntval.claims.procedures import formulas_of
+from ntval.claims.procedures import formulas_of, remainders_of
 from ntval.faults.catalogue import FAULTS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -30,11 +30,12 @@ def of(claim: Claim) -> dict[str, str]:
     module, _, word = claim.name.partition(".")
     found = {
         "formula": ", ".join(_definition(formula) for formula in formulas_of(claim.procedure)),
+        "remainder": ", ".join(_definition(part) for part in remainders_of(claim.procedure)),
         "claim": _line(f"ntval/claims/{module}/*.py", rf"{word} = Claim\(")
         or _line(f"ntval/claims/{module}.py", rf"{word} = Claim\("),
         "test": f"pytest property_tests/claims property_tests/power -k {word}",
         "faults": ", ".join(claim.faults),
-        "figure": _line(f"experiments/{module}/{word}.py", r"EXPERIMENT = "),
+        "figure": _figure(module, word),
     }
     return {part: place for part, place in found.items() if place}
 
@@ -66,7 +67,9 @@ def _section(claim: Claim) -> Iterator[str]:
     yield f"- Source: {claim.source}"
     if "formula" in parts:
         yield f"- Formula: {parts['formula']}"
-    yield f"- Domain: {_domain(claim)}"
+    if "remainder" in parts:
+        yield f"- Remainder, and its domain: {parts['remainder']}"
+    yield f"- Points: {_points(claim)}"
     yield f"- Claim: {parts['claim']}"
     yield f"- Tested as `{procedure.__name__}`: {(procedure.__doc__ or '').splitlines()[0]}"
     yield f"- Test: `{parts['test']}`"
@@ -76,7 +79,7 @@ def _section(claim: Claim) -> Iterator[str]:
     yield from (f"  - `{name}`: {FAULTS[name].description}" for name in claim.faults)
 
 
-def _domain(claim: Claim) -> str:
+def _points(claim: Claim) -> str:
     """What the claim needs of a subject, and how many points its profiles have."""
     needs = ", ".join(claim.needs) or "nothing"
     counts = ", ".join(f"{len(points)} {profile}" for profile, points in claim.points.items())
@@ -88,6 +91,15 @@ def _definition(function: Callable[..., Any]) -> str:
     code = inspect.unwrap(function).__code__
     path = Path(code.co_filename).relative_to(ROOT)
     return f"{path}:{code.co_firstlineno} `{function.__name__}`"
+
+
+def _figure(module: str, word: str) -> str | None:
+    """The experiment called like the claim, or one that names it in `claims`."""
+    for file in sorted(ROOT.glob(f"experiments/{module}/*.py")):
+        path = f"experiments/{module}/{file.name}"
+        if file.stem == word or re.search(rf'^    claims=.*"{word}"', file.read_text(), re.M):
+            return _line(path, r"EXPERIMENT = ")
+    return None
 
 
 def _line(pattern: str, start: str) -> str | None:

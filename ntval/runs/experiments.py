@@ -41,7 +41,7 @@ class Experiment:
     floats and lists of them under names other than the cell's, JAX in float64. `draw(rows)`
     gives matplotlib figures by name, `summary(rows)` rows of a table: predicted and measured
     numbers under the names of the columns. `version` counts changes of `measure` that make
-    results kept in a store outdated.
+    results kept in a store outdated. `claims` are the words of others whose figure it is too.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Experiment:
     draw: Callable[[Sequence[Row]], Mapping[str, Any]]
     summary: Callable[[Sequence[Row]], list[dict[str, Any]]]
     version: int = 1
+    claims: tuple[str, ...] = ()
 
 
 class Cell(NamedTuple):

@@ -21,6 +21,11 @@ def cache_directory() -> Path:
     return Path(home) / "ntval" / "jax"
 
 
+def use_cpu() -> None:
+    """JAX on the processor, unless the environment says otherwise; call it before JAX loads."""
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+
 def use_one_thread() -> None:
     """One BLAS and XLA thread, unless the environment says otherwise; call it before NumPy loads.
 

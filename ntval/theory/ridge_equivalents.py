@@ -129,7 +129,7 @@ def risk(equivalent: RidgeEquivalent, target: Target) -> float:
     Computed as $E_0 \sum_k F_k (1 - L_k)^2 + (E_0 - 1) \sigma^2$.
 
     Source: derived; "eigenlearning" literature (recalled); spec montanari_zhong, section 3.
-    Accuracy: that of the equivalent; see `montanari_zhong_risk`.
+    Accuracy: that of the equivalent; see `montanari_zhong.risk`.
     Raises: `InputError` on more energies than levels.
     """
     energies = target.require_levels(len(equivalent.learnabilities))

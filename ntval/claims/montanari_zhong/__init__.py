@@ -7,8 +7,6 @@ from ntval.claims.montanari_zhong.finite_width import (
     ridge_equivalence_rate,
 )
 from ntval.claims.montanari_zhong.kernel import (
-    concentration,
-    concentration_rate,
     gradient,
     hermite_energies,
     normalization,
@@ -39,6 +37,7 @@ from ntval.claims.montanari_zhong.smallest_eigenvalue import (
     min_eigenvalue_limit,
 )
 from ntval.claims.montanari_zhong.spectrum import kernel_structure, outliers, precision
+from ntval.claims.montanari_zhong.width import concentration, concentration_rate
 
 # In the order of the paper: the kernel, its spectrum, memorization, generalization.
 __all__ = [  # noqa: RUF022

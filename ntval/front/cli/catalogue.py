@@ -35,4 +35,4 @@ def where(
     for claim in find(word, CLAIMS):
         print(claim.name)
         for part, path in theorems.of(claim).items():
-            print(f"  {part:<9}{path}")
+            print(f"  {part:<10}{path}")

@@ -28,8 +28,9 @@ def report() -> tuple[list[str], bool]:
         import jax
 
         from ntval.arrays import float64
+        from ntval.runs.process import use_cpu
 
-        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+        use_cpu()
         lines.append(f"  {'devices':<16}{', '.join(str(device) for device in jax.devices())}")
         with float64():
             wide = jax.numpy.ones(()).dtype

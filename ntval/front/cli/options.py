@@ -31,9 +31,9 @@ DataName = Annotated[
 
 def prepare() -> None:
     """Settings of this process, before NumPy and JAX load."""
-    from ntval.runs.process import use_compilation_cache, use_one_thread
+    from ntval.runs.process import use_compilation_cache, use_cpu, use_one_thread
 
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    use_cpu()
     # Older XLA warns of every entry of its compilation cache that it reads.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     use_one_thread()

@@ -14,8 +14,7 @@ r"""Montanari & Zhong, 2007.12826: the neural tangent kernel of a two-layer netw
 
 Inputs are uniform on the sphere of radius $\sqrt d$, weights uniform on the unit sphere. The
 paper was not at hand: `Source` says of each formula whether it was read, derived or recalled.
-Finite width is in `montanari_zhong_width`, the risks of
-regression with this kernel in `montanari_zhong_risk`.
+Finite width is in `width`, the risks of regression with this kernel in `risk`.
 """
 
 from __future__ import annotations
