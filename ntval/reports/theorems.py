@@ -83,7 +83,7 @@ def _points(claim: Claim) -> str:
     """What the claim needs of a subject, and how many points its profiles have."""
     needs = ", ".join(claim.needs) or "nothing"
     counts = ", ".join(f"{len(points)} {profile}" for profile, points in claim.points.items())
-    return f"needs {needs}; points: {counts}; for example `{claim.points['quick'][0]}`"
+    return f"{counts}; for example `{claim.points['quick'][0]}`; the subject needs {needs}"
 
 
 def _definition(function: Callable[..., Any]) -> str:
