@@ -57,6 +57,8 @@ KEYS = 5
 # many draws, each of so many inputs.
 _MOST: dict[str, int] = {"quick": 2**13, "standard": 2**15, "thorough": 2**17}
 _INPUTS = 4
+# Needs of claims about any network.
+_OF_ANY = {"kernel", "forward pass", "two methods"}
 _CHUNK = 64
 
 
@@ -111,7 +113,7 @@ def orders(cells: Sequence[Cell], catalogue: Catalogue = OURS) -> list[Order]:
         claim = claim_of(cell, catalogue)
         with float64():
             subject = claim.subject(cell.point)
-        of_any = cell.settings.network is not None or set(claim.needs) <= {"forward pass", "kernel"}
+        of_any = cell.settings.network is not None or set(claim.needs) <= _OF_ANY
         if of_any and isinstance(subject, NetworkSubject):
             name = f"kernel of {subject.name}"
             networks.setdefault(name, Order(name, cell))

@@ -220,6 +220,10 @@ NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
         "there is no kernel_fn to hold it against",
     ),
     "forward pass": (_network(lambda s: True), "a Gram matrix has no forward pass"),
+    "two methods": (
+        _network(lambda s: len({s.methods[name] for name in methods_of(s.network)}) > 1),
+        "two rows of its Jacobian do not fit in memory, which leaves one method, the operator",
+    ),
     "theorem's setting": (
         lambda s: not s.from_user,
         "it is about uniform inputs on the sphere and ntval's own two-layer network",

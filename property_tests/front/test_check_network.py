@@ -23,6 +23,7 @@ from ntval.errors import NetworkError, RefutedError, UnknownNameError
 from ntval.evidence.verdict import Verdict
 from ntval.front.check_network import RefutedWarning, check_network
 from ntval.front.checks import checks_for, parametrize_with_claims
+from ntval.runs.applicable import NotRun, claims_about
 from ntval.runs.cell import Cell, run_cell
 from ntval.runs.settings import Settings
 from ntval.subjects import network
@@ -360,3 +361,8 @@ def test_memory_is_predicted_and_the_method_chosen_by_it():
     subject = network.network_subject(wide, Data("x", X))
     assert "method: operator" in subject.note
     assert subject.cheapest_method() is METHODS["operator"]
+    # Then nothing is left to compare it with, which the claim says instead of being supported.
+    not_run = {
+        item.claim: item.reason for item in claims_about(subject) if isinstance(item, NotRun)
+    }
+    assert "leaves one method" in not_run["kernel_identities.methods_agree"]

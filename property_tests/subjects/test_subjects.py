@@ -107,6 +107,7 @@ def test_a_ladder_has_a_growing_size_a_rung():
     [
         ("kernel", (NETWORK, GRAM)),
         ("forward pass", (NETWORK,)),
+        ("two methods", (NETWORK,)),
         ("mlp", (NETWORK,)),
         ("random weights", (NETWORK,)),
         ("one Gram matrix", (GRAM,)),

@@ -126,7 +126,7 @@ methods_agree = Claim(
     source="Definition of the neural tangent kernel, K = J J^T.",
     statement="Closed forms, layer-wise contraction, tiled Jacobian and matrix-free operator "
     "give one empirical kernel.",
-    needs=("forward pass",),
+    needs=("forward pass", "two methods"),
     points=REGIMES,
     subject=mlp_with_twin,
     procedure=Identity(_methods_agree),
