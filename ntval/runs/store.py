@@ -81,7 +81,7 @@ class Store:
         tables = self._rows.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         return tables == self._pragma("application_id") == self._pragma("user_version") == 0
 
-    def _pragma(self, name: str) -> int:
+    def _pragma(self, name: str) -> int | str:
         return self._rows.execute(f"PRAGMA {name}").fetchone()[0]
 
     def __enter__(self) -> Store:
