@@ -58,14 +58,7 @@ class Claim:
                 return reason
         return None
 
-    def check(
-        self,
-        seed: int,
-        point: Point,
-        *,
-        alpha: float = 1e-6,
-        effort: float = 1.0,
-    ) -> Result:
+    def check(self, seed: int, point: Point, *, alpha: float = 1e-6, effort: float = 1.0) -> Result:
         """The claim's verdict in one point, on the randomness that `seed` gives it.
 
         `alpha` is the probability that this point alone refutes a true claim. A claim examines

@@ -52,9 +52,7 @@ def _reference(
     return np.asarray(quadrature_oracle.ntk(subject.mlp, x)), accuracy
 
 
-def _given(
-    subject: GramSubject,
-) -> tuple[Float[np.ndarray, "draws n n"], Float[np.ndarray, "n n"]]:
+def _given(subject: GramSubject) -> tuple[Float[np.ndarray, "draws n n"], Float[np.ndarray, "n n"]]:
     """The Gram matrices and their reference: a claim that asks is one that needs it."""
     assert subject.reference is not None
     return subject.grams, subject.reference
@@ -157,17 +155,9 @@ mean = Claim(
     },
     subject=_draws_of_mlp,
     procedure=Means(
-        _mean,
-        labels=_mean_labels,
-        bias=_single_draw_variance,
-        resolution=_resolution,
-        pilot=_ALL,
+        _mean, labels=_mean_labels, bias=_single_draw_variance, resolution=_resolution, pilot=_ALL
     ),
     diagnose=_words,
-    faults=(
-        "gram_off_diagonal_10",
-        "gram_scale_10",
-        "gram_entry_50",
-    ),
+    faults=("gram_off_diagonal_10", "gram_scale_10", "gram_entry_50"),
     every_input=True,
 )

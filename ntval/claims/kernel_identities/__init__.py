@@ -16,11 +16,7 @@ from ntval.claims.kernel_identities.structure import (
     positive_semidefinite,
     symmetry,
 )
-from ntval.claims.kernel_identities.width import (
-    parametrization,
-    width_concentration,
-    width_rate,
-)
+from ntval.claims.kernel_identities.width import parametrization, width_concentration, width_rate
 
 # Prerequisites first, then identities, means and rates.
 __all__ = [  # noqa: RUF022

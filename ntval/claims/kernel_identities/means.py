@@ -12,14 +12,7 @@ from ntval.claims.claim import Claim
 from ntval.claims.kernel_identities.setting import mlp_with_twin
 from ntval.claims.kernel_identities.words import mean_kernel_words
 from ntval.claims.procedures import Means
-from ntval.claims.sampling import (
-    MEASURED,
-    draw_params,
-    infinite,
-    inputs_and_key,
-    kept,
-    replicates,
-)
+from ntval.claims.sampling import MEASURED, draw_params, infinite, inputs_and_key, kept, replicates
 from ntval.evidence.sequential import Draw
 from ntval.observables.entries import entry_labels, entry_scale, upper_triangle
 from ntval.regimes import Regime

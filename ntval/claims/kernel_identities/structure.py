@@ -45,10 +45,7 @@ symmetry = Claim(
     subject=mlp_with_twin,
     procedure=Identity(_symmetry),
     faults=("analytic_asymmetric", "empirical_asymmetric", "analytic_stale_inputs"),
-    prerequisite=(
-        "a kernel_fn with K(x1, x2) = K(x2, x1)^T",
-        "correct it, or leave kernel_fn out",
-    ),
+    prerequisite=("a kernel_fn with K(x1, x2) = K(x2, x1)^T", "correct it, or leave kernel_fn out"),
 )
 
 

@@ -118,11 +118,7 @@ width_rate = Claim(
         first=32,
         most=256,
     ),
-    faults=(
-        "empirical_derivative",
-        "analytic_drops_layer",
-        "analytic_scale_100",
-    ),
+    faults=("empirical_derivative", "analytic_drops_layer", "analytic_scale_100"),
 )
 
 _LADDERS = {
@@ -228,11 +224,7 @@ width_concentration = Claim(
         first=16,
         most=256,
     ),
-    faults=(
-        "weights_shared",
-        "weights_of_random_scale",
-        "weights_tied",
-    ),
+    faults=("weights_shared", "weights_of_random_scale", "weights_tied"),
 )
 
 
@@ -267,12 +259,7 @@ parametrization = Claim(
     points=_LADDERS,
     subject=mlp_ladder,
     procedure=Slopes(
-        _parametrization,
-        bias=_parametrization_bias,
-        resolution=0.05,
-        pilot=16,
-        first=16,
-        most=256,
+        _parametrization, bias=_parametrization_bias, resolution=0.05, pilot=16, first=16, most=256
     ),
     diagnose=_parametrization_words,
     faults=("apply_over_sqrt_width", "apply_times_sqrt_width", "empirical_over_sqrt_width"),

@@ -25,11 +25,7 @@ from ntval.claims.montanari_zhong.setting import (
     widened,
 )
 from ntval.claims.procedures import ProbableBound, Slopes
-from ntval.claims.sampling import (
-    Replicate,
-    infinite,
-    looped,
-)
+from ntval.claims.sampling import Replicate, infinite, looped
 from ntval.observables.slopes import log_slope
 from ntval.regimes import Regime
 from ntval.subjects.subject import NetworkSubject

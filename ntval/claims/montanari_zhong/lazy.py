@@ -106,9 +106,5 @@ lazy_training = Claim(
         first=16,
         most=128,
     ),
-    faults=(
-        "scale_of_root",
-        "pairs_not_paired",
-        "linearized_elsewhere",
-    ),
+    faults=("scale_of_root", "pairs_not_paired", "linearized_elsewhere"),
 )

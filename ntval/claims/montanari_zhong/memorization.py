@@ -11,20 +11,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
-from ntval.claims.montanari_zhong.setting import (
-    PAPER,
-    SETTING,
-    arguments,
-    grid,
-    two_layer,
-)
+from ntval.claims.montanari_zhong.setting import PAPER, SETTING, arguments, grid, two_layer
 from ntval.claims.procedures import Identity, Means
-from ntval.claims.sampling import (
-    Replicate,
-    draw_params,
-    empirical_at,
-    looped,
-)
+from ntval.claims.sampling import Replicate, draw_params, empirical_at, looped
 from ntval.evidence.exact import Comparison
 from ntval.networks.mlp import symmetrized
 from ntval.observables import regression, spectra
@@ -92,12 +81,7 @@ memorization = Claim(
         resolution=0.03,
         pilot=64,
     ),
-    faults=(
-        "ridge_left_on",
-        "weights_symmetrized",
-        "empirical_without_inputs",
-        "empirical_jitter",
-    ),
+    faults=("ridge_left_on", "weights_symmetrized", "empirical_without_inputs", "empirical_jitter"),
 )
 
 
@@ -187,11 +171,7 @@ dead_points = Claim(
         resolution=0.02,
         pilot=64,
     ),
-    faults=(
-        "weights_positive",
-        "weights_symmetrized",
-        "empirical_leaky_relu",
-    ),
+    faults=("weights_positive", "weights_symmetrized", "empirical_leaky_relu"),
 )
 
 

@@ -29,11 +29,7 @@ from ntval.claims.montanari_zhong.setting import (
 )
 from ntval.claims.montanari_zhong.setting import constant_target as constant_target_of
 from ntval.claims.procedures import Means
-from ntval.claims.sampling import (
-    Replicate,
-    infinite,
-    looped,
-)
+from ntval.claims.sampling import Replicate, infinite, looped
 from ntval.regimes import Regime
 from ntval.theory import isotropic_targets
 from ntval.theory import montanari_zhong as theory
@@ -182,12 +178,7 @@ constant_target = Claim(
         first=32,
         most=1024,
     ),
-    faults=(
-        "ridge_left_on",
-        "analytic_centered",
-        "train_for_test",
-        "prediction_free_intercept",
-    ),
+    faults=("ridge_left_on", "analytic_centered", "train_for_test", "prediction_free_intercept"),
 )
 
 

@@ -9,22 +9,9 @@ import numpy as np
 from jaxtyping import Array
 
 from ntval.claims.claim import Claim
-from ntval.claims.montanari_zhong.setting import (
-    PAPER,
-    SETTING,
-    arguments,
-    grid,
-    sigma,
-    two_layer,
-)
+from ntval.claims.montanari_zhong.setting import PAPER, SETTING, arguments, grid, sigma, two_layer
 from ntval.claims.procedures import Bound, Limit, Means, ProbableBound
-from ntval.claims.sampling import (
-    MEASURED,
-    Replicate,
-    infinite,
-    kept,
-    looped,
-)
+from ntval.claims.sampling import MEASURED, Replicate, infinite, kept, looped
 from ntval.evidence.exact import Bracket
 from ntval.evidence.sequential import Draw
 from ntval.kernels import analytic, quadrature_oracle
@@ -171,11 +158,7 @@ min_eigenvalue_limit = Claim(
         first=16,
         most=512,
     ),
-    faults=(
-        "prediction_degree_shifted",
-        "analytic_scale_100",
-        "analytic_without_inputs",
-    ),
+    faults=("prediction_degree_shifted", "analytic_scale_100", "analytic_without_inputs"),
 )
 
 
@@ -201,12 +184,7 @@ few_samples = Claim(
         first=32,
         most=512,
     ),
-    faults=(
-        "inputs_gaussian",
-        "analytic_scale_3",
-        "prediction_limit",
-        "analytic_off_diagonal_100",
-    ),
+    faults=("inputs_gaussian", "analytic_scale_3", "prediction_limit", "analytic_off_diagonal_100"),
 )
 
 

@@ -17,10 +17,7 @@ from ntval.claims.montanari_zhong.setting import (
     two_layer,
 )
 from ntval.claims.procedures import Means, Slopes
-from ntval.claims.sampling import (
-    Replicate,
-    looped,
-)
+from ntval.claims.sampling import Replicate, looped
 from ntval.observables import spectra
 from ntval.observables.slopes import log_slope
 from ntval.regimes import Regime
@@ -109,9 +106,5 @@ concentration_rate = Claim(
         first=16,
         most=128,
     ),
-    faults=(
-        "empirical_scale_100",
-        "empirical_without_inputs",
-        "empirical_over_sqrt_width",
-    ),
+    faults=("empirical_scale_100", "empirical_without_inputs", "empirical_over_sqrt_width"),
 )
