@@ -120,7 +120,7 @@ def _cut(rows, n: int):
     figure, (left, right) = figures.figure(
         f"Montanari & Zhong, memorization: a cut through the phase diagram at n = {n}", panels=2
     )
-    errors = [_expected_train_error(n, width) for width in dense]
+    errors = [_expected_train_error(n, int(width)) for width in dense]
     figures.curve(left, dense, errors, name=r"$\sigma^2 (1 - \mathrm{rank} / n)$")
     figures.points(
         left, widths, [mean_interval(row["train"]) for row in chosen], name="measured, mean, 95 %"

@@ -183,7 +183,7 @@ def rows(done: Sequence[Cell], kept: store.Store) -> list[Row]:
 
 
 def mean_interval(
-    values: Float[np.ndarray, "draws"], *, level: float = 0.95
+    values: Sequence[float] | Float[np.ndarray, "draws"], *, level: float = 0.95
 ) -> tuple[float, float, float]:
     """Mean of independent draws, and the ends of Student's interval for it."""
     from scipy.special import stdtrit
@@ -197,7 +197,9 @@ def mean_interval(
     return mean, mean - half, mean + half
 
 
-def quartiles(values: Float[np.ndarray, "draws"]) -> tuple[float, float, float]:
+def quartiles(
+    values: Sequence[float] | Float[np.ndarray, "draws"],
+) -> tuple[float, float, float]:
     """Median of independent draws, and the quartiles below and above."""
     low, middle, high = (float(q) for q in np.quantile(np.asarray(values), (0.25, 0.5, 0.75)))
     return middle, low, high

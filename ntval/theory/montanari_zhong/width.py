@@ -22,7 +22,7 @@ from ntval.theory import spectral_edges
 from ntval.theory.montanari_zhong import kernel
 
 
-def concentration(n: int, d: int, width: int) -> float:
+def concentration(n: int, d: int, width: float) -> float:
     r"""Typical $\|K^{-1/2} K_N K^{-1/2} - I\|$: $2\sqrt\psi + \psi$ with $\psi = n / (N d)$.
 
     The Marchenko-Pastur edge of n whitened rows and N d columns.
@@ -34,7 +34,7 @@ def concentration(n: int, d: int, width: int) -> float:
     return 2 * math.sqrt(ratio) + ratio
 
 
-def concentration_remainder(n: int, d: int, width: int) -> float:
+def concentration_remainder(n: int, d: int, width: float) -> float:
     r"""How far the mean of $\|K^{-1/2} K_N K^{-1/2} - I\|$ may lie above `concentration`.
 
     The neurons come in blocks of d, so that n + d takes the place of n in theorem A:
