@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Real
 
 from ntval.errors import InputError
 
@@ -34,7 +34,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 Interval = tuple[float, float, float]
-Places = Sequence[float] | Float[np.ndarray, "places"]
+Places = Sequence[float] | Real[np.ndarray, "places"]
 
 
 def figure(title: str, *, panels: int = 1) -> tuple[Figure, list[Axes]]:
@@ -141,8 +141,8 @@ def curve(
 def band(
     ax: Axes,
     x: Places,
-    low: Float[np.ndarray, "x"],
-    high: Float[np.ndarray, "x"],
+    low: Real[np.ndarray, "x"],
+    high: Real[np.ndarray, "x"],
     *,
     name: str | None = None,
     style: int = 0,
@@ -171,7 +171,7 @@ def heat_map(
     ax: Axes,
     x: Places,
     y: Places,
-    values: Float[np.ndarray, "y x"],
+    values: Real[np.ndarray, "y x"],
     *,
     name: str,
     log_from: float | None = None,
@@ -207,7 +207,7 @@ def heat_map(
     ax.set_ylim(*_edges(y)[[0, -1]])
 
 
-def _edges(centers: Places) -> Float[np.ndarray, "edges"]:
+def _edges(centers: Places) -> Real[np.ndarray, "edges"]:
     """Edges of cells halfway between their centers."""
     middle = np.asarray(centers, dtype=np.float64)
     if len(middle) == 1:
