@@ -41,7 +41,7 @@ def plain(baseline: Baseline):
     for item in found["entries"]:
         item["decision"] = {n: item["decision"][n] for n in ("verdict", *files._DECISION)}
         item["detection_limits"] = {
-            name: [pytest.approx(value, rel=1e-5) for value in values]
+            name: [pytest.approx(value, rel=5e-6) for value in values]
             for name, values in item["detection_limits"].items()
         }
     return found
