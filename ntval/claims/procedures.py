@@ -241,6 +241,9 @@ class Slopes(Means):
     """
 
     labels: Labels = ("slope",)
+    pilot: int = 16
+    first: int = 16
+    most: int = 256
     kind: ClassVar[str] = "slopes"
 
 

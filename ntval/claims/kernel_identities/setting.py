@@ -13,8 +13,10 @@ from jaxtyping import Array, Float, Int
 
 from ntval.arrays import AnyArray
 from ntval.claims.sampling import draw_params, empirical_at, kept
+from ntval.evidence.exact import Comparison
 from ntval.kernels import analytic
 from ntval.networks import adapters
+from ntval.observables.entries import entry_scale
 from ntval.regimes import Regime
 from ntval.subjects.grams import entry_rounding, rows_of
 from ntval.subjects.mlp import mlp_subject
@@ -91,6 +93,22 @@ class Kernel:
     rounding: float
     x1: AnyArray
     x2: AnyArray
+
+    def entry_scale(self) -> Float[np.ndarray, "n1 n2"]:
+        """The size of the entries of K(x1, x2), from the diagonals."""
+        return entry_scale(np.diag(self.at(self.x1)), np.diag(self.at(self.x2)))
+
+    def agree(
+        self, words: str, left: Any, right: Any, scale: Float[np.ndarray, "n1 n2"]
+    ) -> Comparison:
+        """Two expressions of this kernel, equal up to the rounding of an entry."""
+        return Comparison(
+            f"{self.name} {words}",
+            np.asarray(left),
+            np.asarray(right),
+            self.rounding * scale,
+            scale,
+        )
 
 
 _MOST_GRAMS = 16  # of several Gram matrices that a user passed, each is examined by itself

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from ntval.arrays import AnyArray, rounding_allowance
 from ntval.claims.claim import Claim
-from ntval.claims.kernel_identities.setting import REGIMES, kernels, mlp_with_twin
+from ntval.claims.kernel_identities.setting import REGIMES, Kernel, kernels, mlp_with_twin
 from ntval.claims.procedures import Bound, Identity
 from ntval.claims.sampling import draw_params
 from ntval.evidence.exact import Bracket, Comparison
@@ -26,14 +26,12 @@ Kernels = NetworkSubject | GramSubject
 
 def _symmetry(key: Array, regime: Regime, subject: Kernels) -> list[Comparison]:
     """K(x1, x2) against K(x2, x1)^T."""
-    comparisons = []
-    for kernel in kernels(key, regime, subject):
-        x1, x2 = kernel.x1, kernel.x2
-        scale = entry_scale(np.diag(kernel.at(x1)), np.diag(kernel.at(x2)))
-        left, right = np.asarray(kernel.at(x1, x2)), np.asarray(kernel.at(x2, x1)).T
-        words = f"{kernel.name} K(x1, x2) against K(x2, x1)^T"
-        comparisons.append(Comparison(words, left, right, kernel.rounding * scale, scale))
-    return comparisons
+
+    def compare(k: Kernel) -> Comparison:
+        left, right = k.at(k.x1, k.x2), k.at(k.x2, k.x1).T
+        return k.agree("K(x1, x2) against K(x2, x1)^T", left, right, k.entry_scale())
+
+    return [compare(kernel) for kernel in kernels(key, regime, subject)]
 
 
 symmetry = Claim(
@@ -51,15 +49,13 @@ symmetry = Claim(
 
 def _permutation_equivariance(key: Array, regime: Regime, subject: Kernels) -> list[Comparison]:
     """Rows in another order against inputs in another order."""
-    comparisons = []
     order = np.roll(np.arange(regime.n), 1)[::-1]
-    for kernel in kernels(key, regime, subject):
-        x1, x2 = kernel.x1, kernel.x2
-        scale = entry_scale(np.diag(kernel.at(x1)), np.diag(kernel.at(x2)))[order]
-        left, right = np.asarray(kernel.at(x1[order], x2)), np.asarray(kernel.at(x1, x2))[order]
-        words = f"{kernel.name} K(P x1, x2) against P K(x1, x2)"
-        comparisons.append(Comparison(words, left, right, kernel.rounding * scale, scale))
-    return comparisons
+
+    def compare(k: Kernel) -> Comparison:
+        left, right = k.at(k.x1[order], k.x2), k.at(k.x1, k.x2)[order]
+        return k.agree("K(P x1, x2) against P K(x1, x2)", left, right, k.entry_scale()[order])
+
+    return [compare(kernel) for kernel in kernels(key, regime, subject)]
 
 
 permutation_equivariance = Claim(

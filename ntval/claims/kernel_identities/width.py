@@ -109,15 +109,7 @@ width_rate = Claim(
         ),
     },
     subject=mlp_ladder,
-    procedure=Slopes(
-        _width_rate,
-        formula=-1.0,
-        bias=_width_rate_bias,
-        resolution=0.15,
-        pilot=16,
-        first=32,
-        most=256,
-    ),
+    procedure=Slopes(_width_rate, formula=-1.0, bias=_width_rate_bias, resolution=0.15, first=32),
     faults=("empirical_derivative", "analytic_drops_layer", "analytic_scale_100"),
 )
 
@@ -215,15 +207,7 @@ width_concentration = Claim(
     needs=("random weights", "ladder"),
     points=_LADDERS,
     subject=mlp_ladder,
-    procedure=Slopes(
-        _width_concentration,
-        formula=-1.0,
-        bias=_concentration_bias,
-        resolution=0.15,
-        pilot=16,
-        first=16,
-        most=256,
-    ),
+    procedure=Slopes(_width_concentration, formula=-1.0, bias=_concentration_bias, resolution=0.15),
     faults=("weights_shared", "weights_of_random_scale", "weights_tied"),
 )
 
@@ -258,9 +242,7 @@ parametrization = Claim(
     needs=("random weights", "ladder"),
     points=_LADDERS,
     subject=mlp_ladder,
-    procedure=Slopes(
-        _parametrization, bias=_parametrization_bias, resolution=0.05, pilot=16, first=16, most=256
-    ),
+    procedure=Slopes(_parametrization, bias=_parametrization_bias, resolution=0.05),
     diagnose=_parametrization_words,
     faults=("apply_over_sqrt_width", "apply_times_sqrt_width", "empirical_over_sqrt_width"),
 )

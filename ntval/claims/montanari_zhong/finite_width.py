@@ -170,9 +170,6 @@ ridge_equivalence_rate = Claim(
         remainder=theory.ridge_equivalence_rate_remainder,
         at=arguments,
         resolution=0.05,
-        pilot=16,
-        first=16,
-        most=256,
     ),
     faults=(
         "ridge_left_on",

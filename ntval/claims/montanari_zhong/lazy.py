@@ -103,7 +103,6 @@ lazy_training = Claim(
         remainder=theory.lazy_training_remainder,
         resolution=(0.15, 0.02),
         pilot=8,
-        first=16,
         most=128,
     ),
     faults=("scale_of_root", "pairs_not_paired", "linearized_elsewhere"),

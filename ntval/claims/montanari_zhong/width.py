@@ -102,8 +102,6 @@ concentration_rate = Claim(
         remainder=theory.concentration_slope_remainder,
         at=_with_widths,
         resolution=0.03,
-        pilot=16,
-        first=16,
         most=128,
     ),
     faults=("empirical_scale_100", "empirical_without_inputs", "empirical_over_sqrt_width"),
