@@ -13,7 +13,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from kernel_methods import median_seconds
+from method_timings import median_seconds
 
 from ntval import Network, stax
 from ntval.arrays import float64

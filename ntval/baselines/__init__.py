@@ -37,14 +37,12 @@ from ntval.claims.catalogue import OURS, Catalogue
 from ntval.data import sets
 from ntval.errors import InputError
 from ntval.evidence import two_samples
+from ntval.networks.adapters import LIBRARIES
 from ntval.reports import documents
 from ntval.runs import engine, suite
 from ntval.runs.settings import DEFAULTS, Settings
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
-
-# Packages of users' networks, whose versions tell when they were imported.
-_LIBRARIES = {"flax": "flax", "equinox": "equinox", "haiku": "dm-haiku"}
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ def _level(alpha: float, entries: int) -> float:
 def _versions(data: str | None) -> dict[str, str]:
     """Versions, of libraries of networks as well, and a hash of the data."""
     found = documents.versions()
-    for module, package in _LIBRARIES.items():
+    for module, package in LIBRARIES.items():
         if module in sys.modules:
             with contextlib.suppress(metadata.PackageNotFoundError):
                 found[package] = metadata.version(package)

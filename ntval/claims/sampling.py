@@ -24,9 +24,10 @@ from jaxtyping import Array, Float, Shaped
 from ntval.arrays import AnyArray
 from ntval.evidence.sequential import Draw
 from ntval.kernels import analytic
+from ntval.kernels.methods import methods_of
 from ntval.networks.network import Network
 from ntval.regimes import Point, Regime
-from ntval.subjects.subject import NetworkSubject, methods_of
+from ntval.subjects.subject import NetworkSubject
 
 Sampler = Callable[..., Draw]
 

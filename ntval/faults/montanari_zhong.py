@@ -12,9 +12,9 @@ from ntval.faults.fault import Fault
 from ntval.faults.sites import (
     in_kernel_fn,
     in_kernel_of,
-    in_measurement,
     in_method,
     in_mlp,
+    in_option,
     in_prediction,
 )
 from ntval.theory import isotropic_targets
@@ -64,17 +64,17 @@ FAULTS = (
     Fault(
         "energies_shifted",
         "the energy of each degree is given to the one below",
-        in_measurement(energies=lambda fn, d, degree: theory.energies(fn, d, degree + 1)[1:]),
+        in_option(energies=lambda fn, d, degree: theory.energies(fn, d, degree + 1)[1:]),
     ),
     Fault(
         "energies_of_limit",
         "squared Hermite coefficients in place of the energies at finite d",
-        in_measurement(energies=mutations.limit_energies),
+        in_option(energies=mutations.limit_energies),
     ),
     Fault(
         "energies_without_constant",
         "the energy of degree 0 is left out",
-        in_measurement(
+        in_option(
             energies=lambda fn, d, degree: (
                 theory.energies(fn, d, degree) * (np.arange(degree + 1) > 0)
             )
@@ -83,62 +83,62 @@ FAULTS = (
     Fault(
         "tail_shifted_up",
         "the tail starts one degree too late",
-        in_measurement(tail=lambda fn, d, degree: theory.tail_energy(fn, d, degree + 1)),
+        in_option(tail=lambda fn, d, degree: theory.tail_energy(fn, d, degree + 1)),
     ),
     Fault(
         "tail_shifted_down",
         "the tail starts one degree too early",
-        in_measurement(tail=lambda fn, d, degree: theory.tail_energy(fn, d, degree - 1)),
+        in_option(tail=lambda fn, d, degree: theory.tail_energy(fn, d, degree - 1)),
     ),
     Fault(
         "outliers_without_constant",
         "the constant is not counted among the outliers",
-        in_measurement(count=lambda fn, d, degree: theory.outliers(fn, d, degree=degree) - 1),
+        in_option(count=lambda fn, d, degree: theory.outliers(fn, d, degree=degree) - 1),
     ),
     Fault(
         "tail_missing",
         "the self-induced ridge is left out",
-        in_measurement(tail=lambda fn, d, degree: 0.0),
+        in_option(tail=lambda fn, d, degree: 0.0),
     ),
     Fault(
         "tail_of_limit",
         "the limit v_l in place of the self-induced ridge at finite d",
-        in_measurement(tail=lambda fn, d, degree: theory.tail_energy_limit(fn, degree)),
+        in_option(tail=lambda fn, d, degree: theory.tail_energy_limit(fn, degree)),
     ),
     Fault(
         "ridge_times_n",
         "the ridge is multiplied by n, as of an averaged loss",
-        in_measurement(ridge=lambda regime: regime.ridge * regime.n),
+        in_option(ridge=lambda regime: regime.ridge * regime.n),
     ),
     Fault(
         "ridge_over_n",
         "the ridge is divided by n",
-        in_measurement(ridge=lambda regime: regime.ridge / regime.n),
+        in_option(ridge=lambda regime: regime.ridge / regime.n),
     ),
     Fault(
         "ridge_not_averaged",
         "the ridge of an averaged loss is not divided by n",
-        in_measurement(averaged=lambda ridge, n: ridge),
+        in_option(averaged=lambda ridge, n: ridge),
     ),
     Fault(
         "ridge_not_relative",
         "neural-tangents' diag_reg is taken for an absolute ridge",
-        in_measurement(relative=lambda ridge, gram: ridge),
+        in_option(relative=lambda ridge, gram: ridge),
     ),
     Fault(
         "ridge_of_primal_over_n",
         "the ridge on features is divided by n",
-        in_measurement(primal=lambda ridge, n: ridge / n),
+        in_option(primal=lambda ridge, n: ridge / n),
     ),
     Fault(
         "ridge_left_on",
         "a ridge of 0.1 in place of none",
-        in_measurement(ridge=lambda regime: 0.1),
+        in_option(ridge=lambda regime: 0.1),
     ),
     Fault(
         "train_for_test",
         "the train error in place of the risk",
-        in_measurement(
+        in_option(
             score=lambda gram, harmonics, moments, target, *, ridge: isotropic_targets.train_error(
                 gram, harmonics, target, ridge=ridge
             )
@@ -147,7 +147,7 @@ FAULTS = (
     Fault(
         "noise_in_risk",
         "the variance of the labels' noise is counted in the risk",
-        in_measurement(
+        in_option(
             score=lambda gram, harmonics, moments, target, *, ridge: (
                 isotropic_targets.risk(gram, harmonics, moments, target, ridge=ridge)
                 + target.noise_std**2
@@ -157,29 +157,29 @@ FAULTS = (
     Fault(
         "target_without_noise",
         "residuals are taken from the target, not from its noisy labels",
-        in_measurement(
+        in_option(
             target=lambda regime: Target(energies=(0.0, 1.0), noise_std=0.0),
         ),
     ),
     Fault(
         "pairs_not_paired",
         "weights are independent where they should come in pairs",
-        in_measurement(init=lambda init: init),
+        in_option(init=lambda init: init),
     ),
     Fault(
         "scale_of_root",
         "outputs are scaled by the root of alpha",
-        in_measurement(scale=math.sqrt),
+        in_option(scale=math.sqrt),
     ),
     Fault(
         "linearized_elsewhere",
         "the linearization is taken 5 % away from the initial weights",
-        in_measurement(shift=0.05),
+        in_option(shift=0.05),
     ),
     Fault(
         "width_not_halved",
         "all neurons of a symmetrized initialization are counted",
-        in_measurement(effective=lambda width, *, symmetrized: width),
+        in_option(effective=lambda width, *, symmetrized: width),
     ),
     Fault(
         "empirical_leaky_relu",

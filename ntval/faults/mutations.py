@@ -15,8 +15,8 @@ from jaxtyping import Array, Float
 from ntval.activations import Activation, activation
 from ntval.arrays import AnyArray
 from ntval.kernels import quadrature_oracle
+from ntval.kernels.methods import Method
 from ntval.networks.mlp import Mlp, Params
-from ntval.subjects.subject import Method
 from ntval.theory import hermite
 
 Gram = Float[Array, "n1 n2"]

@@ -21,9 +21,10 @@ from ntval.claims.procedures import Formula, Limit, Means
 from ntval.claims.sampling import draw_params, kept
 from ntval.faults.fault import Plant, Site
 from ntval.kernels import quadrature_oracle
+from ntval.kernels.methods import methods_of
 from ntval.networks.mlp import Mlp
 from ntval.regimes import Point
-from ntval.subjects.subject import GramSubject, NetworkSubject, Subject, methods_of
+from ntval.subjects.subject import GramSubject, NetworkSubject, Subject
 
 
 def _planting(site: Site, changed: Callable[[Subject], Subject]) -> Plant:
@@ -211,7 +212,7 @@ def in_prediction(formula: Formula) -> Plant:
     return Plant("prediction", plant)
 
 
-def in_measurement(**options: object) -> Plant:
+def in_option(**options: object) -> Plant:
     """Fault of what a measurement takes from theory: options of the claim's procedure.
 
     The pilot, which speaks of correct code, is left alone.

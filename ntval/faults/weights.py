@@ -1,4 +1,4 @@
-"""Planted faults of what is drawn: weights and inputs."""
+"""Planted faults of the weights that are drawn."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ import jax.numpy as jnp
 
 from ntval.faults import mutations
 from ntval.faults.fault import Fault
-from ntval.faults.sites import (
-    in_init,
-    in_inputs,
-)
+from ntval.faults.sites import in_init
 from ntval.networks.mlp import symmetrized
 
 FAULTS = (
@@ -47,18 +44,6 @@ FAULTS = (
         "weights_of_random_scale",
         "all weights of a draw have one random scale",
         in_init(mutations.of_random_scale),
-    ),
-    Fault(
-        "inputs_gaussian",
-        "inputs are Gaussian, not on the sphere",
-        in_inputs(lambda inputs: lambda key, n: jax.random.normal(key, inputs(key, n).shape)),
-    ),
-    Fault(
-        "inputs_on_unit_sphere",
-        "inputs have norm 1, not sqrt(d)",
-        in_inputs(
-            lambda inputs: lambda key, n: inputs(key, n) / math.sqrt(inputs(key, n).shape[1])
-        ),
     ),
     Fault(
         "weights_positive",

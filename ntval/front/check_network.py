@@ -6,7 +6,7 @@
     def test_ntk(check, check_claim):
         check_claim(check)
 
-| model | see `ntval.networks.adapters` |
+| model | see `ntval.networks.loading` |
 |---|---|
 | `kernel_fn` | its infinite-width twin, `kernel_fn(x1, x2, get)` as of `neural_tangents.stax` |
 | `init(key, width)` | its weights, or all of it, at any width: claims about rates then apply |

@@ -357,7 +357,7 @@ def _polar(name: str, x: Float[np.ndarray, "n d"]):
     norms = np.linalg.norm(x, axis=1)
     if (norms == 0).any():
         raise InputError(
-            f"arc_cosine needs nonzero rows, got a zero row {name}[{int(np.argmin(norms))}]; "
+            f"quadrature needs nonzero rows, got a zero row {name}[{int(np.argmin(norms))}]; "
             "remove it or add a bias feature."
         )
     return norms, x / norms[:, None]

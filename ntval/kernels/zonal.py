@@ -1,7 +1,7 @@
 r"""Kernels at inputs on one sphere, where they are functions of the angle alone.
 
-$K(x, x') = \kappa(\cos\angle(x, x'))$: the quadrature of `arc_cosine` at a few angles serves any
-number of inputs.
+$K(x, x') = \kappa(\cos\angle(x, x'))$: the quadrature of `quadrature_oracle` at a few angles
+serves any number of inputs.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def ntk(
 
     Inputs of other norms are handed to `quadrature_oracle.ntk`.
 
-    Accuracy: that of `arc_cosine`, times 2, for smooth activations (coefficients fall to rounding
-    within 64 degrees, checked when the interpolant is made).
+    Accuracy: that of `quadrature_oracle`, times 2, for smooth activations (coefficients fall to
+    rounding within 64 degrees, checked when the interpolant is made).
     Raises: `InputError` for an activation with breakpoints: its kernel is no smooth function of
     the cosine.
     """

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from ntval.errors import NetworkError, first_line
-from ntval.networks.libraries import is_module, name_of
+from ntval.networks.adapters import is_module, name_of
 from ntval.networks.network import Network
 
 # Names under which an argument that has a default takes a key nevertheless.

@@ -1,4 +1,4 @@
-r"""Networks: the triple of `neural_tangents.stax`, fully connected networks of our own, adapters.
+r"""Fully connected networks of our own, in three parametrizations.
 
 | parametrization | hidden layer | output layer |
 |---|---|---|

@@ -1,10 +1,14 @@
-"""The triple of `neural_tangents.stax`, as a record."""
+"""The triple of `neural_tangents.stax`, as a record, and the size of its weights."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
 
 if TYPE_CHECKING:
     from ntval.networks.mlp import Mlp
@@ -30,3 +34,12 @@ class Network:
     params: Any = None
     mlp: Mlp | None = None
     name: str = "network"
+
+
+def num_params(params: Any) -> int:
+    """Number of floating-point parameters, given them or their shapes."""
+    return sum(
+        math.prod(jnp.shape(leaf))
+        for leaf in jax.tree.leaves(params)
+        if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+    )

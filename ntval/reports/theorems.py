@@ -33,7 +33,7 @@ def of(claim: Claim) -> dict[str, str]:
         "remainder": ", ".join(_definition(part) for part in remainders_of(claim.procedure)),
         "claim": _line(f"ntval/claims/{module}/*.py", rf"{word} = Claim\(")
         or _line(f"ntval/claims/{module}.py", rf"{word} = Claim\("),
-        "test": f"pytest property_tests/claims property_tests/power -k {word}",
+        "test": f"pytest property_tests/claims property_tests/faults -k {word}",
         "faults": ", ".join(claim.faults),
         "figure": _figure(module, word),
     }

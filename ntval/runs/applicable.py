@@ -11,7 +11,7 @@ from ntval.claims.claim import Claim
 from ntval.claims.sampling import kept
 from ntval.data import sets
 from ntval.data.sets import Data
-from ntval.networks import adapters
+from ntval.networks import loading
 from ntval.networks.network import Network
 from ntval.regimes import Point, Regime
 from ntval.subjects.inputs import inputs_from
@@ -35,7 +35,7 @@ Applied = tuple[Claim, Point] | NotRun
 def applicable(network: str | None, source: str | None, profile: str) -> list[Applied]:
     """What `claims_for` says of the network at MODULE:ATTR and the data of a name."""
     return claims_for(
-        None if network is None else adapters.load(network),
+        None if network is None else loading.load(network),
         None if source is None else sets.load(source),
         profile=profile,
     )

@@ -17,7 +17,7 @@ from ntval.claims.claim import Claim
 from ntval.claims.outcome import Outcome
 from ntval.claims.sampling import draw_params, key_for, replicates
 from ntval.evidence.verdict import Verdict
-from ntval.faults import catalogue
+from ntval.faults import catalogue, sizes
 from ntval.kernels import analytic
 from ntval.regimes import Regime
 from ntval.runs import engine
@@ -146,7 +146,7 @@ def smallest_refuted(cell: Cell) -> Smallest:
 
     def refuted(size: float) -> bool:
         nonlocal seconds
-        fault = catalogue.sized(family, size).name
+        fault = sizes.sized(family, size).name
         detection = _detection(_cells(claim, cell.alpha, cell.settings, fault))
         seconds += detection.seconds
         return detection.caught

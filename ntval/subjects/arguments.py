@@ -14,7 +14,7 @@ import numpy as np
 from ntval.arrays import as_float64, float64
 from ntval.data.sets import array_of, data_of
 from ntval.errors import InputError, NetworkError, first_line
-from ntval.networks import adapters
+from ntval.networks import loading
 from ntval.networks.network import Network
 from ntval.subjects.grams import entry_rounding
 from ntval.subjects.network import network_subject
@@ -42,12 +42,12 @@ def subject_of(
     source = None if x is None else data_of("x", x, y)
     rungs: dict[int, Network] = {}
     if isinstance(model, str):
-        network = adapters.load(model)
+        network = loading.load(model)
     elif init is not None:
         rungs = {width: _rung(model, init, width, name) for width in _widths(widths)}
         network = rungs[max(rungs)]
     else:
-        network = adapters.network_from(_with(model, params), name=name)
+        network = loading.network_from(_with(model, params), name=name)
     if name is not None:
         network = replace(network, name=name)
     if kernel_fn is not None:
@@ -141,8 +141,8 @@ def _rung(model: Any, init: Callable, width: int, name: str | None) -> Network:
     rule = f"init needs a function init(key, width) that gives weights or a network at {width}"
     first = _called(rule, init, jax.random.key(0), width)
     name = name or getattr(model, "__name__", None) or "network"
-    if adapters.is_network(first):
-        return adapters.network_from(lambda key: init(key, width), name=name)
+    if loading.is_network(first):
+        return loading.network_from(lambda key: init(key, width), name=name)
     apply_fn = getattr(model, "apply_fn", None) or getattr(model, "apply", None) or model
     if not callable(apply_fn):
         raise NetworkError(
@@ -150,7 +150,7 @@ def _rung(model: Any, init: Callable, width: int, name: str | None) -> Network:
             f"{type(first).__name__} and a model of type {type(model).__name__}."
         )
     network = Network(lambda key, shape: (None, init(key, width)), apply_fn)
-    return adapters.network_from(network, name=name)
+    return loading.network_from(network, name=name)
 
 
 def _twin(kernel_fn: Callable) -> Callable:

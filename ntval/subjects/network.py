@@ -16,10 +16,11 @@ from ntval.arrays import float64
 from ntval.data import spheres
 from ntval.data.sets import Data
 from ntval.errors import InputError
-from ntval.networks import adapters
-from ntval.networks.network import Network
+from ntval.kernels.methods import METHODS
+from ntval.networks import loading
+from ntval.networks.network import Network, num_params
 from ntval.subjects.inputs import inputs_from
-from ntval.subjects.subject import METHODS, Ladder, NetworkSubject
+from ntval.subjects.subject import Ladder, NetworkSubject
 
 
 def network_subject(
@@ -31,11 +32,11 @@ def network_subject(
     Raises: `NetworkError` when the data does not fit, `InputError` when no input shape is known.
     """
     if source is not None:
-        network = adapters.fitted(network, source.input_shape)
+        network = loading.fitted(network, source.input_shape)
         inputs = inputs_from(source, network.input_shape or ())
         return _subject(network, inputs, rungs, min(len(source.x), _MOST_INPUTS))
-    if network.input_shape is None and not adapters.misfit(network, adapters.DEFAULT_SHAPE):
-        network = replace(network, input_shape=adapters.DEFAULT_SHAPE)
+    if network.input_shape is None and not loading.misfit(network, loading.DEFAULT_SHAPE):
+        network = replace(network, input_shape=loading.DEFAULT_SHAPE)
     if network.input_shape is None:
         raise InputError(
             f"network {network.name!r} needs the shape of one input; pass --data, or wrap it as "
@@ -59,8 +60,8 @@ def _subject(
     n: int,
 ) -> NetworkSubject:
     shape = network.input_shape or ()
-    params = adapters.params_shape(network, shape)
-    size = adapters.num_params(params)
+    params = loading.params_shape(network, shape)
+    size = num_params(params)
     # Where not even two rows of a Jacobian fit, K comes from products alone.
     too_long = 2 * 8 * size > _MEMORY
     wider = tuple(

@@ -35,7 +35,7 @@ def test_one_word_names_the_claim_its_test_and_its_faults(claim):
         ("kernel_structure", "`residual_norm`"),
         ("few_samples", "`expected_min_eigenvalue`"),
         ("hermite_energies", "`energies`"),
-        ("min_eigenvalue_bound", "`relative_floor`"),
+        ("min_eigenvalue_bound", "`min_eigenvalue_bound`"),
     ],
 )
 def test_a_formula_is_found_whatever_it_is_called(word, formula):
@@ -164,6 +164,6 @@ def test_the_claim_shown_to_contributors_is_the_code():
     (shown,) = re.findall(
         r"```python\n(.*?)\n```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL
     )
-    code = (ROOT / "ntval/claims/montanari_zhong/smallest_eigenvalue.py").read_text()
+    code = (ROOT / "ntval/claims/montanari_zhong/min_eigenvalue.py").read_text()
     assert len(shown.splitlines()) <= 40
     assert all(part in code for part in shown.split("\n\n\n"))

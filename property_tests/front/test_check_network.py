@@ -23,11 +23,11 @@ from ntval.errors import NetworkError, RefutedError, UnknownNameError
 from ntval.evidence.verdict import Verdict
 from ntval.front.check_network import RefutedWarning, check_network
 from ntval.front.checks import checks_for, parametrize_with_claims
+from ntval.kernels.methods import METHODS
 from ntval.runs.applicable import NotRun, claims_about
 from ntval.runs.cell import Cell, run_cell
 from ntval.runs.settings import Settings
 from ntval.subjects import network
-from ntval.subjects.subject import METHODS
 
 QUICK = ["batch_independence", "symmetry", "positive_semidefinite"]
 

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 from ntval.errors import NetworkError
-from ntval.networks import adapters
+from ntval.networks import loading
 from ntval.networks.network import Network
 
 MLP = equinox.nn.MLP(in_size=5, out_size=2, width_size=16, depth=1, key=jax.random.key(0))
@@ -54,52 +54,52 @@ def outputs(network, d=5):
     ids=["equinox", "linen", "linen pair", "nnx", "equinox factory", "nnx factory", "function"],
 )
 def test_every_kind_of_network_is_read_in_float64(model):
-    y = outputs(adapters.network_from(model))
+    y = outputs(loading.network_from(model))
     assert y.shape == (3, 2)
     assert y.dtype == np.float64
 
 
 def test_fixed_weights_leave_no_init_fn():
-    assert adapters.network_from(MLP).init_fn is None
-    assert adapters.network_from(Linen()).init_fn is not None
+    assert loading.network_from(MLP).init_fn is None
+    assert loading.network_from(Linen()).init_fn is not None
 
 
 def test_factory_draws_new_weights_from_each_key():
-    network = adapters.network_from(lambda key: equinox.nn.MLP(5, 2, 16, 1, key=key))
+    network = loading.network_from(lambda key: equinox.nn.MLP(5, 2, 16, 1, key=key))
     first, second = (network.init_fn(jax.random.key(i), (-1, 5))[1] for i in (0, 1))
     assert not np.array_equal(jax.tree.leaves(first)[0], jax.tree.leaves(second)[0])
 
 
 def test_input_shape_is_read_off_the_weights():
-    assert adapters.network_from(MLP).input_shape == (5,)
-    assert adapters.network_from(Nnx(nnx.Rngs(0))).input_shape == (5,)
+    assert loading.network_from(MLP).input_shape == (5,)
+    assert loading.network_from(Nnx(nnx.Rngs(0))).input_shape == (5,)
 
 
 def test_data_is_flattened_for_a_network_of_flat_inputs():
-    flat = adapters.network_from((lambda params, x: x @ params, jnp.ones((64, 1))))
-    assert adapters.fitted(flat, (8, 8, 1)).input_shape == (64,)
+    flat = loading.network_from((lambda params, x: x @ params, jnp.ones((64, 1))))
+    assert loading.fitted(flat, (8, 8, 1)).input_shape == (64,)
 
 
 def test_data_of_another_size_is_refused_with_the_shapes_tried():
     with pytest.raises(NetworkError, match=r"that the data has, \(8, 8, 1\), .*tried \(5,\)"):
-        adapters.fitted(adapters.network_from(MLP), (8, 8, 1))
+        loading.fitted(loading.network_from(MLP), (8, 8, 1))
 
 
 def test_wrong_input_shape_is_refused():
     with pytest.raises(NetworkError, match=r"another shape than \(6,\)"):
-        adapters.network_from(MLP, input_shape=(6,))
+        loading.network_from(MLP, input_shape=(6,))
 
 
 def test_network_that_mixes_up_its_batch_axis_is_refused():
     broken = Network(None, lambda params, x: x.sum(), params=jnp.ones(2), input_shape=(3,))
     with pytest.raises(NetworkError, match=r"outputs of shape \(\), not \(2, ...\)"):
-        adapters.network_from(broken)
+        loading.network_from(broken)
 
 
 @pytest.mark.parametrize("model", [3, None, "text", (1, 2, 3), {}])
 def test_what_is_no_network_is_refused(model):
     with pytest.raises(NetworkError, match="needs a Network, a stax triple"):
-        adapters.network_from(model)
+        loading.network_from(model)
 
 
 def test_factory_that_raises_is_refused_with_its_error():
@@ -107,7 +107,7 @@ def test_factory_that_raises_is_refused_with_its_error():
         raise RuntimeError("no weights today")
 
     with pytest.raises(NetworkError, match="RuntimeError: no weights today"):
-        adapters.network_from(factory)
+        loading.network_from(factory)
 
 
 class Maker:
@@ -175,7 +175,7 @@ class Sized(flax.linen.Module):
     ],
 )
 def test_functions_of_a_key_or_of_nothing_are_read_as_what_they_return(model):
-    assert outputs(adapters.network_from(model)).shape == (3, 2)
+    assert outputs(loading.network_from(model)).shape == (3, 2)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_functions_of_a_key_or_of_nothing_are_read_as_what_they_return(model):
     ],
 )
 def test_weights_are_random_where_a_key_reaches_them(model, random):
-    assert (adapters.network_from(model).init_fn is not None) == random
+    assert (loading.network_from(model).init_fn is not None) == random
 
 
 def raises():
@@ -221,7 +221,7 @@ def leaves():
 )
 def test_functions_that_give_no_network_are_refused_by_name(model, message):
     with pytest.raises(NetworkError, match=message) as refused:
-        adapters.network_from(model)
+        loading.network_from(model)
     assert "\n" not in str(refused.value)
 
 
@@ -236,7 +236,7 @@ def test_functions_that_give_no_network_are_refused_by_name(model, message):
 )
 def test_wrong_paths_are_refused(path, message):
     with pytest.raises(NetworkError, match=message):
-        adapters.load(path)
+        loading.load(path)
 
 
 @pytest.mark.parametrize(
@@ -251,4 +251,4 @@ def test_modules_that_end_instead_of_importing_are_refused(tmp_path, monkeypatch
     (tmp_path / "no_module_of_ours.py").write_text(line)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(NetworkError, match=f"needs a module that imports, .*{message}"):
-        adapters.load("no_module_of_ours:model")
+        loading.load("no_module_of_ours:model")

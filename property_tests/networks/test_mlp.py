@@ -10,10 +10,10 @@ import pytest
 from ntval.arrays import float64, rounding_allowance
 from ntval.errors import InputError, UnknownNameError
 from ntval.kernels import analytic, deep_mlp, jacobian, operator, quadrature_oracle, two_layer
+from ntval.kernels.methods import methods_of
 from ntval.networks import mlp
 from ntval.networks.mlp import NTK, PARAMETRIZATIONS, Mlp, Parametrization, network_of
 from ntval.regimes import Regime
-from ntval.subjects.subject import methods_of
 
 X = np.random.default_rng(0).standard_normal((5, 4))
 

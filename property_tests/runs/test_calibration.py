@@ -7,7 +7,7 @@ import pytest
 from ntval.claims import montanari_zhong
 from ntval.claims.outcome import Result
 from ntval.evidence.verdict import Decision, Verdict
-from ntval.faults import catalogue
+from ntval.faults import sizes
 from ntval.regimes import Regime
 from ntval.runs import calibration
 from ntval.runs.calibration import Calibration
@@ -25,7 +25,7 @@ def test_true_claims_are_refuted_no_more_often_than_stated(claim):
 
 
 def test_an_error_too_small_for_one_run_breaks_the_level():
-    small = catalogue.sized("empirical_scale", 0.003)
+    small = sizes.sized("empirical_scale", 0.003)
     claim = small.plant(CHEAP[0])
     assert claim.check(0, claim.points["quick"][0]).decision.verdict is not Verdict.REFUTED
     planned = calibration.cells([claim], LOOSE, runs=30)

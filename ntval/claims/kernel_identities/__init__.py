@@ -10,13 +10,13 @@ from ntval.claims.kernel_identities.empirical import (
     precision,
 )
 from ntval.claims.kernel_identities.means import mean_kernel, unbiased_kernel
+from ntval.claims.kernel_identities.rates import parametrization, width_concentration, width_rate
 from ntval.claims.kernel_identities.structure import (
     analytic_oracle,
     permutation_equivariance,
     positive_semidefinite,
     symmetry,
 )
-from ntval.claims.kernel_identities.width import parametrization, width_concentration, width_rate
 
 # Prerequisites first, then identities, means and rates.
 __all__ = [  # noqa: RUF022

@@ -27,10 +27,11 @@ from ntval.claims.procedures import Identity, ProbableBound
 from ntval.claims.sampling import MEASURED, draw_params, empirical_at, kept, replicates, stream_of
 from ntval.evidence.exact import Comparison
 from ntval.evidence.sequential import Draw
-from ntval.networks import adapters
+from ntval.kernels.methods import methods_of
+from ntval.networks.network import num_params
 from ntval.observables.entries import entry_scale
 from ntval.regimes import Regime
-from ntval.subjects.subject import NetworkSubject, methods_of
+from ntval.subjects.subject import NetworkSubject
 
 
 def _autodiff_rows(
@@ -199,7 +200,7 @@ def _single_precision_room(subject: NetworkSubject):
         scale = entry_scale(jnp.diag(exact))
         gap = jnp.abs(low - exact) / jnp.maximum(scale, np.finfo(float).tiny)
         # Two roundings a parameter, and that of the input in each of its dimensions.
-        operations = 2 * adapters.num_params(params) + math.prod(x.shape[1:])
+        operations = 2 * num_params(params) + math.prod(x.shape[1:])
         return (rounding_or_all(operations, np.float32) - gap.max())[None]
 
     return room

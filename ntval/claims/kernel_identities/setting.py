@@ -15,7 +15,7 @@ from ntval.arrays import AnyArray
 from ntval.claims.sampling import draw_params, empirical_at, kept
 from ntval.evidence.exact import Comparison
 from ntval.kernels import analytic
-from ntval.networks import adapters
+from ntval.networks.network import num_params
 from ntval.observables.entries import entry_scale
 from ntval.regimes import Regime
 from ntval.subjects.grams import entry_rounding, rows_of
@@ -77,7 +77,7 @@ def network_rounding(subject: NetworkSubject, params: Any, x: Float[Array, "n *s
     that of the outputs: a float32 layer shows there.
     """
     dtype = np.dtype(jax.eval_shape(subject.network.apply_fn, params, x).dtype)
-    return entry_rounding(dtype.type, adapters.num_params(params))
+    return entry_rounding(dtype.type, num_params(params))
 
 
 @dataclass(frozen=True)

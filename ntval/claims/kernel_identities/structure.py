@@ -15,7 +15,7 @@ from ntval.claims.procedures import Bound, Identity
 from ntval.claims.sampling import draw_params
 from ntval.evidence.exact import Bracket, Comparison
 from ntval.kernels import analytic, quadrature_oracle
-from ntval.networks import adapters
+from ntval.networks.network import num_params
 from ntval.observables import spectra
 from ntval.observables.entries import entry_scale
 from ntval.regimes import Regime
@@ -103,7 +103,7 @@ def _num_features(key: Array, subject: NetworkSubject, x: Float[AnyArray, "n *sh
     """Number of parameters times outputs: K is the Gram matrix of vectors no longer than that."""
     params = draw_params(subject.network, key)
     outputs = jax.eval_shape(subject.network.apply_fn, params, x).shape[1:]
-    return adapters.num_params(params) * math.prod(outputs)
+    return num_params(params) * math.prod(outputs)
 
 
 _NEAR = 1e-6  # 1 - |cosine| of rows that are called nearly equal

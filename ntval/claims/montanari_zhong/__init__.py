@@ -1,11 +1,7 @@
 """Montanari & Zhong, 2007.12826: claims about a two-layer network and its neural tangent kernel."""
 
+from ntval.claims.montanari_zhong.concentration import concentration, concentration_rate
 from ntval.claims.montanari_zhong.conventions import ridge_conventions
-from ntval.claims.montanari_zhong.finite_width import (
-    double_descent,
-    ridge_equivalence,
-    ridge_equivalence_rate,
-)
 from ntval.claims.montanari_zhong.kernel import (
     gradient,
     hermite_energies,
@@ -13,7 +9,7 @@ from ntval.claims.montanari_zhong.kernel import (
     parity,
     unbiased_kernel,
 )
-from ntval.claims.montanari_zhong.lazy import lazy_training
+from ntval.claims.montanari_zhong.lazy_training import lazy_training
 from ntval.claims.montanari_zhong.memorization import (
     dead_points,
     memorization,
@@ -21,23 +17,27 @@ from ntval.claims.montanari_zhong.memorization import (
     quadratic_rank,
     symmetrized_initialization,
 )
-from ntval.claims.montanari_zhong.risk import (
-    constant_target,
-    deterministic_equivalent,
-    learned_degrees,
-    linear_target_risk,
-    self_induced_ridge,
-    train_error,
-)
-from ntval.claims.montanari_zhong.smallest_eigenvalue import (
+from ntval.claims.montanari_zhong.min_eigenvalue import (
     degenerate_inputs,
     few_samples,
     min_eigenvalue,
     min_eigenvalue_bound,
     min_eigenvalue_limit,
 )
+from ntval.claims.montanari_zhong.ridge_equivalence import (
+    double_descent,
+    ridge_equivalence,
+    ridge_equivalence_rate,
+)
+from ntval.claims.montanari_zhong.risk import (
+    constant_target,
+    deterministic_equivalent,
+    learned_degrees,
+    linear_target_risk,
+    train_error,
+)
+from ntval.claims.montanari_zhong.self_induced_ridge import self_induced_ridge
 from ntval.claims.montanari_zhong.spectrum import kernel_structure, outliers, precision
-from ntval.claims.montanari_zhong.width import concentration, concentration_rate
 
 # In the order of the paper: the kernel, its spectrum, memorization, generalization.
 __all__ = [  # noqa: RUF022

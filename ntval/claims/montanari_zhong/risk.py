@@ -39,7 +39,7 @@ Ridge = Callable[[Regime], float]
 Targets = Callable[[Regime], Target]
 
 
-def _kernel_risk(
+def kernel_risk(
     draw: Replicate,
     target: Targets = target_of,
     ridge: Ridge = ridge_of,
@@ -52,7 +52,7 @@ def _kernel_risk(
     return score(draw.gram, harmonics, moments, target(regime), ridge=ridge(regime))
 
 
-def _polynomial_risk(
+def polynomial_risk(
     draw: Replicate,
     target: Targets = target_of,
     ridge: Ridge = ridge_of,
@@ -77,17 +77,17 @@ def _kernel_ridge_risk(
     ridge: Ridge = ridge_of,
     score: Callable[..., float] = risk_given_inputs,
 ) -> list[float]:
-    return [_kernel_risk(draw, target, ridge, score)]
+    return [kernel_risk(draw, target, ridge, score)]
 
 
-_SMALL, _MIDDLE, _LARGE = (120, 40, 4), (240, 80, 4), (480, 160, 4)
+SMALL, MIDDLE, LARGE = (120, 40, 4), (240, 80, 4), (480, 160, 4)
 _RIDGES = tuple(
     regime
     for ridge in (0.0, 0.05, 0.1, 0.5)
     for noise_std in (0.0, 0.5, 1.0)
     for regime in grid(
         (60, 20, 4),
-        _SMALL,
+        SMALL,
         (160, 40, 4),
         activations=("relu", "tanh", "gelu"),
         ridge=ridge,
@@ -106,15 +106,15 @@ deterministic_equivalent = Claim(
     "- s^2, with learnabilities L_k of the energies gamma_k.",
     needs=SETTING,
     points={
-        "quick": grid(_SMALL, ridge=0.1, noise_std=0.5),
+        "quick": grid(SMALL, ridge=0.1, noise_std=0.5),
         "standard": (
-            *grid(_SMALL, _MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5),
-            *grid(_SMALL, activations=("relu", "tanh"), noise_std=0.5),
+            *grid(SMALL, MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5),
+            *grid(SMALL, activations=("relu", "tanh"), noise_std=0.5),
             *grid((252, 14, 4), noise_std=0.3),
         ),
         "thorough": (
             *_RIDGES,
-            *grid(_MIDDLE, _LARGE, ridge=0.1, noise_std=0.5),
+            *grid(MIDDLE, LARGE, ridge=0.1, noise_std=0.5),
             *grid((252, 14, 4), (665, 22, 4), noise_std=0.3),
         ),
         "random": (*_RIDGES, *_QUADRATIC),
@@ -149,7 +149,7 @@ def _constant_risk(
     ridge: Ridge = ridge_of,
     score: Callable[..., float] = risk_given_inputs,
 ) -> list[float]:
-    return [_kernel_risk(draw, target, ridge, score)]
+    return [kernel_risk(draw, target, ridge, score)]
 
 
 def _of_constant_target(regime: Regime) -> dict[str, Any]:
@@ -163,9 +163,9 @@ constant_target = Claim(
     "deterministic equivalent, above 1 for tanh, whose kernel lacks degree 0.",
     needs=SETTING,
     points={
-        "quick": grid(_SMALL, activations=("relu", "tanh")),
-        "standard": grid(_SMALL, _MIDDLE, activations=("relu", "gelu", "tanh")),
-        "thorough": grid(_SMALL, _MIDDLE, _LARGE, activations=("relu", "gelu", "tanh")),
+        "quick": grid(SMALL, activations=("relu", "tanh")),
+        "standard": grid(SMALL, MIDDLE, activations=("relu", "gelu", "tanh")),
+        "thorough": grid(SMALL, MIDDLE, LARGE, activations=("relu", "gelu", "tanh")),
     },
     subject=two_layer,
     procedure=Means(
@@ -183,72 +183,13 @@ constant_target = Claim(
 
 
 @looped
-def _gap(
-    draw: Replicate,
-    energies: Callable[..., Any] = theory.energies,
-    tail: Callable[..., float] = theory.tail_energy,
-) -> list[float]:
-    """Risk of KRR minus that of PRR with the self-induced ridge, at the same inputs."""
-    return [_kernel_risk(draw) - _polynomial_risk(draw, energies=energies, tail=tail)]
-
-
-self_induced_ridge = Claim(
-    name="montanari_zhong.self_induced_ridge",
-    source=f"{PAPER}, theorem D: R_KRR(l) = R_PRR(l + v) + o(1) (statement of the abstract; rate "
-    "recalled); the gap by the deterministic equivalent, derived; E16, E21.",
-    statement="Kernel ridge regression is polynomial ridge regression with the ridge "
-    "lambda + gamma_{>l}: their risks differ by O(n/B(d, k*)), as the equivalents do.",
-    needs=SETTING,
-    points={
-        "quick": grid(_MIDDLE, noise_std=0.5),  # a smaller d hides "tail_of_limit"
-        "standard": (
-            *grid(_SMALL, _MIDDLE, activations=("relu", "gelu"), noise_std=0.5),
-            *grid(_SMALL, _MIDDLE, ridge=0.1, noise_std=0.5),
-        ),
-        "thorough": (
-            *grid(_SMALL, _MIDDLE, _LARGE, activations=("relu", "gelu"), noise_std=0.5),
-            *grid(_SMALL, _MIDDLE, _LARGE, ridge=0.1, noise_std=0.5),
-        ),
-        "random": tuple(
-            regime
-            for noise_std in (0.0, 0.5, 1.0)
-            for regime in grid(
-                *(_SMALL, (160, 40, 4), (180, 60, 4)),
-                activations=("relu", "gelu", "silu"),
-                noise_std=noise_std,
-            )
-        ),
-    },
-    subject=two_layer,
-    procedure=Means(
-        _gap,
-        labels=("R_KRR - R_PRR",),
-        formula=theory.self_induced_gap,
-        remainder=theory.self_induced_gap_remainder,
-        at=arguments,
-        resolution=0.0002,
-        first=32,
-        most=256,
-    ),
-    faults=(
-        "tail_of_limit",
-        "energies_without_constant",
-        "tail_missing",
-        "tail_shifted_up",
-        "tail_shifted_down",
-        "energies_shifted",
-    ),
-)
-
-
-@looped
 def _polynomial_ridge_risk(
     draw: Replicate,
     ridge: Ridge = ridge_of,
     score: Callable[..., float] = risk_given_inputs,
     tail: Callable[..., float] = theory.tail_energy,
 ) -> list[float]:
-    return [_polynomial_risk(draw, ridge=ridge, score=score, tail=tail)]
+    return [polynomial_risk(draw, ridge=ridge, score=score, tail=tail)]
 
 
 linear_target_risk = Claim(
@@ -258,12 +199,12 @@ linear_target_risk = Claim(
     "with gamma = (lambda + gamma_{>1})/gamma_1, bias and variance explicit in n/d.",
     needs=SETTING,
     points={
-        "quick": grid(_SMALL, ridge=0.1, noise_std=0.5),
+        "quick": grid(SMALL, ridge=0.1, noise_std=0.5),
         "standard": (
-            *grid(_SMALL, _MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5),
-            *grid(_SMALL, _MIDDLE, activations=("relu", "tanh"), noise_std=0.5),
+            *grid(SMALL, MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5),
+            *grid(SMALL, MIDDLE, activations=("relu", "tanh"), noise_std=0.5),
         ),
-        "thorough": (*_RIDGES, *grid(_MIDDLE, _LARGE, noise_std=0.5)),
+        "thorough": (*_RIDGES, *grid(MIDDLE, LARGE, noise_std=0.5)),
         "random": _RIDGES,
     },
     subject=two_layer,
@@ -305,10 +246,10 @@ train_error = Claim(
     "without a ridge.",
     needs=SETTING,
     points={
-        "quick": grid(_SMALL, ridge=0.1, noise_std=0.5),
-        "standard": grid(_SMALL, _MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5),
+        "quick": grid(SMALL, ridge=0.1, noise_std=0.5),
+        "standard": grid(SMALL, MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5),
         "thorough": grid(
-            _SMALL, _MIDDLE, _LARGE, activations=("relu", "tanh", "gelu"), ridge=0.1, noise_std=0.5
+            SMALL, MIDDLE, LARGE, activations=("relu", "tanh", "gelu"), ridge=0.1, noise_std=0.5
         ),
     },
     subject=two_layer,

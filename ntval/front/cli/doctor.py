@@ -9,12 +9,6 @@ import typer
 
 from ntval.errors import CompatibilityError
 
-_OPTIONAL = {
-    "flax": "networks of flax",
-    "equinox": "networks of equinox",
-    "sklearn": "--data digits",
-}
-
 
 def report() -> tuple[list[str], bool]:
     """Lines to print, and whether the main job can run."""
@@ -61,8 +55,11 @@ def report() -> tuple[list[str], bool]:
     lines.append("optional")
     from importlib.util import find_spec
 
-    for name, use in _OPTIONAL.items():
-        package = "scikit-learn" if name == "sklearn" else name
+    from ntval.networks.adapters import LIBRARIES
+
+    uses = {name: (package, f"networks of {name}") for name, package in LIBRARIES.items()}
+    uses["sklearn"] = ("scikit-learn", "--data digits")
+    for name, (package, use) in uses.items():
         state = "found" if find_spec(name) else f"missing; pip install {package}"
         lines.append(f"  {package:<16}{state} ({use})")
     return lines, healthy

@@ -18,12 +18,11 @@ since the law of the inputs is invariant under rotations. The rest of the notati
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ntval.activations import Activation
 from ntval.errors import InputError
 from ntval.theory import ridge_equivalents
-from ntval.theory.montanari_zhong import kernel
+from ntval.theory.montanari_zhong.kernel import tail_energy_limit
+from ntval.theory.montanari_zhong.spectrum import operator_levels
 from ntval.theory.ridge_equivalents import RidgeEquivalent, Target
 
 _LAST_DEGREE = 10  # kept as levels; what is above goes into the ridge
@@ -36,7 +35,7 @@ def effective_ridge(activation: Activation, d: int, *, ridge: float) -> float:
     Source: spec montanari_zhong, theorem E (derived and checked). Accuracy: 1e-12 relative.
     Raises: `InputError` when the kernel has no degree 1.
     """
-    eigenvalues, counts, tail = kernel.operator_levels(activation, d, degree=1)
+    eigenvalues, counts, tail = operator_levels(activation, d, degree=1)
     return (ridge + tail) / _linear_part(activation, float(eigenvalues[1] * counts[1]))
 
 
@@ -46,8 +45,8 @@ def effective_ridge_limit(activation: Activation, *, ridge: float) -> float:
     Source: spec montanari_zhong, theorem E (recalled, checked). Accuracy: 1e-12 relative.
     Raises: `InputError` when $E \sigma'(G) = 0$.
     """
-    above = kernel.tail_energy_limit(activation, 1)
-    linear = kernel.tail_energy_limit(activation, 0) - above
+    above = tail_energy_limit(activation, 1)
+    linear = tail_energy_limit(activation, 0) - above
     return (ridge + above) / _linear_part(activation, linear)
 
 
@@ -108,7 +107,8 @@ def linear_target_risk_remainder(
     activation: Activation, n: int, d: int, *, ridge: float, noise_std: float
 ) -> float:
     r"""How far `linear_target_risk` with $\|\beta\|^2 = 1$ may lie from the mean risk of polynomial
-    ridge regression of degree 1: 3 % of it. Kernel ridge regression lies `self_induced_gap` away.
+    ridge regression of degree 1: 3 % of it. That of kernel ridge regression lies
+    `self_induced_ridge_gap` away.
 
     Source: measured here (ReLU, tanh and GELU, d >= 20, n <= 10 d): the constant, left out, takes
     its share of the labels.
@@ -127,7 +127,7 @@ def kernel_ridge_equivalent(
     Source: spec montanari_zhong, section 3 (derived and checked); `ridge_equivalents`.
     Accuracy: `kernel_ridge_risk_remainder`. Raises: `InputError` unless `ridge` >= 0.
     """
-    eigenvalues, counts, tail = kernel.operator_levels(activation, d, degree=_LAST_DEGREE)
+    eigenvalues, counts, tail = operator_levels(activation, d, degree=_LAST_DEGREE)
     return ridge_equivalents.ridge_equivalent(eigenvalues, counts, n, ridge=ridge, tail=tail)
 
 
@@ -143,7 +143,7 @@ def polynomial_ridge_equivalent(
     Accuracy: as `kernel_ridge_risk_remainder`.
     Raises: `InputError` unless `ridge` >= 0, and at `ridge` = 0 with as many samples as directions.
     """
-    eigenvalues, counts, _ = kernel.operator_levels(activation, d, degree=max(degree, _LAST_DEGREE))
+    eigenvalues, counts, _ = operator_levels(activation, d, degree=max(degree, _LAST_DEGREE))
     eigenvalues[degree + 1 :] = 0.0
     return ridge_equivalents.ridge_equivalent(eigenvalues, counts, n, ridge=ridge)
 
@@ -222,7 +222,7 @@ def learned_share_remainder(
     Source: measured here (ReLU, tanh, GELU; d = 10..40, n = 3 d..3 d^2, ridge 0 and 0.1; 12 to 60
     draws): below 0.05 / d.
     """
-    eigenvalues, _, _ = kernel.operator_levels(activation, d, degree=_LAST_DEGREE)
+    eigenvalues, _, _ = operator_levels(activation, d, degree=_LAST_DEGREE)
     return [0.1 / d if eigenvalue > 0 else 0.0 for eigenvalue in eigenvalues[: last + 1]]
 
 
@@ -251,38 +251,6 @@ def polynomial_ridge_train_error(
     return ridge_equivalents.train_error(equivalent, target)
 
 
-def self_induced_gap(
-    activation: Activation, n: int, d: int, target: Target, *, ridge: float, degree: int = 1
-) -> float:
-    r"""Risk of kernel ridge regression less that of polynomial ridge regression with the ridge
-    $\lambda + \gamma_{>\ell}$, both by their equivalents: of order $n / B(d, k_*)$.
-
-    Source: spec montanari_zhong, theorem D (recalled), section 3 (derived and checked).
-    Accuracy: `self_induced_gap_remainder`. Raises: `InputError` on a negative ridge.
-    """
-    whole = ridge + kernel.tail_energy(activation, d, degree)
-    return kernel_ridge_risk(activation, n, d, target, ridge=ridge) - polynomial_ridge_risk(
-        activation, n, d, target, ridge=whole, degree=degree
-    )
-
-
-def self_induced_gap_remainder(
-    activation: Activation, n: int, d: int, target: Target, *, ridge: float, degree: int = 1
-) -> float:
-    r"""How far `self_induced_gap` may lie from the mean: a share 1/d of what noise adds to it, and
-    20/d of the rest, in which bias and variance nearly cancel.
-
-    Both risks carry O(1/d) of themselves; at the same inputs most of it cancels.
-
-    Source: measured here (ReLU, GELU, SiLU; d = 20..80, n = 3d and 4d; ridge 0 and 0.1): what noise
-    adds is at most 0.6/d off, the rest 5/d to 18/d.
-    """
-    at = {"ridge": ridge, "degree": degree}
-    whole = self_induced_gap(activation, n, d, target, **at)
-    rest = self_induced_gap(activation, n, d, replace(target, noise_std=0.0), **at)
-    return (abs(whole - rest) + 20 * abs(rest)) / d
-
-
 def train_error_ratio(activation: Activation, d: int, *, ridge: float, degree: int = 1) -> float:
     r"""$(\lambda / (\lambda + \gamma_{>\ell}))^2$: train error of kernel ridge regression over that
     of polynomial ridge regression with ridge $\lambda + \gamma_{>\ell}$.
@@ -293,21 +261,10 @@ def train_error_ratio(activation: Activation, d: int, *, ridge: float, degree: i
     no such error.
     Raises: `InputError` unless `ridge` >= 0 and one of ridge and tail energy is positive.
     """
-    _, _, tail = kernel.operator_levels(activation, d, degree=degree)
+    _, _, tail = operator_levels(activation, d, degree=degree)
     if not ridge >= 0 or ridge + tail == 0:
         raise InputError(
             f"ridge needs to be >= 0, and > 0 for a polynomial of degree <= {degree}, "
             f"got {ridge!r} with {activation.name!r}; add a ridge."
         )
     return (ridge / (ridge + tail)) ** 2
-
-
-def noise_train_error(n: int, rank: int, *, noise_std: float) -> float:
-    r"""Mean train error $\sigma^2 (1 - \text{rank} / n)$ of a ridgeless fit to pure noise.
-
-    Source: spec montanari_zhong, E10 (derived and checked). Accuracy: exact.
-    Raises: `InputError` unless 0 <= rank <= n.
-    """
-    if not 0 <= rank <= n:
-        raise InputError(f"rank needs to lie between 0 and n={n}, got {rank}; pass the Gram's.")
-    return noise_std**2 * (1 - rank / n)

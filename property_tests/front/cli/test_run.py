@@ -92,7 +92,7 @@ def double_descent(rows, table):
         assert abs(row["median"] - pilot) <= allowed, row
 
 
-def ridge_equivalence(rows, table):
+def self_induced_ridge(rows, table):
     found = {(row["error"], row["ridge"], row["estimator"]): row for row in table}
     for row in table:
         half = (row["to"] - row["95 % from"]) / 2
@@ -116,7 +116,7 @@ AGREES = {
         concentration,
         phase_diagram,
         double_descent,
-        ridge_equivalence,
+        self_induced_ridge,
     )
 }
 

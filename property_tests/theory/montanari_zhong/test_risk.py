@@ -274,8 +274,8 @@ def test_self_induced_gap_remainder_covers_the_gap_at_the_same_inputs(name, ridg
     whole = ridge + kernels.tail_energy(fn, d, 1)
     full = exact_risks(name, n, d, target, ridge, 16)[:, 0]
     mean, allowed = interval(full - exact_risks(name, n, d, target, whole, 16, degree=1)[:, 0])
-    allowed += theory.self_induced_gap_remainder(fn, n, d, target, ridge=ridge)
-    assert abs(mean - theory.self_induced_gap(fn, n, d, target, ridge=ridge)) <= allowed
+    allowed += theory.self_induced_ridge_gap_remainder(fn, n, d, target, ridge=ridge)
+    assert abs(mean - theory.self_induced_ridge_gap(fn, n, d, target, ridge=ridge)) <= allowed
 
 
 def test_kernel_ridge_train_error_remainder_covers_the_mean():

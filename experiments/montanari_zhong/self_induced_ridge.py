@@ -125,7 +125,7 @@ def summary(rows):
 def draw(rows):
     """A figure for each size: test and train errors over their deterministic equivalents."""
     return {
-        f"ridge_equivalence_d{d}": _figure(n, d, width, drawn)
+        f"self_induced_ridge_d{d}": _figure(n, d, width, drawn)
         for (n, d, width), drawn in _sizes(rows).items()
     }
 
@@ -163,7 +163,7 @@ def _grid(sizes, draws):
 
 
 EXPERIMENT = Experiment(
-    name="montanari_zhong.ridge_equivalence",
+    name="montanari_zhong.self_induced_ridge",
     title="Test and train error against ridge: NT, KRR, PRR with the self-induced ridge, without",
     claims=("self_induced_ridge", "deterministic_equivalent"),
     grids={

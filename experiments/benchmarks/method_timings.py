@@ -1,6 +1,6 @@
 """How long each method to the empirical NTK takes, ours and neural-tangents' own, in one process.
 
-    python experiments/benchmarks/kernel_methods.py [--n 1000] [--d 100] [--width 1000]
+    python experiments/benchmarks/method_timings.py [--n 1000] [--d 100] [--width 1000]
 
 Both layers of a two-layer ReLU network, float64. Medians after one untimed call that compiles;
 `operator` is timed by one product with a vector, which is what it is for.

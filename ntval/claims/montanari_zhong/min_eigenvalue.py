@@ -76,7 +76,7 @@ min_eigenvalue = Claim(
 def _room_above_bound(draw: Replicate) -> list[float]:
     """Room that lambda_min(K_N) >= (1 - eta) lambda_min(K) leaves, in units of K(x, x)."""
     regime = draw.regime
-    share = theory.relative_floor(regime.n, regime.d, regime.widths[0])
+    share = theory.min_eigenvalue_bound(regime.n, regime.d, regime.widths[0])
     room = spectra.min_eigenvalue(draw.empirical) - share * spectra.min_eigenvalue(draw.gram)
     return [room / float(np.diag(draw.gram).mean())]
 
@@ -97,7 +97,7 @@ min_eigenvalue_bound = Claim(
         _room_above_bound,
         failure=0.01,
         resolution=0.1,
-        formula=theory.relative_floor,
+        formula=theory.min_eigenvalue_bound,
         trivial=0.0,
         at=arguments,
     ),

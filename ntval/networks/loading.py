@@ -1,0 +1,207 @@
+"""A network of any library as a `Network`: what users pass or name, by the adapters.
+
+| model | weights |
+|---|---|
+| `Network` or the triple of `neural_tangents.stax` | drawn by its init_fn |
+| `flax.linen.Module`, `haiku.transform` | drawn by its init; a pair (module, params) fixes them |
+| `equinox.Module`, `flax.nnx.Module` | those it holds |
+| function of a key that returns one of these | drawn anew from every key |
+| function without arguments that returns one of these | as of what it returns, called once |
+| pair (apply_fn, params) | the params given |
+
+A function has one required argument, the key, or none. With none required it still gets the key
+where its first argument is called key, rng, rng_key or prng_key. A class is such a function too;
+that of a module which needs other arguments is refused, as no key can stand for them.
+
+Floating-point weights become float64, other leaves (keys, counters, running statistics of linen
+models) are held constant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import sys
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ntval.arrays import float64
+from ntval.errors import NetworkError, did_you_mean, first_line
+from ntval.networks.adapters import (
+    float64_init,
+    float64_weights,
+    from_module,
+    is_module,
+    name_of,
+)
+from ntval.networks.factories import from_factory
+from ntval.networks.network import Network
+
+# The shape of one input for a network that takes any.
+DEFAULT_SHAPE = (8,)
+
+
+def network_from(
+    model: Any, *, input_shape: tuple[int, ...] | None = None, name: str | None = None
+) -> Network:
+    """`model` as a `Network`, see the table above.
+
+    `input_shape` is the shape of one input; without it, it is read off the network where only
+    one flat shape fits, and stays None where several do.
+
+    Raises: `NetworkError` when the model is of no known kind or takes no such input.
+    """
+    with float64():
+        network = replace(_adapted(model), name=name or name_of(model))
+        shape = network.input_shape if input_shape is None else tuple(input_shape)
+        network = replace(network, input_shape=shape)
+        if shape is None:
+            return replace(network, input_shape=_only_flat_shape(network))
+        reason = misfit(network, shape)
+        if reason:
+            raise NetworkError(
+                f"network {network.name!r} needs inputs of another shape than {shape}: {reason}; "
+                "give the shape of one input as Network(..., input_shape=...)."
+            )
+        return network
+
+
+def load(path: str, *, input_shape: tuple[int, ...] | None = None) -> Network:
+    """The network at MODULE:ATTR, the current directory included in the search.
+
+    Raises: `NetworkError` when there is no such module or attribute, or it is no network.
+    """
+    module_name, colon, attribute = path.partition(":")
+    if not colon or not module_name or not attribute:
+        raise NetworkError(f"network needs the form MODULE:ATTR, got {path!r}.")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        module = importlib.import_module(module_name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module's sys.exit or pytest.skip must not end this process
+        raise NetworkError(
+            f"network needs a module that imports, got {module_name!r} "
+            f"({type(error).__name__}: {first_line(error)}); check the name and the directory."
+        ) from None
+    target: Any = module
+    for part in attribute.split("."):
+        if not hasattr(target, part):
+            hint = did_you_mean(part, [name for name in dir(target) if name[0] != "_"])
+            raise NetworkError(
+                f"network needs an attribute of {module_name!r}, got {part!r}; "
+                f"{hint or 'check the name.'}"
+            )
+        target = getattr(target, part)
+    return network_from(target, input_shape=input_shape, name=path)
+
+
+def fitted(network: Network, shape: tuple[int, ...]) -> Network:
+    """`network` with the input shape that fits data of `shape`: as it is, squeezed, or flat.
+
+    Raises: `NetworkError` naming the shapes that were tried.
+    """
+    flat = (math.prod(shape),)
+    squeezed = tuple(size for size in shape if size != 1)
+    given = [network.input_shape] if network.input_shape else [shape, squeezed, flat]
+    reasons = {}
+    with float64():
+        for candidate in dict.fromkeys(given):
+            reasons[candidate] = "another size"
+            if math.prod(candidate) == flat[0]:
+                reason = misfit(network, candidate)
+                if reason is None:
+                    return replace(network, input_shape=candidate)
+                reasons[candidate] = reason
+    tried = "; ".join(f"{candidate}: {reason}" for candidate, reason in reasons.items())
+    raise NetworkError(
+        f"network {network.name!r} needs to take inputs of a shape that the data has, {shape}, in "
+        f"functions that JAX can trace; tried {tried}."
+    )
+
+
+def is_network(model: Any) -> bool:
+    """Whether `model` is of a kind that `network_from` knows, functions of a key left out."""
+    if callable(model) and not is_module(type(model)):
+        return False
+    try:
+        _adapted(model)
+    except NetworkError:
+        return False
+    return True
+
+
+def _adapted(model: Any) -> Network:
+    if isinstance(model, Network):
+        return replace(model, init_fn=model.init_fn and float64_init(model.init_fn))
+    if (network := from_module(model)) is not None:
+        return network
+    if isinstance(model, tuple | list):
+        if len(model) == 3 and all(callable(part) for part in model):
+            init_fn, apply_fn, kernel_fn = model
+            return Network(float64_init(init_fn), apply_fn, kernel_fn)
+        if len(model) == 2 and callable(model[0]):
+            return Network(None, model[0], params=float64_weights(model[1]))
+    if callable(model):
+        return from_factory(model, _adapted)
+    raise NetworkError(
+        "network needs a Network, a stax triple, a flax, equinox or haiku module, a pair "
+        "(apply_fn, params), or a function of a key or of nothing that returns one of these; got "
+        f"{type(model).__name__}."
+    )
+
+
+def params_shape(network: Network, input_shape: tuple[int, ...]) -> Any:
+    """Shapes and dtypes of the network's parameters, without computing them."""
+    if network.init_fn is None:
+        return network.params
+    return jax.eval_shape(
+        lambda key: network.init_fn(key, (-1, *input_shape))[1],  # type: ignore[misc]
+        jax.random.key(0),
+    )
+
+
+def misfit(network: Network, input_shape: tuple[int, ...]) -> str | None:
+    """Why the network does not take inputs of this shape, or None when it does."""
+    x = jax.ShapeDtypeStruct((2, *input_shape), jnp.float64)
+    try:
+        y = jax.eval_shape(network.apply_fn, params_shape(network, input_shape), x)
+    except Exception as error:  # whatever a user's forward pass raises is told as the reason
+        return _reason(error)
+    if not hasattr(y, "shape"):
+        return f"it returns {type(y).__name__}, not one array"
+    if not y.shape or y.shape[0] != 2:
+        return f"two inputs give outputs of shape {y.shape}, not (2, ...)"
+    return None
+
+
+def _reason(error: Exception) -> str:
+    """Why a forward pass failed; of the two commonest causes, the way out as well."""
+    words = str(error)
+    if "BatchStat" in words or "batch_stats" in words:
+        return (
+            "BatchNorm in training mode, it updates running statistics while it is applied; use "
+            "use_running_average=True, or model.eval()"
+        )
+    if "Rng" in type(error).__name__ or "RngCount" in words or "PRNG" in words:
+        return (
+            "dropout left on, or other noise, it asks for randomness while it is applied; use "
+            "deterministic=True, or model.eval()"
+        )
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
+def _only_flat_shape(network: Network) -> tuple[int, ...] | None:
+    """The one flat input shape that fits, found among the sizes of the weights; else None."""
+    try:
+        leaves = jax.tree.leaves(params_shape(network, DEFAULT_SHAPE))
+    except Exception:  # whatever a user's init raises: no shape is known, and the caller says so
+        leaves = []
+    sizes = sorted({int(size) for leaf in leaves for size in np.shape(leaf)})
+    fitting = [(size,) for size in sizes if not misfit(network, (size,))]
+    return fitting[0] if len(fitting) == 1 else None
