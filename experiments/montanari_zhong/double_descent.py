@@ -11,7 +11,7 @@ from ntval.observables import regression
 from ntval.regimes import Regime
 from ntval.reports import figures
 from ntval.runs.experiments import Experiment, quartiles
-from ntval.theory.montanari_zhong import risk as risks
+from ntval.theory import montanari_zhong as theory
 from ntval.theory.ridge_equivalents import Target
 
 N, D = 150, 30
@@ -48,7 +48,7 @@ def measure(cell, key):
 def kernel_ridge_risk() -> float:
     """The deterministic equivalent of the infinite-width interpolator."""
     target = Target(energies=(0.0, 1.0), noise_std=NOISE_STD)
-    return risks.kernel_ridge_risk(activation(ACTIVATION), N, D, target, ridge=0.0)
+    return theory.kernel_ridge_risk(activation(ACTIVATION), N, D, target, ridge=0.0)
 
 
 def summary(rows):

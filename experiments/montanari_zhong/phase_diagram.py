@@ -11,7 +11,6 @@ from ntval.regimes import Regime
 from ntval.reports import figures
 from ntval.runs.experiments import Experiment, mean_interval
 from ntval.theory import montanari_zhong as theory
-from ntval.theory.montanari_zhong import risk as risks
 
 D = 20
 NOISE_STD = 1.0
@@ -146,7 +145,7 @@ def _cut(rows, n: int):
 
 
 def _expected_train_error(n: int, width: int) -> float:
-    return risks.noise_train_error(n, round(predicted_rank(n, width)), noise_std=NOISE_STD)
+    return theory.noise_train_error(n, round(predicted_rank(n, width)), noise_std=NOISE_STD)
 
 
 def _grid(samples, widths, draws):

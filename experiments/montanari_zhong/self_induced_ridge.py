@@ -16,7 +16,6 @@ from ntval.reports import figures
 from ntval.runs.experiments import Experiment, mean_interval
 from ntval.theory import gegenbauer
 from ntval.theory import montanari_zhong as theory
-from ntval.theory.montanari_zhong import risk as risks
 from ntval.theory.ridge_equivalents import Target
 
 RELU = activation("relu")
@@ -78,9 +77,9 @@ def predicted(name: str, n: int, d: int, ridge: float) -> tuple[float, float]:
     """Deterministic equivalents of test and train error; those of NT are those of KRR."""
     total = _total_ridge(name, ridge, d)
     if name.startswith("PRR"):
-        kinds = risks.polynomial_ridge_risk, risks.polynomial_ridge_train_error
+        kinds = theory.polynomial_ridge_risk, theory.polynomial_ridge_train_error
     else:
-        kinds = risks.kernel_ridge_risk, risks.kernel_ridge_train_error
+        kinds = theory.kernel_ridge_risk, theory.kernel_ridge_train_error
     test, train = (kind(RELU, n, d, TARGET, ridge=total) for kind in kinds)
     return test, train
 

@@ -30,7 +30,7 @@ def test_one_word_names_the_claim_its_test_and_its_faults(claim):
 @pytest.mark.parametrize(
     ("word", "formula"),
     [
-        ("min_eigenvalue", "theory/montanari_zhong/kernel.py"),
+        ("min_eigenvalue", "theory/montanari_zhong/min_eigenvalue.py"),
         ("normalization", "`diagonal`"),
         ("kernel_structure", "`residual_norm`"),
         ("few_samples", "`expected_min_eigenvalue`"),

@@ -13,7 +13,6 @@ from ntval.activations import activation
 from ntval.errors import InputError
 from ntval.theory import gegenbauer, isotropic_targets
 from ntval.theory import montanari_zhong as theory
-from ntval.theory.montanari_zhong import kernel as kernels
 from ntval.theory.ridge_equivalents import Target
 
 LINEAR = Target(energies=(0.0, 1.0), noise_std=0.5)
@@ -47,8 +46,8 @@ def drawn(name, n, d, seed):
     x = np.random.default_rng(seed).standard_normal((n, d))
     x /= np.linalg.norm(x, axis=1)[:, None]
     harmonics = gegenbauer.polynomials(d, 10, x @ x.T)
-    energies = kernels.energies(activation(name), d, 10)
-    tail = kernels.tail_energy(activation(name), d, 10)
+    energies = theory.energies(activation(name), d, 10)
+    tail = theory.tail_energy(activation(name), d, 10)
     return np.tensordot(energies, harmonics, 1) + tail * np.eye(n), harmonics, energies
 
 
@@ -160,7 +159,7 @@ def test_polynomial_ridge_risk_and_train_error_are_means_of_exact_ones(
     name, n, d, degree, target, draws
 ):
     fn = activation(name)
-    ridge = 0.05 + kernels.tail_energy(fn, d, degree)
+    ridge = 0.05 + theory.tail_energy(fn, d, degree)
     setting = {"target": target, "ridge": ridge, "degree": degree}
     risks, train_errors = exact_risks(name, n, d, target, ridge, draws, degree).T
     mean, allowed = interval(risks)
@@ -175,7 +174,7 @@ def test_kernel_ridge_exceeds_polynomial_ridge_by_the_share_of_samples_to_direct
     # E16: (KRR - PRR) / (n / d^2) of exact risks is .174, .170, .170, .172, +-8 %.
     relu = activation("relu")
     for d in (20, 40, 80, 160):
-        tail = kernels.tail_energy(relu, d, 1)
+        tail = theory.tail_energy(relu, d, 1)
         gap = theory.kernel_ridge_risk(relu, 3 * d, d, LINEAR, ridge=0.0)
         gap -= theory.polynomial_ridge_risk(relu, 3 * d, d, LINEAR, ridge=tail)
         assert gap / (3 / d) == pytest.approx(0.171, rel=0.08)
@@ -185,7 +184,7 @@ def test_polynomial_ridge_without_the_self_induced_ridge_is_another_estimator():
     # E21: ReLU d=60, n=120, ridge .1: PRR(lambda + gamma_{>1}) .318, PRR(lambda) .190; KRR .323.
     relu = activation("relu")
     target = Target(energies=(0.0, 1.0), noise_std=0.5)
-    tail = kernels.tail_energy(relu, 60, 1)
+    tail = theory.tail_energy(relu, 60, 1)
     without = theory.polynomial_ridge_risk(relu, 120, 60, target, ridge=0.1)
     induced = theory.polynomial_ridge_risk(relu, 120, 60, target, ridge=0.1 + tail)
     full = theory.kernel_ridge_risk(relu, 120, 60, target, ridge=0.1)
@@ -200,7 +199,7 @@ def test_polynomial_ridge_without_the_self_induced_ridge_is_another_estimator():
 def test_linear_target_risk_remainder_covers_polynomial_ridge_regression(name, n, d, ridge):
     fn = activation(name)
     setting = {"ridge": ridge, "noise_std": 0.5}
-    whole = ridge + kernels.tail_energy(fn, d, 1)
+    whole = ridge + theory.tail_energy(fn, d, 1)
     mean, allowed = interval(exact_risks(name, n, d, LINEAR, whole, 5, degree=1)[:, 0])
     allowed += theory.linear_target_risk_remainder(fn, n, d, **setting)
     assert abs(mean - theory.linear_target_risk(fn, n, d, **setting)) <= allowed
@@ -209,7 +208,7 @@ def test_linear_target_risk_remainder_covers_polynomial_ridge_regression(name, n
 def test_effective_dimension_explains_the_learning_threshold():
     # Spec section 3: n kappa = (ridge + gamma_{>l}) / (1 - n_eff / n), up to higher degrees.
     relu = activation("relu")
-    tail = kernels.tail_energy(relu, 80, 1)
+    tail = theory.tail_energy(relu, 80, 1)
     got = theory.polynomial_ridge_equivalent(relu, 240, 80, ridge=0.1 + tail)
     share = got.effective_dimension / 240
     assert 240 * got.threshold == pytest.approx((0.1 + tail) / (1 - share), rel=1e-12)
@@ -220,7 +219,7 @@ def test_effective_dimension_explains_the_learning_threshold():
 @pytest.mark.parametrize(("name", "rel"), [("relu", 0.05), ("tanh", 0.005)])
 def test_train_error_ratio_relates_the_two_regressions(name, rel):
     fn = activation(name)
-    tail = kernels.tail_energy(fn, 80, 1)
+    tail = theory.tail_energy(fn, 80, 1)
     full = theory.kernel_ridge_train_error(fn, 240, 80, LINEAR, ridge=0.1)
     low = theory.polynomial_ridge_train_error(fn, 240, 80, LINEAR, ridge=0.1 + tail)
     assert full == pytest.approx(theory.train_error_ratio(fn, 80, ridge=0.1) * low, rel=rel)
@@ -271,7 +270,7 @@ def test_arguments_outside_the_theory_are_refused(call):
 )
 def test_self_induced_gap_remainder_covers_the_gap_at_the_same_inputs(name, ridge, noise_std):
     fn, n, d, target = activation(name), 120, 40, replace(LINEAR, noise_std=noise_std)
-    whole = ridge + kernels.tail_energy(fn, d, 1)
+    whole = ridge + theory.tail_energy(fn, d, 1)
     full = exact_risks(name, n, d, target, ridge, 16)[:, 0]
     mean, allowed = interval(full - exact_risks(name, n, d, target, whole, 16, degree=1)[:, 0])
     allowed += theory.self_induced_ridge_gap_remainder(fn, n, d, target, ridge=ridge)
