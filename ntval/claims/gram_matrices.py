@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
+from ntval.claims.kernel_identities.means import gap_units
 from ntval.claims.kernel_identities.words import gap_words
 from ntval.claims.procedures import Identity, Means
 from ntval.claims.sampling import MEASURED, grams_program, infinite, kept
@@ -104,24 +105,19 @@ equals_reference = Claim(
 )
 
 
-def _relative(subject: GramSubject) -> Float[np.ndarray, "draws k"]:
-    """Entries of K - reference in units of the reference's diagonal, and its whole; one row a
-    draw."""
-    grams, reference = _given(subject)
-    gaps = grams - reference
-    entries = (gaps / entry_scale(np.diag(reference)))[:, *upper_triangle(len(reference))]
-    whole = (gaps * reference).sum(axis=(1, 2)) / (reference**2).sum()
-    return np.concatenate([entries, whole[:, None]], axis=1)
-
-
+_TINY = 1e-300  # in place of a divisor of 0
 _ALL = 10**6  # draws of the pilot: as many as there are
 
 
 def _mean(key: Array, regime: Regime, subject: GramSubject, *, stream: str = MEASURED) -> Draw:
-    """A quarter of the draws for the pilot, and the others."""
-    draws = _relative(subject)
-    quarter = max(2, len(draws) // 4)
-    part = draws[quarter:] if stream == MEASURED else draws[:quarter]
+    """K_N - K, a row a draw: a quarter of the draws for the pilot, which also says how large the
+    kernel is, and the others."""
+    grams, reference = _given(subject)
+    quarter = max(2, len(grams) // 4)
+    units = gap_units(reference, grams[:quarter].mean(axis=0) - reference)[:-1]
+    gaps = (grams[quarter:] if stream == MEASURED else grams[:quarter]) - reference
+    whole = (gaps * reference).sum(axis=(1, 2)) / max(np.linalg.norm(reference), _TINY)
+    part = np.column_stack([gaps[:, *upper_triangle(len(reference))], whole]) / units
     return lambda start, count: part[start : start + count]
 
 
@@ -155,7 +151,12 @@ mean = Claim(
     },
     subject=_draws_of_mlp,
     procedure=Means(
-        _mean, labels=_mean_labels, bias=_single_draw_variance, resolution=_resolution, pilot=_ALL
+        _mean,
+        labels=_mean_labels,
+        bias=_single_draw_variance,
+        wrong=-1.0,
+        resolution=_resolution,
+        pilot=_ALL,
     ),
     diagnose=_words,
     faults=("gram_off_diagonal_10", "gram_scale_10", "gram_entry_50"),

@@ -39,8 +39,8 @@ from ntval.subjects.subject import Subject
 # What a procedure measured and predicted: what baselines, figures and planted faults read.
 Examination = tuple[Comparison, ...] | tuple[Bracket, ...] | Sample | Trials
 
-# A number of theory: a function whose arguments are found by their names, several, or a value.
-Formula = Callable[..., Any] | tuple[Callable[..., Any], ...] | float
+# A number of theory: a function whose arguments are found by their names, a value, or several.
+Formula = Callable[..., Any] | float | tuple[Callable[..., Any] | float, ...]
 
 Options = Mapping[str, object]
 
@@ -173,6 +173,8 @@ class Means:
     `formula`: the means; 0 where the statistics are differences already.
     `remainder`: how far theory lets the means depart.
     `bias(key, point, subject, pilot)`: a measured part of the remainder.
+    `wrong`: the means of the nearest wrong theory, by default of a quantity that is absent; where
+        remainder and resolution reach it, the claim is vacuous.
     `at(point)`: the arguments of `formula` and `remainder` by name.
     `resolution`: the departure beyond the remainder that has to be seen.
     `pilot`: the number of draws that set the span.
@@ -185,6 +187,7 @@ class Means:
     formula: Formula = 0.0
     remainder: Formula = 0.0
     bias: Callable[..., float] | None = None
+    wrong: Formula = 0.0
     at: Callable[[Any], Mapping[str, object]] = _no_arguments
     resolution: Each = 0.0
     pilot: int = 32
@@ -210,6 +213,7 @@ class Means:
             self.labels(point) if callable(self.labels) else self.labels,
             np.asarray(value_of(self.formula, arguments), dtype=float),
             allowance(pilot, remainder=remainder, resolution=_each(self.resolution, point)),
+            np.asarray(value_of(self.wrong, arguments), dtype=float),
         )
 
     def decide(self, examination: Sample, *, alpha: float, effort: float) -> Decision:
@@ -255,6 +259,7 @@ class Limit:
     `ladder(point)`: the points of the rungs.
     `formula`: the limit.
     `remainder`: how far the mean at a rung may lie from the limit; it halves along the ladder.
+    `wrong`: as of `Means`; the last rung has to tell the limit from it.
     `at(point)`: the arguments of both by name.
     `resolution`: the departure beyond the remainder that has to be seen, in units of it.
     `pilot`, `first`, `most`: as of `Means`.
@@ -265,6 +270,7 @@ class Limit:
     ladder: Callable[[Any], Sequence[Point]]
     formula: Formula
     remainder: Formula
+    wrong: Formula = 0.0
     at: Callable[[Any], Mapping[str, object]] = _no_arguments
     resolution: float = 0.5
     pilot: int = 16
@@ -287,6 +293,7 @@ class Limit:
             tuple(f"at {rung}" for rung in rungs),
             np.asarray(value_of(self.formula, self.at(point)), dtype=float),
             allowance(pilot, remainder=remainders, resolution=self.resolution * remainders),
+            np.append(np.full(len(rungs) - 1, np.inf), value_of(self.wrong, self.at(point))),
         )
 
     def decide(self, examination: Sample, *, alpha: float, effort: float) -> Decision:

@@ -38,12 +38,15 @@ def allowance(
     $E(|x - \mu| - (s - B))_+ \le \frac{27}{256} E|x - \mu|^4 / (s - B)^3$. The fourth moment is
     taken to be at most twice the pilot's: the one part of the level that is estimated, not proved.
 
+    A remainder that is not known is infinite: nothing is refuted then, and nothing supported.
+
     Source: derived here.
     """
     draws = np.asarray(pilot, dtype=float)
     centered = draws - draws.mean(axis=0)
     allowed = remainder + 64 * np.finfo(float).eps * np.abs(draws).max(axis=0)
-    span = np.maximum(6 * centered.std(axis=0), 3 * (allowed + resolution))
+    known = np.where(np.isfinite(allowed), allowed, 0.0)
+    span = np.maximum(6 * centered.std(axis=0), 3 * (known + resolution))
     moment = 2 * (centered**4).mean(axis=0)
-    clipping = 27 / 256 * moment / np.maximum(span - allowed, 1e-300) ** 3
+    clipping = 27 / 256 * moment / np.maximum(span - known, 1e-300) ** 3
     return Allowance(allowed + clipping, span, resolution)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ntval.evidence.verdict import Decision, Verdict, malformed
+from ntval.evidence.verdict import Decision, Verdict, malformed, percent
 
 _TINY = 1e-300  # in place of a divisor of 0
 
@@ -36,6 +36,7 @@ def identity(comparisons: Sequence[Comparison]) -> Decision:
     comparisons without an entry: INCONCLUSIVE.
     """
     worst_ratio, worst_gap, worst_allowance, place, blind = -1.0, 0.0, 0.0, "", 0.0
+    apart = 0.0  # the largest gap in units of the quantity
     for comparison in comparisons:
         left, right = np.asarray(comparison.left), np.asarray(comparison.right)
         if left.shape != right.shape:
@@ -52,6 +53,7 @@ def identity(comparisons: Sequence[Comparison]) -> Decision:
         ratio[~np.isfinite(gap)] = np.inf
         size = np.maximum(np.where(np.isnan(scale), 0.0, scale), _TINY)
         blind = max(blind, float((allowance / size).max(initial=0.0)))
+        apart = max(apart, float((gap / size).max(initial=0.0)))
         index = np.unravel_index(int(ratio.argmax()), ratio.shape) if ratio.size else ()
         if ratio.size and float(ratio[index]) > worst_ratio:
             worst_ratio, worst_gap = float(ratio[index]), float(gap[index])
@@ -68,10 +70,18 @@ def identity(comparisons: Sequence[Comparison]) -> Decision:
         vacuous = "VACUOUS: nothing was compared; "
     elif blind >= 1:
         vacuous = "VACUOUS: the allowance is as large as the quantity; "
+    if verdict is Verdict.SUPPORTED:
+        within = f"equal within {percent(apart)}" if apart else "equal"
+        seen = percent(blind) if blind else "any difference"
+        words = f"{within}; {seen} would be seen ({place})"
+    else:
+        words = (
+            f"{vacuous}largest gap {worst_gap:.2g}, rounding allows {worst_allowance:.2g} ({place})"
+        )
     return Decision(
         verdict,
         "identity",
-        f"{vacuous}largest gap {worst_gap:.2g}, rounding allows {worst_allowance:.2g} ({place})",
+        words,
         gap=worst_gap,
         allowed=worst_allowance,
         smallest_gap=blind,

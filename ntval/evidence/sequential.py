@@ -24,10 +24,12 @@ from scipy.special import logsumexp
 
 from ntval.evidence import e_values
 from ntval.evidence.allowance import Allowance, Each
-from ntval.evidence.verdict import Decision, Verdict, malformed
+from ntval.evidence.verdict import Decision, Verdict, malformed, percent
 
 # Draws come in looks that grow by a quarter, so at most a quarter of the draws are wasted.
 _GROWTH = 1.25
+
+_TINY = 1e-300  # in place of a divisor of 0
 
 # Probability of SUPPORTED where a mean departs by as much as the resolution beyond its margin.
 MISS = 1e-3
@@ -45,12 +47,14 @@ class Sample:
     `labels`: the names of the statistics.
     `predicted`: the means that theory predicts.
     `allowance`: how far the means may depart from them.
+    `wrong`: the means of the nearest wrong theory; None where a claim names none.
     """
 
     draw: Draw
     labels: tuple[str, ...]
     predicted: Each
     allowance: Allowance
+    wrong: Each | None = None
 
     @functools.cached_property
     def target(self) -> Float[np.ndarray, "k"]:
@@ -72,10 +76,37 @@ class Sample:
         """The distance from the prediction at which draws of each statistic are clipped."""
         return self._each(self.allowance.span)
 
+    @functools.cached_property
+    def distance(self) -> Float[np.ndarray, "k"]:
+        """How far the nearest wrong theory lies from the prediction, of each statistic."""
+        return self.span if self.wrong is None else np.abs(self._each(self.wrong) - self.target)
+
+    @functools.cached_property
+    def size(self) -> Float[np.ndarray, "k"]:
+        """What a departure is a share of: the prediction, or where that is 0 the `distance`."""
+        return np.where(self.target != 0, np.abs(self.target), self.distance)
+
     @property
     def blind(self) -> bool:
-        """Whether the allowance is wider than the draws, so that no departure can be seen."""
-        return bool((self.margin + self.resolution >= self.span).any())
+        """Whether no departure can be seen, or the theorem not be told from the nearest wrong."""
+        return bool((self.margin + self.resolution >= self._reach).any())
+
+    @functools.cached_property
+    def _reach(self) -> Float[np.ndarray, "k"]:
+        return np.minimum(self.distance, self.span)
+
+    def blindness(self) -> str:
+        """In words why the allowance shows nothing, and what would help."""
+        i = int((self.margin + self.resolution - self._reach).argmax())
+        margin, left = self.margin[i], self._reach[i] - self.resolution[i]
+        if not np.isfinite(margin):
+            return f"VACUOUS: how far {self.labels[i]} may be off is not known here"
+        words = (
+            f"VACUOUS: the remainder of {self.labels[i]}, {margin:.2g}, and what has to be seen, "
+            f"{self.resolution[i]:.2g}, reach the nearest wrong theory, {self.distance[i]:.2g} away"
+        )
+        smaller = f"; a remainder {margin / left:.1f} times smaller is needed" if left > 0 else ""
+        return words + smaller
 
     def _each(self, value: Each) -> Float[np.ndarray, "k"]:
         return np.broadcast_to(np.asarray(value, dtype=float), (len(self.labels),))
@@ -86,8 +117,9 @@ class Sample:
 
     def log_evidence(self, values: Float[np.ndarray, "draws k"]) -> Float[np.ndarray, "k"]:
         """Log evidence against "the mean lies within the remainder", a statistic each."""
+        margin = np.minimum(self.margin, self.span)  # a remainder that is not known is infinite
         return e_values.log_evidence(
-            self.clipped(values), target=self.target, margin=self.margin, span=self.span
+            self.clipped(values), target=self.target, margin=margin, span=self.span
         )
 
     def log_support(self, values: Float[np.ndarray, "draws k"]) -> float:
@@ -153,10 +185,10 @@ def means(
     def judge(values: np.ndarray) -> Verdict | None:
         if not np.isfinite(values).all():
             return Verdict.REFUTED
-        if sample.blind:
-            return Verdict.INCONCLUSIVE
         if _log_mean(sample.log_evidence(values)) >= -math.log(alpha):
             return Verdict.REFUTED
+        if sample.blind:
+            return Verdict.INCONCLUSIVE
         if sample.log_support(values) >= -math.log(miss):
             return Verdict.SUPPORTED
         return None
@@ -168,21 +200,26 @@ def means(
     each = sample.log_evidence(values)
     i = int(each.argmax())
     log_e = _log_mean(each)
-    target, margin = float(sample.target[i]), float(sample.margin[i])
-    ends = {"low": target - float(sample.span[i]), "high": target + float(sample.span[i])}
-    column, mean = sample.clipped(values)[:, i], float(values[:, i].mean())
-    low, high = e_values.interval(column, alpha=alpha / len(each), **ends)
-    missed_low, missed_high = e_values.interval(column, alpha=min(1.0, 2 * miss), **ends)
-    low, high = min(low, mean), max(high, mean)  # what lies beyond the span counts for the mean
+    low, high, missed = _enclosed(sample, values, i, alpha=alpha, miss=miss)
+    mean, target = float(values[:, i].mean()), float(sample.target[i])
+    margin = float(sample.margin[i])
+    smallest = margin + (high - low + missed) / 2
+    if verdict is Verdict.SUPPORTED:
+        words = _worth(sample, values, alpha=alpha, miss=miss, last=kind == "limit")
+    else:
+        words = (
+            f"{sample.labels[i]}: {mean:.5g} in [{low:.5g}, {high:.5g}], "
+            f"predicted {target:.5g} ± {margin:.2g}, {e_values.text(log_e)}"
+        )
+    if verdict is Verdict.INCONCLUSIVE:
+        words = f"{sample.blindness()}; {words}" if sample.blind else words + _more(sample, values)
     return Decision(
         verdict,
         kind,
-        ("VACUOUS: the allowance is wider than the draws; " if sample.blind else "")
-        + f"{sample.labels[i]}: {mean:.5g} in [{low:.5g}, {high:.5g}], "
-        f"predicted {target:.5g} ± {margin:.2g}, {e_values.text(log_e)}",
+        words,
         gap=abs(mean - target),
         allowed=margin,
-        smallest_gap=margin + (high - low + missed_high - missed_low) / 2,
+        smallest_gap=smallest,
         alpha=alpha,
         miss=miss,
         log_e=log_e,
@@ -197,6 +234,48 @@ def means(
             "statistics": len(each),
         },
     )
+
+
+def _enclosed(
+    sample: Sample, values: Float[np.ndarray, "draws k"], i: int, *, alpha: float, miss: float
+) -> tuple[float, float, float]:
+    """The confidence interval of mean i at `alpha`, and the length of that at `miss`."""
+    span, target = float(sample.span[i]), float(sample.target[i])
+    column, mean = sample.clipped(values)[:, i], float(values[:, i].mean())
+    ends = {"low": target - span, "high": target + span}
+    low, high = e_values.interval(column, alpha=alpha / len(sample.labels), **ends)
+    missed_low, missed_high = e_values.interval(column, alpha=min(1.0, 2 * miss), **ends)
+    # What lies beyond the span counts for the mean.
+    return min(low, mean), max(high, mean), missed_high - missed_low
+
+
+def _worth(
+    sample: Sample,
+    values: Float[np.ndarray, "draws k"],
+    *,
+    alpha: float,
+    miss: float,
+    last: bool,
+) -> str:
+    """What SUPPORTED is worth, of the statistic that is known worst, or of the last: how far off
+    it can be, and how small a departure would have been seen, in percent of its `size`."""
+    room = sample.margin + 6 * values.std(axis=0) / math.sqrt(len(values))
+    i = len(room) - 1 if last else int((room / np.maximum(sample.size, _TINY)).argmax())
+    low, high, missed = _enclosed(sample, values, i, alpha=alpha, miss=miss)
+    target, size = float(sample.target[i]), max(float(sample.size[i]), _TINY)
+    off = max(abs(low - target), abs(high - target)) / size
+    seen = (float(sample.margin[i]) + (high - low + missed) / 2) / size
+    return f"within {percent(off)}; a fault of {percent(seen)} would be seen ({sample.labels[i]})"
+
+
+def _more(sample: Sample, values: Float[np.ndarray, "draws k"]) -> str:
+    """About how many draws would decide: those that bring the standard error of every mean to an
+    eighth of what is left of its resolution."""
+    left = sample.margin + sample.resolution - np.abs(values.mean(axis=0) - sample.target)
+    if (left <= 0).any():
+        return "; more draws would tell whether the departure is real"
+    needed = float((8 * values.std(axis=0) / left).max()) ** 2
+    return f"; about {max(needed, len(values) + 1):.1g} draws would decide"
 
 
 def _log_mean(log_e: Float[np.ndarray, "k"]) -> float:
@@ -270,8 +349,12 @@ def probable_bound(
         verdict,
         "probable_bound",
         ("VACUOUS: the bound is known without the theorem; " if trials.vacuous else "")
-        + f"broken in {int(x.sum())} of {len(x)}, claimed at most {failure:.2g} "
-        f"({e_values.text(log_e)}), median room {float(np.median(values)):.2g}",
+        + f"broken in {int(x.sum())} of {len(x)} draws, claimed of {percent(failure)} at most; "
+        + (
+            f"{percent(high)} would be seen"
+            if verdict is Verdict.SUPPORTED
+            else f"{e_values.text(log_e)}, median room {float(np.median(values)):.2g}"
+        ),
         gap=share,
         allowed=failure,
         smallest_gap=high,

@@ -68,6 +68,17 @@ def malformed(kind: str, label: str, words: str, alpha: float = 0.0, draws: int 
     )
 
 
+def percent(share: float) -> str:
+    """A share in words: "0.6 %", of more than tenfold "137 times", of a rounding "3e-12"."""
+    if not math.isfinite(share):
+        return "any amount"
+    if abs(share) >= 10:
+        return f"{abs(share):.0f} times"
+    if 0 < abs(share) < 1e-6:
+        return f"{abs(share):.0e}"
+    return f"{100 * abs(share):.2g} %" if abs(share) < 1 else f"{100 * abs(share):.0f} %"
+
+
 def finite(value: Any) -> Any:
     """`value` with non-finite floats as strings, since JSON has no word for them."""
     if isinstance(value, float) and not np.isfinite(value):

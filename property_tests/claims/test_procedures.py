@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from ntval.arrays import rounding_allowance
+from ntval.arrays import float64, rounding_allowance
 from ntval.claims import sampling
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.claim import Claim
@@ -21,7 +21,7 @@ from ntval.claims.procedures import (
     formulas_of,
     value_of,
 )
-from ntval.claims.sampling import PILOT, kept, looped, stream_of
+from ntval.claims.sampling import PILOT, kept, key_for, looped, stream_of
 from ntval.errors import InputError
 from ntval.evidence.allowance import allowance
 from ntval.evidence.exact import Bracket, Comparison
@@ -87,7 +87,7 @@ def test_an_option_that_the_measurement_does_not_have_is_refused():
 
 
 def test_an_option_reaches_what_is_measured_and_not_the_pilot():
-    means = Means(normal, labels=("x",), resolution=0.01)
+    means = Means(normal, labels=("x",), wrong=1.0, resolution=0.01)
     assert decided(means) is Verdict.SUPPORTED
     assert decided(means, shift=0.1) is Verdict.REFUTED
     plain, shifted = (p.examine(KEY, REGIME, SUBJECT) for p in (means, means.taking(shift=0.1)))
@@ -126,6 +126,7 @@ def test_a_limit_is_held_against_its_remainder_on_each_rung(formula, verdict):
         ladder=rungs,
         formula=lambda: formula,
         remainder=lambda n: 4 / n,
+        wrong=1.0,
         at=lambda point: {"n": point.n},
     )
     examination = limit.examine(KEY, REGIME, SUBJECT)
@@ -213,3 +214,30 @@ def test_the_level_of_the_claim_is_what_evidence_is_compared_with():
     assert means.decide(sample, alpha=math.exp(-log_e - 0.1), effort=1.0).verdict is not (
         Verdict.REFUTED
     )
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [claim for claim in CLAIMS.values() if isinstance(claim.procedure, Means | Limit)],
+    ids=lambda claim: claim.name,
+)
+def test_what_cannot_tell_a_theorem_from_the_nearest_wrong_one_is_vacuous(claim):
+    point = claim.points["quick"][0]
+    few = dataclasses.replace(claim.procedure, pilot=min(8, claim.procedure.pilot), first=8, most=8)
+    with float64():
+        key = key_for(claim.name, point, 0)
+        sample = few.examine(key, point, claim.subject(point))
+        reach = np.where(np.isfinite(sample.distance), sample.distance, 0.0)
+        wide = dataclasses.replace(sample.allowance, remainder=reach - sample.resolution)
+        sample = dataclasses.replace(sample, allowance=wide)
+        decision = few.decide(sample, **SETTINGS)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert decision.summary.startswith("VACUOUS")
+
+
+def test_a_remainder_that_is_not_known_is_neither_supported_nor_refuted():
+    for shift in (0.0, 10.0):
+        means = Means(normal, labels=("x",), remainder=np.inf, wrong=1.0).taking(shift=shift)
+        decision = means.decide(means.examine(KEY, REGIME, SUBJECT), **SETTINGS)
+        assert decision.verdict is Verdict.INCONCLUSIVE
+        assert "not known" in decision.summary

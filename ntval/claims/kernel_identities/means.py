@@ -21,25 +21,72 @@ from ntval.subjects.subject import NetworkSubject
 
 @kept
 def _kernel_gap(subject: NetworkSubject) -> Callable:
-    """Statistics of one draw: entries, trace and off-diagonal mass of K_N - K, in units of K."""
+    """Statistics of one draw: K_N - K at pairs of inputs, along K, and along K off the diagonal."""
     method = subject.cheapest_method()
 
     def statistics(key: Array, x: Float[Array, "n *shape"], exact: Float[Array, "n n"]):
-        off = jnp.where(jnp.eye(len(exact), dtype=bool), 0.0, exact)
         gap = method(subject.network, draw_params(subject.network, key), x) - exact
-        entries = (gap / entry_scale(jnp.diag(exact)))[upper_triangle(len(exact))]
-        wholes = [(gap * exact).sum() / (exact**2).sum(), (gap * off).sum() / (off**2).sum()]
-        return jnp.concatenate([entries, jnp.stack(wholes)])
+        along = [(gap * unit).sum() for unit in _directions(exact)]
+        return jnp.concatenate([gap[upper_triangle(len(exact))], jnp.stack(along)])
 
     return statistics
+
+
+def _directions(exact: Float[Array, "n n"]) -> list[Float[Array, "n n"]]:
+    """K, and K off the diagonal, each divided by its norm."""
+    off = jnp.where(jnp.eye(len(exact), dtype=bool), 0.0, exact)
+    return [part / jnp.maximum(jnp.sqrt((part**2).sum()), _TINY) for part in (exact, off)]
+
+
+_TINY = 1e-300  # in place of a divisor of 0
+_UNITS = "units"  # the stream of the draws that say how large the kernel is
+_UNIT_DRAWS = 64
 
 
 def kernel_gaps(
     key: Array, regime: Regime, subject: NetworkSubject, *, stream: str = MEASURED
 ) -> Draw:
-    """Replicates of K_N - K at one set of inputs, the same in every stream."""
+    """Replicates of K_N - K at one set of inputs, the same in every stream.
+
+    In units of the larger of K and the mean of K_N over draws of their own: in units of K alone, a
+    K that is too small would make its own remainder large.
+    """
     x, key_draws = inputs_and_key(key, regime, subject, stream)
-    return replicates(_kernel_gap(subject), key_draws, x, jnp.asarray(infinite(subject, x)))
+    exact = infinite(subject, x)
+    gaps = replicates(_kernel_gap(subject), key_draws, x, jnp.asarray(exact))
+    key_units = inputs_and_key(key, regime, subject, _UNITS)[1]
+    first = replicates(_kernel_gap(subject), key_units, x, jnp.asarray(exact))(0, _UNIT_DRAWS)
+    units = gap_units(exact, _symmetric(first[:, :-2].mean(axis=0), regime.n))
+    return lambda start, count: gaps(start, count) / units
+
+
+def _symmetric(entries: Float[np.ndarray, "k"], n: int) -> Float[np.ndarray, "n n"]:
+    """The matrix of which these are the entries on and above the diagonal."""
+    gram = np.zeros((n, n))
+    gram[upper_triangle(n)] = entries
+    return gram + np.triu(gram, 1).T
+
+
+def gap_units(
+    exact: Float[np.ndarray, "n n"], gap: Float[np.ndarray, "n n"]
+) -> Float[np.ndarray, "k"]:
+    """Units of the statistics of K_N - K: an entry's size, and the norms of K and of K off the
+    diagonal, each the larger of K and K + `gap`.
+
+    At an input where both kernels are 0, as that of a network without biases is at 0, the unit is
+    the largest there is: 0 = 0, and whatever is not 0 is seen.
+    """
+    measured = exact + gap
+    diagonal = np.maximum(np.diag(exact), np.diag(measured)).clip(0.0)
+    scale = entry_scale(diagonal)
+    scale[scale <= 0] = scale.max()
+    off = 1 - np.eye(len(exact))
+    norms = [
+        max(np.linalg.norm(exact * part), np.linalg.norm(measured * part))
+        for part in (np.ones_like(off), off)
+    ]
+    units = np.append(scale[upper_triangle(len(exact))], norms)
+    return np.where(units > 0, units, 1.0)
 
 
 def _gap_labels(regime: Regime) -> tuple[str, ...]:
@@ -76,7 +123,11 @@ unbiased_kernel = Claim(
     },
     subject=mlp_with_twin,
     procedure=Means(
-        kernel_gaps, labels=_gap_labels, resolution=_resolution(entry=0.05, whole=0.01), pilot=64
+        kernel_gaps,
+        labels=_gap_labels,
+        wrong=-1.0,
+        resolution=_resolution(entry=0.05, whole=0.01),
+        pilot=64,
     ),
     faults=(
         "analytic_leaky_relu_for_relu",
@@ -132,6 +183,7 @@ mean_kernel = Claim(
         kernel_gaps,
         labels=_gap_labels,
         bias=single_draw_variance,
+        wrong=-1.0,
         resolution=_resolution(entry=0.03, whole=0.02),
         pilot=64,
     ),

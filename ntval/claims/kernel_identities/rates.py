@@ -242,7 +242,7 @@ parametrization = Claim(
     needs=("random weights", "ladder"),
     points=_LADDERS,
     subject=mlp_ladder,
-    procedure=Slopes(_parametrization, bias=_parametrization_bias, resolution=0.05),
+    procedure=Slopes(_parametrization, bias=_parametrization_bias, wrong=1.0, resolution=0.05),
     diagnose=_parametrization_words,
     faults=("apply_over_sqrt_width", "apply_times_sqrt_width", "empirical_over_sqrt_width"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,11 @@ from ntval.theory import montanari_zhong as theory
 def _relative_distance(draw: Replicate) -> list[float]:
     """|K^(-1/2) K_N K^(-1/2) - I|."""
     return [spectra.relative_distance(draw.empirical, draw.gram)]
+
+
+def _without_last_term(n: int, d: int, width: int) -> float:
+    """eta without its second term: 2 sqrt(n/Nd)."""
+    return 2 * math.sqrt(n / (width * d))
 
 
 concentration = Claim(
@@ -58,6 +64,7 @@ concentration = Claim(
         labels=("eta",),
         formula=theory.mean_concentration,
         remainder=theory.mean_concentration_remainder,
+        wrong=_without_last_term,
         at=arguments,
         resolution=0.02,
         first=32,

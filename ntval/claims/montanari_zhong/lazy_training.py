@@ -101,6 +101,7 @@ lazy_training = Claim(
         labels=("slope of the distance", "slope of the movement"),
         formula=theory.lazy_training,
         remainder=theory.lazy_training_remainder,
+        wrong=(-1.0, 0.0),
         resolution=(0.15, 0.02),
         pilot=8,
         most=128,

@@ -49,6 +49,11 @@ def _with_rank(regime: Regime) -> dict[str, Any]:
     return {**arguments(regime), "rank": rank}
 
 
+def _unfitted(noise_std: float) -> float:
+    """Train error of noise that is not fitted at all."""
+    return noise_std**2
+
+
 memorization = Claim(
     name="montanari_zhong.memorization",
     source=f"{PAPER}: arbitrary labels are interpolated once Nd >> n (abstract); rank and train "
@@ -77,6 +82,7 @@ memorization = Claim(
         _noise_fit,
         labels=("rank of K_N over n", "train error of noise"),
         formula=(theory.relative_rank, theory.noise_train_error),
+        wrong=(0.0, _unfitted),
         at=_with_rank,
         resolution=0.03,
         pilot=64,
@@ -125,6 +131,7 @@ phase_diagram = Claim(
         _relative_edge,
         labels=("smallest eigenvalue of K_N, relative",),
         remainder=theory.relative_edge_remainder,
+        wrong=-1.0,
         at=arguments,
         resolution=0.03,
         first=32,

@@ -168,6 +168,7 @@ ridge_equivalence_rate = Claim(
         _equivalence_slope,
         formula=theory.ridge_equivalence_rate,
         remainder=theory.ridge_equivalence_rate_remainder,
+        wrong=-0.5,
         at=arguments,
         resolution=0.05,
     ),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ntval.activations import Activation
 from ntval.claims.claim import Claim
 from ntval.claims.montanari_zhong.setting import (
     LAST_DEGREE,
@@ -257,6 +258,7 @@ train_error = Claim(
         _train_error,
         labels=("train error",),
         formula=theory.kernel_ridge_train_error,
+        wrong=theory.kernel_ridge_risk,
         remainder=theory.kernel_ridge_train_error_remainder,
         at=arguments,
         resolution=0.0005,
@@ -283,6 +285,12 @@ def _up_to_the_last(regime: Regime) -> dict[str, Any]:
     return {**arguments(regime), "last": _LAST_LEARNED}
 
 
+def _the_opposite(activation: Activation, n: int, d: int, *, ridge: float, last: int) -> Any:
+    """Nothing learned of the degrees that are, and all of those that are not."""
+    shares = np.array(theory.learned_share(activation, n, d, ridge=ridge, last=last))
+    return np.where(shares > 0.5, 0.0, 1.0)
+
+
 learned_degrees = Claim(
     name="montanari_zhong.learned_degrees",
     source=f"{PAPER}, staircase of degrees (lecture); shares by the deterministic equivalent, "
@@ -306,6 +314,7 @@ learned_degrees = Claim(
         _learned_shares,
         labels=tuple(f"share learned of degree {k}" for k in range(_LAST_LEARNED + 1)),
         formula=theory.learned_share,
+        wrong=_the_opposite,
         remainder=theory.learned_share_remainder,
         at=_up_to_the_last,
         resolution=0.03,
