@@ -1,0 +1,468 @@
+"""What is read off forward passes: their precision, and whether they multiply branches."""
+
+import equinox
+import flax.linen as linen
+import haiku
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from jax import lax
+
+from ntval import stax
+from ntval.networks import loading
+from ntval.networks.structure import lowest_precision, multiplies_branches
+
+# stax says so of attention with linear scaling.
+pytestmark = pytest.mark.filterwarnings("ignore:Linear scaling attention used")
+
+KEY = jax.random.key(0)
+FLAT, SERIES, IMAGE = (6,), (5, 6), (8, 8, 3)
+
+
+def seen(question, model, shape):
+    """`question` asked of the network that `model` is read as, at three inputs."""
+    network = loading.network_from(model)
+    params = loading.params_shape(network, shape)
+    return question(network.apply_fn, params, jax.ShapeDtypeStruct((3, *shape), np.float64))
+
+
+def triple(*layers):
+    return stax.serial(*layers)
+
+
+def attention(mechanism="SOFTMAX", **options):
+    return stax.GlobalSelfAttention(
+        8, 4, 4, 2, attention_mechanism=mechanism, linear_scaling=mechanism != "IDENTITY", **options
+    )
+
+
+def residual(*layers):
+    return stax.serial(
+        stax.FanOut(2), stax.parallel(stax.Identity(), stax.serial(*layers)), stax.FanInSum()
+    )
+
+
+def without_key(network):
+    """A triple whose apply_fn asks for a key, though it draws nothing."""
+    init_fn, apply_fn, kernel_fn = network
+    return init_fn, lambda params, x: apply_fn(params, x, rng=KEY), kernel_fn
+
+
+DENSE = (stax.Dense(16), stax.Gelu(), stax.Dense(16))
+CONV = (stax.Conv(16, (3, 3), padding="SAME"), stax.Relu(), stax.LayerNorm(axis=-1))
+STAX_PLAIN = {
+    "mlp": (triple(*DENSE, stax.Erf(), stax.Dense(1)), FLAT),
+    "standard": (triple(stax.Dense(16, parameterization="standard"), stax.Dense(1)), FLAT),
+    "layer norm": (triple(*DENSE, stax.LayerNorm(), stax.Dense(1)), FLAT),
+    "residual": (triple(stax.Dense(16), residual(*DENSE), residual(*DENSE)), FLAT),
+    "dropout off": (without_key(triple(*DENSE, stax.Dropout(0.9, mode="test"))), FLAT),
+    "cnn": (
+        triple(*CONV, stax.AvgPool((2, 2)), *CONV, stax.GlobalAvgPool(), stax.Dense(1)),
+        IMAGE,
+    ),
+    "residual cnn": (
+        triple(*CONV, residual(*CONV), stax.Flatten(), stax.Dense(1)),
+        IMAGE,
+    ),
+}
+STAX_PRODUCTS = {
+    "product": (
+        triple(stax.FanOut(2), stax.parallel(triple(*DENSE), triple(*DENSE)), stax.FanInProd()),
+        FLAT,
+    ),
+    **{
+        mechanism: (triple(attention(mechanism), stax.GlobalAvgPool(), stax.Dense(1)), SERIES)
+        for mechanism in ("SOFTMAX", "IDENTITY", "ABS", "RELU")
+    },
+    "residual attention": (
+        triple(stax.Dense(8), stax.LayerNorm(), residual(attention()), stax.GlobalAvgPool()),
+        SERIES,
+    ),
+}
+
+
+class LinenMlp(linen.Module):
+    dtype: object = None
+    norm: object = None
+
+    @linen.compact
+    def __call__(self, x):
+        x = linen.Dense(16, dtype=self.dtype)(x)
+        for act in (linen.gelu, linen.silu, linen.elu, linen.selu, linen.PReLU()):
+            x = act(linen.Dense(16)(x))
+            if self.norm:
+                x = self.norm()(x)
+        return linen.Dense(1)(x)
+
+
+class Mixed(linen.Module):
+    """Mixed precision as flax documents it: weights and output in float32 or more."""
+
+    head: object = None
+
+    @linen.compact
+    def __call__(self, x):
+        return linen.Dense(1, dtype=self.head)(linen.tanh(linen.Dense(32, dtype=jnp.bfloat16)(x)))
+
+
+class LinenCnn(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        y = linen.relu(linen.Conv(8, (3, 3))(x))
+        z = linen.BatchNorm(use_running_average=True)(linen.Conv(8, (3, 3))(y))
+        z = linen.max_pool(linen.relu(z + y), (2, 2))
+        z = linen.GroupNorm(num_groups=2)(linen.Conv(8, (3, 3), feature_group_count=8)(z))
+        return linen.Dense(1)(z.reshape(len(z), -1))
+
+
+class LinenRnn(linen.Module):
+    cell: object
+    param_dtype: object = jnp.float64
+
+    @linen.compact
+    def __call__(self, x):
+        cell = self.cell(8, param_dtype=self.param_dtype)
+        return linen.Dense(1)(linen.RNN(cell)(x)[:, -1])
+
+
+class LinenAttention(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        x = linen.Dense(8)(x)
+        x = x + linen.MultiHeadDotProductAttention(num_heads=2)(linen.LayerNorm()(x))
+        return linen.Dense(1)(x.mean(1))
+
+
+class SwiGlu(linen.Module):
+    fused: bool = False
+
+    @linen.compact
+    def __call__(self, x):
+        if self.fused:
+            gate, up = jnp.split(linen.Dense(32)(x), 2, axis=-1)
+        else:
+            gate, up = linen.Dense(16)(x), linen.Dense(16)(x)
+        return linen.Dense(1)(linen.silu(gate) * up)
+
+
+class SqueezeAndExcitation(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        x = linen.relu(linen.Dense(16)(x))
+        return linen.Dense(1)(x * linen.sigmoid(linen.Dense(16)(x)))
+
+
+class Tied(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        dense = linen.Dense(6)
+        return linen.Dense(1)(linen.tanh(dense(linen.tanh(dense(x)))))
+
+
+class Layer(linen.Module):
+    @linen.compact
+    def __call__(self, x, _):
+        return linen.tanh(linen.LayerNorm()(linen.Dense(6)(x))), None
+
+
+class Scanned(linen.Module):
+    """Layers whose weights are stacked, as of deep transformers."""
+
+    @linen.compact
+    def __call__(self, x):
+        layers = linen.scan(Layer, {"params": 0}, split_rngs={"params": True}, length=3)
+        return linen.Dense(1)(layers()(x, None)[0])
+
+
+class NnxMlp(nnx.Module):
+    def __init__(self, rngs, dtype=None):
+        self.first = nnx.Linear(6, 16, rngs=rngs, dtype=dtype)
+        self.norm = nnx.BatchNorm(16, rngs=rngs, use_running_average=True)
+        self.second = nnx.Linear(16, 1, rngs=rngs)
+
+    def __call__(self, x):
+        return self.second(nnx.gelu(self.norm(self.first(x))))
+
+
+class NnxAttention(nnx.Module):
+    def __init__(self, rngs):
+        self.attention = nnx.MultiHeadAttention(2, 6, decode=False, rngs=rngs)
+        self.head = nnx.Linear(6, 1, rngs=rngs)
+
+    def __call__(self, x):
+        return self.head(self.attention(x).mean(1))
+
+
+class NnxRnn(nnx.Module):
+    def __init__(self, rngs):
+        cell = nnx.LSTMCell(6, 8, rngs=rngs, param_dtype=jnp.float64)
+        self.rnn, self.head = nnx.RNN(cell, rngs=rngs), nnx.Linear(8, 1, rngs=rngs)
+
+    def __call__(self, x):
+        return self.head(self.rnn(x)[:, -1])
+
+
+class EquinoxCnn(equinox.Module):
+    layers: list
+
+    def __init__(self):
+        self.layers = [
+            equinox.nn.Conv2d(8, 4, 3, key=KEY),
+            equinox.nn.GroupNorm(2, 4),
+            jax.nn.gelu,
+            equinox.nn.AvgPool2d(2),
+            jnp.ravel,
+            equinox.nn.Linear(4, 1, key=KEY),
+        ]
+
+    def __call__(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class EquinoxAttention(equinox.Module):
+    attention: equinox.nn.MultiheadAttention
+
+    def __call__(self, x):
+        return self.attention(x, x, x).mean(0)
+
+
+class EquinoxRnn(equinox.Module):
+    cell: equinox.nn.GRUCell
+
+    def __call__(self, x):
+        return lax.scan(lambda h, row: (self.cell(row, h), None), jnp.zeros(8), x)[0]
+
+
+def haiku_mlp(x):
+    x = haiku.LayerNorm(-1, True, True)(haiku.nets.MLP([16, 16], activation=jax.nn.silu)(x))
+    return haiku.Linear(1)(x)
+
+
+def haiku_cnn(x):
+    x = jax.nn.relu(haiku.Conv2D(8, 3)(x))
+    return haiku.Linear(1)(haiku.Flatten()(haiku.MaxPool((1, 2, 2, 1), (1, 2, 2, 1), "SAME")(x)))
+
+
+def haiku_attention(x):
+    return haiku.MultiHeadAttention(2, 4, w_init=haiku.initializers.RandomNormal())(x, x, x)
+
+
+def haiku_lstm(x):
+    core = haiku.LSTM(8)
+    return haiku.dynamic_unroll(core, x, core.initial_state(len(x)), time_major=False)[0][:, -1]
+
+
+def of(fn):
+    return haiku.without_apply_rng(haiku.transform(fn))
+
+
+PLAIN = {
+    **STAX_PLAIN,
+    "linen mlp": (LinenMlp(), FLAT),
+    "linen layer norm": (LinenMlp(norm=linen.LayerNorm), FLAT),
+    "linen rms norm": (LinenMlp(norm=linen.RMSNorm), FLAT),
+    "linen group norm": (LinenMlp(norm=lambda: linen.GroupNorm(4)), FLAT),
+    "linen cnn": (LinenCnn(), IMAGE),
+    "linen scanned layers": (Scanned(), FLAT),
+    "nnx mlp": (NnxMlp(nnx.Rngs(0)), FLAT),
+    "equinox mlp": (equinox.nn.MLP(6, 1, 16, 3, jax.nn.silu, key=KEY), FLAT),
+    "equinox cnn": (EquinoxCnn(), (8, 4, 4)),
+    "haiku mlp": (of(haiku_mlp), FLAT),
+    "haiku cnn": (of(haiku_cnn), IMAGE),
+}
+PRODUCTS = {
+    **STAX_PRODUCTS,
+    "linen attention": (LinenAttention(), SERIES),
+    "linen gru": (LinenRnn(linen.GRUCell), SERIES),
+    "linen lstm": (LinenRnn(linen.OptimizedLSTMCell), SERIES),
+    "linen simple rnn": (LinenRnn(linen.SimpleCell), SERIES),
+    "linen swiglu": (SwiGlu(), FLAT),
+    "linen fused swiglu": (SwiGlu(fused=True), FLAT),
+    "linen gate behind its layer": (SqueezeAndExcitation(), FLAT),
+    "linen tied": (Tied(), FLAT),
+    "nnx attention": (NnxAttention(nnx.Rngs(0)), SERIES),
+    "nnx lstm": (NnxRnn(nnx.Rngs(0)), SERIES),
+    "equinox attention": (
+        EquinoxAttention(equinox.nn.MultiheadAttention(2, 6, key=KEY)),
+        SERIES,
+    ),
+    "equinox gru": (EquinoxRnn(equinox.nn.GRUCell(6, 8, key=KEY)), SERIES),
+    "haiku attention": (of(haiku_attention), SERIES),
+    "haiku lstm": (of(haiku_lstm), SERIES),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_layers_that_follow_one_another_multiply_no_branches(name):
+    assert not seen(multiplies_branches, *PLAIN[name])
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_attention_gates_and_repeated_weights_multiply_branches(name):
+    assert seen(multiplies_branches, *PRODUCTS[name])
+
+
+# jax.nn.dot_product_attention takes its softmax in float32.
+FLOAT32 = {"nnx attention"}
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *PRODUCTS])
+def test_networks_in_float64_are_seen_in_float64(name):
+    dtype = np.float32 if name in FLOAT32 else np.float64
+    assert seen(lowest_precision, *(PLAIN | PRODUCTS)[name]) == dtype
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "dtype"),
+    [
+        (Mixed(), FLAT, jnp.bfloat16),
+        (Mixed(jnp.float32), FLAT, jnp.bfloat16),
+        (Mixed(jnp.bfloat16), FLAT, jnp.bfloat16),
+        (LinenMlp(dtype=jnp.float16), FLAT, jnp.float16),
+        (LinenMlp(dtype=jnp.float32), FLAT, jnp.float32),
+        (NnxMlp(nnx.Rngs(0), dtype=jnp.float32), FLAT, jnp.float32),
+    ],
+)
+def test_precision_is_the_lowest_on_the_way_not_that_of_the_output(model, shape, dtype):
+    assert seen(lowest_precision, model, shape) == dtype
+
+
+def asked(question, fn, params, *, d=4, dtype=np.float64):
+    return question(fn, params, jax.ShapeDtypeStruct((3, d), dtype))
+
+
+def test_network_that_carries_float32_is_traced_in_float32():
+    module = LinenRnn(linen.GRUCell, param_dtype=jnp.float32)
+    params = module.init(KEY, jnp.zeros((1, *SERIES), jnp.float32))
+    params = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
+    x = jnp.zeros((3, *SERIES))
+    assert lowest_precision(module.apply, params, x) == np.float32
+    assert multiplies_branches(module.apply, params, x)
+
+
+W = jax.ShapeDtypeStruct((4, 4), np.float64)
+
+
+def low(x):
+    return x.astype(jnp.bfloat16).astype(jnp.float64)
+
+
+low_jvp, low_vjp = jax.custom_jvp(low), jax.custom_vjp(low)
+low_jvp.defjvps(lambda tangent, *_: tangent)
+low_vjp.defvjp(lambda x: (low(x), None), lambda _, cotangent: (cotangent,))
+
+CALLS = {
+    "jit": jax.jit(low),
+    "remat": jax.checkpoint(low),
+    "custom_jvp": low_jvp,
+    "custom_vjp": low_vjp,
+    "scan": lambda x: lax.scan(lambda carry, row: (carry, low(row)), 0.0, x)[1],
+    "map": lambda x: lax.map(low, x),
+    "carry": lambda x: (
+        lax.scan(
+            lambda c, row: ((c + row).astype(jnp.bfloat16), row), jnp.zeros(4, jnp.bfloat16), x
+        )[0][None]
+        * 1.0
+    ),
+    "while": lambda x: lax.while_loop(lambda c: c.sum() < 3, low, x),
+    "fori": lambda x: lax.fori_loop(0, 3, lambda i, c: low(c), x),
+    "cond": lambda x: lax.cond(x.sum() > 0, low, lambda x: x, x),
+    "vmap": jax.vmap(low),
+    "reduce_precision": lambda x: lax.reduce_precision(x, 8, 7),
+    "algorithm": lambda x: lax.dot(x, x.T, precision=lax.DotAlgorithmPreset.BF16_BF16_F32),
+    "algorithm by parts": lambda x: lax.dot(
+        x, x.T, precision=lax.DotAlgorithm(jnp.bfloat16, jnp.bfloat16, jnp.float32)
+    ),
+    "preferred": lambda x: lax.dot(x, x.T, preferred_element_type=jnp.bfloat16),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_low_precision_is_seen_inside_of_calls_and_loops(name):
+    assert asked(lowest_precision, lambda w, x: CALLS[name](jnp.tanh(x @ w)), W) == jnp.bfloat16
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [
+        lambda w, x: x @ w + jnp.ones(4, jnp.bfloat16),
+        lambda w, x: (x @ w, low(x @ w))[0],
+        lambda w, x: jnp.where(x > 0, x, 0.0) * (x > 0).astype(jnp.bfloat16) @ w,
+        lambda w, x: x @ w * jax.nn.one_hot(jnp.argmax(x, axis=-1), 4, dtype=jnp.float32),
+    ],
+    ids=["constant", "unused", "mask", "one hot"],
+)
+def test_constants_masks_and_unused_values_are_not_rounded(fn):
+    assert asked(lowest_precision, fn, W) == np.float64
+
+
+def test_bfloat16_is_lower_than_float16_and_both_than_float32():
+    def through(*dtypes):
+        return lambda w, x: sum((x @ w).astype(dtype).astype(jnp.float64) for dtype in dtypes)
+
+    assert asked(lowest_precision, through(jnp.float16, jnp.bfloat16), W) == jnp.bfloat16
+    assert asked(lowest_precision, through(jnp.float32, jnp.float16), W) == jnp.float16
+    assert asked(lowest_precision, through(jnp.float32, jnp.float8_e4m3fn), W) == "float8_e4m3fn"
+
+
+PAIR = {"a": W, "b": W}
+TWO = jax.ShapeDtypeStruct((2, 4, 4), np.float64)
+
+
+@pytest.mark.parametrize(
+    ("fn", "params", "expected"),
+    [
+        (lambda p, x: jax.nn.glu(x @ p), W, True),
+        (lambda p, x: (x @ p[0]) * (x @ p[1]), TWO, True),
+        (lambda p, x: jnp.tanh(x @ p[0]) @ p[1], TWO, False),
+        (lambda p, x: x @ p["a"] @ p["a"].T, PAIR, True),
+        (lambda p, x: x @ p["a"] + x @ p["a"].T, PAIR, False),
+        (lambda p, x: (x @ p["a"]) / (1 + (x @ p["b"]) ** 2), PAIR, True),
+        (lambda p, x: jnp.where(x @ p["a"] > 0, x @ p["b"], 0.0), PAIR, True),
+        (lambda p, x: jnp.maximum(x @ p["a"], x @ p["b"]), PAIR, False),
+        (lambda p, x: jnp.prod(jnp.stack([x @ p["a"], x @ p["b"]]), 0), PAIR, True),
+        (lambda p, x: x * jax.nn.sigmoid(x @ p["a"]) @ p["b"], PAIR, False),
+        (lambda p, x: (x @ p["a"]) * x.sum(1, keepdims=True), PAIR, False),
+        (lambda p, x: lax.map(lambda row: jnp.tanh(row @ p["a"]) @ p["b"], x), PAIR, False),
+        (lambda p, x: lax.fori_loop(0, 3, lambda i, h: jnp.tanh(h @ p["a"]), x), PAIR, True),
+        (lambda p, x: lax.while_loop(lambda h: h.sum() < 1, lambda h: h @ p["a"], x), PAIR, True),
+        (lambda p, x: lax.scan(lambda h, w: (jnp.tanh(h @ w), None), x, p)[0], TWO, False),
+        (lambda p, x: lax.scan(lambda h, w: (h * (h @ w), None), x @ x.T @ x, p)[0], TWO, True),
+    ],
+    ids=[
+        "glu", "product of slices", "layers of one leaf", "tied", "same depth", "quotient",
+        "gated linear", "maxout", "prod", "gate of the input", "scaled by the input", "map", "fori",
+        "while", "stacked layers", "stacked gates",
+    ],
+)  # fmt: skip
+def test_products_of_branches_are_told_from_layers(fn, params, expected):
+    assert asked(multiplies_branches, fn, params) == expected
+
+
+def test_products_of_embeddings_multiply_branches():
+    def factors(params, tokens):
+        return (params["a"][tokens[:, 0]] * params["b"][tokens[:, 1]]).sum(1, keepdims=True)
+
+    assert asked(multiplies_branches, factors, PAIR, d=2, dtype=np.int32)
+    assert asked(lowest_precision, factors, PAIR, d=2, dtype=np.int32) == np.float64
+
+
+def test_untraceable_network_gets_the_cautious_answer():
+    def untraceable(params, x):
+        return np.asarray(x) @ params
+
+    assert asked(multiplies_branches, untraceable, W)
+    assert asked(lowest_precision, untraceable, W) == np.float64
+    assert multiplies_branches(untraceable, "no weights", jnp.ones((3, 4)))
+    assert lowest_precision(untraceable, "no weights", jnp.ones((3, 4))) == np.float64
+
+
+def test_structure_is_read_without_computing():
+    large = jax.ShapeDtypeStruct((10**6, 10**6), np.float64)
+    x = jax.ShapeDtypeStruct((10**6, 10**6), np.float64)
+    assert not multiplies_branches(lambda w, x: jnp.tanh(x @ w), large, x)
+    assert lowest_precision(lambda w, x: jnp.tanh(x @ w), large, x) == np.float64
