@@ -43,18 +43,18 @@ def rounding_allowance(operations: float, *, dtype: npt.DTypeLike = np.float64) 
     Source: Higham (2002), Lemma 3.1 (recalled).
     Raises: `InputError` when $m u \ge 1$: there is no bound then.
     """
-    unit = float(np.finfo(dtype).eps) / 2
+    unit = float(jnp.finfo(dtype).eps) / 2  # NumPy has none of bfloat16
     if operations * unit >= 1:
         raise InputError(
             f"rounding_allowance needs operations * u < 1, got operations={operations:g} "
-            f"in {np.dtype(dtype)}; use a wider dtype."
+            f"in {jnp.dtype(dtype)}; use a wider dtype."
         )
     return operations * unit / (1 - operations * unit)
 
 
 def rounding_or_all(operations: float, dtype: npt.DTypeLike) -> float:
     """`rounding_allowance`, or 1, all of the quantity, where so many operations leave nothing."""
-    unit = float(np.finfo(dtype).eps)
+    unit = float(jnp.finfo(dtype).eps)
     return rounding_allowance(operations, dtype=dtype) if operations * unit < 1 else 1.0
 
 

@@ -173,6 +173,7 @@ class Means:
     `formula`: the means; 0 where the statistics are differences already.
     `remainder`: how far theory lets the means depart.
     `bias(key, point, subject, pilot)`: a measured part of the remainder.
+    `unknown`: why a bias that is infinite is not known, and the way out.
     `wrong`: the means of the nearest wrong theory, by default of a quantity that is absent; where
         remainder and resolution reach it, the claim is vacuous.
     `at(point)`: the arguments of `formula` and `remainder` by name.
@@ -187,6 +188,7 @@ class Means:
     formula: Formula = 0.0
     remainder: Formula = 0.0
     bias: Callable[..., float] | None = None
+    unknown: str = ""
     wrong: Formula = 0.0
     at: Callable[[Any], Mapping[str, object]] = _no_arguments
     resolution: Each = 0.0
@@ -214,6 +216,7 @@ class Means:
             np.asarray(value_of(self.formula, arguments), dtype=float),
             allowance(pilot, remainder=remainder, resolution=_each(self.resolution, point)),
             np.asarray(value_of(self.wrong, arguments), dtype=float),
+            self.unknown,
         )
 
     def decide(self, examination: Sample, *, alpha: float, effort: float) -> Decision:

@@ -48,6 +48,7 @@ class Sample:
     `predicted`: the means that theory predicts.
     `allowance`: how far the means may depart from them.
     `wrong`: the means of the nearest wrong theory; None where a claim names none.
+    `unknown`: why a remainder that is infinite is not known, and the way out.
     """
 
     draw: Draw
@@ -55,6 +56,7 @@ class Sample:
     predicted: Each
     allowance: Allowance
     wrong: Each | None = None
+    unknown: str = ""
 
     @functools.cached_property
     def target(self) -> Float[np.ndarray, "k"]:
@@ -100,7 +102,7 @@ class Sample:
         i = int((self.margin + self.resolution - self._reach).argmax())
         margin, left = self.margin[i], self._reach[i] - self.resolution[i]
         if not np.isfinite(margin):
-            return f"VACUOUS: how far {self.labels[i]} may be off is not known here"
+            return f"VACUOUS: {self.unknown or 'how far the mean may be off is not known here'}"
         words = (
             f"VACUOUS: the remainder of {self.labels[i]}, {margin:.2g}, and what has to be seen, "
             f"{self.resolution[i]:.2g}, reach the nearest wrong theory, {self.distance[i]:.2g} away"

@@ -9,14 +9,14 @@ from numbers import Integral
 from typing import Any
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 
 from ntval.arrays import as_float64, float64
 from ntval.data.sets import array_of, data_of
 from ntval.errors import InputError, NetworkError, first_line
 from ntval.networks import loading
 from ntval.networks.network import Network
-from ntval.subjects.grams import entry_rounding
+from ntval.subjects.grams import gram_rounding, stored_precision
 from ntval.subjects.network import network_subject
 from ntval.subjects.subject import GramSubject, NetworkSubject
 
@@ -68,7 +68,7 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
     if params is not None or init is not None:
         raise InputError("a Gram matrix has no params and no init; leave them out.")
     grams = array_of("model", grams)
-    dtype = grams.dtype
+    stored = grams
     grams = as_float64("model", grams)
     grams = grams[None] if grams.ndim == 2 else grams
     if grams.ndim != 3 or grams.shape[1] != grams.shape[2] or 0 in grams.shape:
@@ -90,10 +90,16 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
                 f"kernel_fn needs to give a matrix of shape {grams.shape[1:]}, as the Gram matrix "
                 f"has, got {reference.shape}."
             )
-    # NumPy has no finfo of bfloat16, of whose 8 bits such a contraction leaves nothing.
-    native = np.issubdtype(dtype, np.floating)
-    rounding = entry_rounding(dtype, _CONTRACTED) if native else 1.0
-    return GramSubject(grams, reference, rounding, from_user=True, name=name or "Gram matrix")
+    precision = stored_precision(stored)
+    narrower = jnp.finfo(precision).bits < 64
+    return GramSubject(
+        grams,
+        reference,
+        gram_rounding(precision, _CONTRACTED),
+        from_user=True,
+        name=name or "Gram matrix",
+        note=f"judged as {precision.name}, which holds every entry exactly." if narrower else "",
+    )
 
 
 # Assumed number of parameters behind one entry of a user's Gram matrix.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, Shaped
 
 from ntval.arrays import rounding_or_all
 from ntval.subjects.subject import GramSubject
@@ -20,3 +21,31 @@ def rows_of(subject: GramSubject, key: Array, count: int) -> Int[np.ndarray, "co
 def entry_rounding(dtype: npt.DTypeLike, num_params: int) -> float:
     """Relative rounding of an entry that is a contraction over `num_params` parameters."""
     return rounding_or_all(2 * num_params, dtype)
+
+
+_DISTINCT = 64  # a matrix of fewer different values may be of small whole numbers by design
+
+
+def stored_precision(grams: Shaped[np.ndarray, "draws n n"]) -> np.dtype:
+    """The narrowest dtype that holds every entry exactly: that of the array, unless it was made of
+    narrower numbers, as `numpy.savez` and lists do of float32."""
+    given = grams.dtype
+    values = np.asarray(grams, dtype=np.float64)
+    if len(np.unique(values)) <= _DISTINCT:
+        return given
+    for name in ("bfloat16", "float16", "float32"):
+        narrow = jnp.dtype(name)
+        if jnp.finfo(narrow).bits >= jnp.finfo(given).bits:
+            break
+        with np.errstate(over="ignore"):
+            if (values.astype(narrow).astype(np.float64) == values).all():  # exact by construction
+                return narrow
+    return given
+
+
+def gram_rounding(dtype: npt.DTypeLike, num_params: int) -> float:
+    """Relative rounding of an entry of a Gram matrix stored in `dtype`: a contraction in float32 at
+    the narrowest, and one rounding where it is stored narrower."""
+    if jnp.finfo(dtype).bits >= jnp.finfo(np.float32).bits:
+        return entry_rounding(dtype, num_params)
+    return entry_rounding(np.float32, num_params) + float(jnp.finfo(dtype).eps) / 2

@@ -101,6 +101,7 @@ class GramSubject:
     `grams`: at independent weights.
     `reference`: what they are compared with.
     `rounding`: the relative rounding of an entry.
+    `note`: the precision that they are judged by, in words.
     """
 
     grams: Float[np.ndarray, "draws n n"]
@@ -108,6 +109,7 @@ class GramSubject:
     rounding: float = 0.0
     from_user: bool = False
     name: str = "Gram matrix"
+    note: str = ""
 
     @property
     def num_inputs(self) -> int:

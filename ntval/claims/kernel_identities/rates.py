@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
-from ntval.claims.kernel_identities.means import kernel_gaps, single_draw_variance
-from ntval.claims.kernel_identities.setting import mlp_ladder
+from ntval.claims.kernel_identities.means import kernel_gaps, measured_bias, single_draw_variance
+from ntval.claims.kernel_identities.setting import mlp_ladder, multiplies_branches
 from ntval.claims.procedures import Slopes
 from ntval.claims.sampling import (
     MEASURED,
@@ -87,8 +87,16 @@ def _width_rate_bias(
     the relative variance v of one draw at the smallest width, so the slope is off by
     v / log(largest / smallest width) at most."""
     gaps = kernel_gaps(key, regime, subject.rungs[0], stream=PILOT)(0, 64)
-    variance = single_draw_variance(key, regime, subject, gaps)
-    return variance / _log_range(subject)
+    variance = single_draw_variance(regime, gaps)
+    return _of_products(key, regime, subject, variance) / _log_range(subject)
+
+
+def _of_products(key: Array, regime: Regime, subject: NetworkSubject, variance: float) -> float:
+    """|b/a| over the smallest width: the relative variance of a draw there, or of products of
+    several random matrices twice the bias measured at the second width, in place of it."""
+    if not multiplies_branches(subject):
+        return variance
+    return max(variance, 2 * measured_bias(key, regime, subject, *subject.rungs[:2]))
 
 
 width_rate = Claim(
@@ -195,8 +203,8 @@ def _concentration_bias(
     """
     sizes = _parametrization(key, regime, subject, stream=PILOT)(0, 16)
     share = float(np.clip(sizes.mean(), 0.0, 1.0))
-    variance = _relative_variance(key, regime, subject) / _log_range(subject)
-    return variance + 2 * min(share, 1 - share)
+    variance = _of_products(key, regime, subject, _relative_variance(key, regime, subject))
+    return variance / _log_range(subject) + 2 * min(share, 1 - share)
 
 
 width_concentration = Claim(
@@ -219,8 +227,8 @@ def _parametrization_bias(
     m times the relative variance v of one draw at the smallest width (delta method, as
     `single_draw_variance`), so the slope is off by v / log(largest / smallest width) at most; and
     the logarithm of a mean over k draws is low by v / 2k."""
-    variance = _relative_variance(key, regime, subject) * (1 + 1 / (2 * _MEANS))
-    return variance / _log_range(subject)
+    variance = _of_products(key, regime, subject, _relative_variance(key, regime, subject))
+    return variance * (1 + 1 / (2 * _MEANS)) / _log_range(subject)
 
 
 def _parametrization_words(key: Array, regime: Regime, subject: NetworkSubject) -> str:

@@ -15,6 +15,7 @@ from ntval.arrays import AnyArray
 from ntval.claims.sampling import draw_params, empirical_at, kept
 from ntval.evidence.exact import Comparison
 from ntval.kernels import analytic
+from ntval.networks import loading, structure
 from ntval.networks.network import num_params
 from ntval.observables.entries import entry_scale
 from ntval.regimes import Regime
@@ -74,10 +75,32 @@ def network_rounding(subject: NetworkSubject, params: Any, x: Float[Array, "n *s
 
     P products and sums, and P more for the entries of the Jacobian: each is a chain of inner
     products whose lengths and cancellations, sum of fan_in^(3/2), stay below P. The precision is
-    that of the outputs: a float32 layer shows there.
+    the lowest that the forward pass meets, wherever it does.
     """
-    dtype = np.dtype(jax.eval_shape(subject.network.apply_fn, params, x).dtype)
-    return entry_rounding(dtype.type, num_params(params))
+    return entry_rounding(lowest_precision(subject), num_params(params))
+
+
+@kept
+def lowest_precision(subject: NetworkSubject) -> np.dtype:
+    """The floating dtype of lowest precision that the forward pass meets."""
+    if subject.network.mlp is not None:
+        return np.dtype(np.float64)
+    return structure.lowest_precision(subject.network.apply_fn, *_shapes(subject))
+
+
+@kept
+def multiplies_branches(subject: NetworkSubject) -> bool:
+    """Whether the network multiplies several random matrices, or uses one repeatedly."""
+    if subject.network.mlp is not None:
+        return False
+    return structure.multiplies_branches(subject.network.apply_fn, *_shapes(subject))
+
+
+def _shapes(subject: NetworkSubject) -> tuple[Any, jax.ShapeDtypeStruct]:
+    """Shapes of the weights, and of two inputs."""
+    shape = subject.network.input_shape or ()
+    params = loading.params_shape(subject.network, shape)
+    return params, jax.ShapeDtypeStruct((2, *shape), np.float64)
 
 
 @dataclass(frozen=True)
