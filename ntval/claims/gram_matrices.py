@@ -83,7 +83,8 @@ def _equals_reference(key: Array, regime: Regime, subject: GramSubject) -> list[
 
 def _words(key: Array, regime: Regime, subject: GramSubject) -> str:
     grams, reference = _given(subject)
-    return gap_words("the Gram matrix", grams.mean(axis=0) - reference, reference)
+    few = len(grams) if subject.from_user and len(grams) == 1 else None
+    return gap_words("the Gram matrix", grams.mean(axis=0), reference, draws=few)
 
 
 equals_reference = Claim(
@@ -143,7 +144,7 @@ mean = Claim(
     "`kernel_identities.mean_kernel`.",
     statement="The mean of empirical Gram matrices at independent weights is the infinite-width "
     "one, up to the finite-width bias.",
-    needs=("Gram matrices", "reference"),
+    needs=("Gram matrices", "independent draws", "reference"),
     points={
         "quick": (Regime(n=4, d=8, widths=(512,), activation="erf"),),
         "standard": (Regime(n=4, d=8, widths=(512,), activation="erf"),),

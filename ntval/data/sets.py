@@ -54,8 +54,8 @@ def load(source: str) -> Data:
 def data_of(name: str, x: Any, y: Any = None) -> Data:
     """Arrays as a data set; whole numbers and booleans among y become floats.
 
-    Raises: `InputError` for x without rows, x or y that is not finite numbers, rows that coincide
-    or are opposite, and y that is not one value a row.
+    Raises: `InputError` for x without rows, x or y that is not finite numbers, rows that
+    coincide, and y that is not one value a row.
     """
     x = as_float64("x", array_of("x", x))
     if x.ndim < 2 or x.size == 0:
@@ -137,26 +137,24 @@ def _no_archive(path: Path) -> str | None:
 
 
 def require_distinct(name: str, x: Float[np.ndarray, "n *shape"]) -> None:
-    """Refuse rows that coincide or are opposite, which make kernels singular.
+    """Refuse rows that coincide, which make every kernel singular.
 
-    Opposite rows do so for odd and even activations. Rows count as equal when they differ by no
-    more than a few roundings of their norm.
+    Opposite rows do so for some kernels only, odd ones or even ones, and are no error. Rows count
+    as equal when they differ by no more than a few roundings of their norm.
     Raises: `InputError` naming two such rows.
     """
     rows = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
     norms = np.linalg.norm(rows, axis=1)
     allowed = rounding_allowance(4) * norms
-    # Rows that are equal or opposite have equal norms, so only neighbors in norm are compared.
+    # Rows that are equal have equal norms, so only neighbors in norm are compared.
     order = np.argsort(norms, kind="stable")
     for position, i in enumerate(order):
         for j in order[position + 1 :]:
             if norms[j] - norms[i] > allowed[j]:
                 break
-            for sign, word in ((1, "equal"), (-1, "opposite")):
-                if np.linalg.norm(rows[i] - sign * rows[j]) <= allowed[j]:
-                    first, second = sorted((int(i), int(j)))
-                    raise InputError(
-                        f"{name} needs distinct rows, none opposite to another, got {word} rows "
-                        f"{first} and {second}: kernels are singular there; drop one of them, "
-                        f"e.g. by numpy.unique({name}, axis=0)."
-                    )
+            if np.linalg.norm(rows[i] - rows[j]) <= allowed[j]:
+                first, second = sorted((int(i), int(j)))
+                raise InputError(
+                    f"{name} needs distinct rows, got equal rows {first} and {second}: kernels are "
+                    f"singular there; drop one of them, e.g. by numpy.unique({name}, axis=0)."
+                )

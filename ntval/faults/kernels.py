@@ -16,13 +16,40 @@ from ntval.faults.sites import (
     in_kernel_fn,
     in_method,
     in_mlp,
+    in_option,
     in_params,
+    in_public,
     in_twin,
 )
 
 NEIGHBORS = (("relu", "leaky_relu"), ("gelu", "silu"), ("erf", "erf_sqrt2"), ("tanh", "erf"))
 
 FAULTS = (
+    Fault(
+        "analytic_rectangular_50",
+        "the analytic kernel is 50 % too large whenever x2 is given",
+        in_kernel_fn(mutations.rectangular_times(1.5)),
+    ),
+    Fault(
+        "empirical_rectangular_3",
+        "the empirical kernel is 3 % too large whenever x2 is given",
+        in_method(mutations.rectangular_method_times(1.03)),
+    ),
+    Fault(
+        "empirical_last_row_3",
+        "the public empirical kernel is 3 % too large in the last row of an odd number",
+        in_public(mutations.odd_last_row_times(1.03)),
+    ),
+    Fault(
+        "apply_custom_derivative",
+        "the derivative of the outputs, given by a custom rule, is 5 % too large",
+        in_apply(mutations.custom_derivative_times(1.05)),
+    ),
+    Fault(
+        "derivative_of_softplus",
+        "the derivative of softplus is 1 % too large, in theory, quadrature and closed forms alike",
+        in_option(derivative_of=mutations.wrong_derivative("softplus", 1.01)),
+    ),
     Fault(
         "empirical_derivative",
         "sigma in place of sigma' in the empirical kernel",

@@ -227,3 +227,63 @@ def of_random_scale(init: Init) -> Init:
         return jax.tree.map(lambda leaf: factor * leaf, init(key))
 
     return broken
+
+
+def rectangular_times(factor: float) -> Callable:
+    """Change of a kernel_fn: larger whenever x2 is given."""
+
+    def change(kernel):
+        def broken(x1, x2=None, get="ntk"):
+            return kernel(x1, x2, get) * (1.0 if x2 is None else factor)
+
+        return broken
+
+    return change
+
+
+def rectangular_method_times(factor: float) -> Callable:
+    """Change of a method: larger whenever x2 is given."""
+
+    def change(method: Method) -> Method:
+        def broken(network, params, x1, x2=None):
+            return method(network, params, x1, x2) * (1.0 if x2 is None else factor)
+
+        return broken
+
+    return change
+
+
+def odd_last_row_times(factor: float) -> Callable:
+    """Change of a public method: the last row of an odd number of rows is larger."""
+
+    def change(method: Method) -> Method:
+        def broken(network, params, x, memory=None):
+            gram = method(network, params, x, memory)
+            return gram.at[-1].multiply(factor) if len(x) % 2 else gram
+
+        return broken
+
+    return change
+
+
+def custom_derivative_times(factor: float) -> Callable:
+    """Change of a forward pass: its values stay, its derivative by a custom rule is larger."""
+
+    def change(apply_fn):
+        @jax.custom_jvp
+        def broken(params, x):
+            return apply_fn(params, x)
+
+        @broken.defjvp
+        def rule(primals, tangents):
+            outputs, change = jax.jvp(apply_fn, primals, tangents)
+            return outputs, factor * change
+
+        return broken
+
+    return change
+
+
+def wrong_derivative(name: str, factor: float) -> Callable[[Activation], Callable]:
+    """The derivative of an activation, that of one of them too large."""
+    return lambda sigma: lambda t: sigma.derivative(t) * (factor if sigma.name == name else 1.0)

@@ -63,6 +63,16 @@ def in_method(change: Callable) -> Plant:
     return in_network("empirical kernel", planted)
 
 
+def in_public(change: Callable) -> Plant:
+    """Fault of the tiled Jacobian that users call: `change(method)` is the broken one."""
+
+    def planted(subject: NetworkSubject) -> NetworkSubject:
+        public = {**subject.public, "jacobian": change(subject.public["jacobian"])}
+        return replace(subject, public=public)
+
+    return in_network("empirical kernel", planted)
+
+
 def in_empirical_gram(change: Callable) -> Plant:
     """Fault of the cheapest method's result: `change(gram)` is the broken Gram matrix."""
     return in_method(

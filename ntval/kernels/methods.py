@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.kernels import deep_mlp, jacobian, operator, two_layer
@@ -20,6 +21,18 @@ METHODS: dict[str, Method] = {
     ),
     "operator": lambda network, params, x1, x2=None: operator.gram(
         network.apply_fn, params, x1, x2
+    ),
+}
+
+# The same as users call them: (network, params, x, memory) -> (n, n), `memory` in bytes or None.
+PUBLIC: dict[str, Callable[..., Float[Array, "n n"]]] = {
+    "two_layer": lambda network, params, x, memory: two_layer.ntk(network.mlp, params, x),
+    "deep_mlp": lambda network, params, x, memory: deep_mlp.ntk(network.mlp, params, x),
+    "jacobian": lambda network, params, x, memory: jacobian.ntk(
+        network.apply_fn, params, x, **({} if memory is None else {"memory": memory})
+    ),
+    "operator": lambda network, params, x, memory: operator.ntk(network.apply_fn, params, x)(
+        np.eye(len(x))
     ),
 }
 

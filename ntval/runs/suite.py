@@ -21,7 +21,6 @@ from ntval.runs import engine
 from ntval.runs.applicable import NotRun, applicable
 from ntval.runs.cell import Cell, diagnosis, run_cell
 from ntval.runs.settings import DEFAULTS, Settings
-from ntval.subjects.subject import NetworkSubject
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def run_of(found: Sequence[tuple[Claim, Point] | NotRun], settings: Settings) ->
         return run
     examined = next(item for item in found if not isinstance(item, NotRun))
     subject = examined[0].subject(examined[1])
-    return replace(run, note=subject.note) if isinstance(subject, NetworkSubject) else run
+    return replace(run, note=getattr(subject, "note", ""))
 
 
 def states(run: Run, *, workers: int = 1, catalogue: Catalogue = OURS) -> Iterator[Run]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -15,7 +16,7 @@ from ntval.arrays import as_float64, float64
 from ntval.data.sets import array_of, data_of
 from ntval.errors import InputError, NetworkError, first_line
 from ntval.networks import loading
-from ntval.networks.network import Network
+from ntval.networks.network import Network, num_params
 from ntval.subjects.grams import gram_rounding, stored_precision
 from ntval.subjects.network import network_subject
 from ntval.subjects.subject import GramSubject, NetworkSubject
@@ -46,6 +47,8 @@ def subject_of(
     elif init is not None:
         rungs = {width: _rung(model, init, width, name) for width in _widths(widths)}
         network = rungs[max(rungs)]
+        if not _grow(rungs, () if source is None else source.input_shape):
+            rungs = {}
     else:
         network = loading.network_from(_with(model, params), name=name)
     if name is not None:
@@ -157,6 +160,14 @@ def _rung(model: Any, init: Callable, width: int, name: str | None) -> Network:
         )
     network = Network(lambda key, shape: (None, init(key, width)), apply_fn)
     return loading.network_from(network, name=name)
+
+
+def _grow(rungs: dict[int, Network], shape: tuple[int, ...]) -> bool:
+    """Whether the weights are more at each width than at the one before: an `init` that ignores
+    its width has the same network on each rung."""
+    with float64():
+        sizes = [num_params(loading.params_shape(rung, shape)) for rung in rungs.values()]
+    return all(wide > narrow for narrow, wide in itertools.pairwise(sizes))
 
 
 def _twin(kernel_fn: Callable) -> Callable:

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ntval.errors import InputError
-from ntval.kernels.methods import METHODS, Method, methods_of
+from ntval.kernels.methods import METHODS, PUBLIC, Method, methods_of
 from ntval.networks.mlp import Mlp
 from ntval.networks.network import Network
 
@@ -55,6 +55,7 @@ class NetworkSubject:
 
     `inputs(key, n)`: gives x of shape (n, *input_shape), n up to `num_inputs`.
     `methods`: by name, functions (network, params, x1, x2) that give the empirical kernel.
+    `public`: the same as users call them, functions (network, params, x, memory).
     `ladder`: the same subject at growing size, for claims about rates.
     `from_user`: whether a user passed the network or the inputs; claims that speak of a theorem's
         own setting do not apply then.
@@ -64,6 +65,7 @@ class NetworkSubject:
     network: Network
     inputs: Callable[[Array, int], Float[Array, "n *shape"]]
     methods: Mapping[str, Method] = field(default_factory=lambda: METHODS)
+    public: Mapping[str, Method] = field(default_factory=lambda: PUBLIC)
     ladder: Ladder[NetworkSubject] | None = None
     from_user: bool = False
     num_inputs: int = 8
@@ -183,7 +185,10 @@ NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
         _network(lambda s: s.network.mlp is not None),
         "the network is not one of ntval's own fully connected ones",
     ),
-    "ladder": (_network(lambda s: s.ladder is not None), "the network has one width only"),
+    "ladder": (
+        _network(lambda s: s.ladder is not None),
+        "the network has one width only, or init(key, width) ignores its width",
+    ),
     "one Gram matrix": (
         _grams(lambda s: len(s.grams) == 1),
         "it is about one Gram matrix, passed as an array (n, n)",
@@ -191,6 +196,10 @@ NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
     "Gram matrices": (
         _grams(lambda s: len(s.grams) > 1),
         "it is about Gram matrices at independent weights, passed as an array (draws, n, n)",
+    ),
+    "independent draws": (
+        _grams(lambda s: len(np.unique(s.grams, axis=0)) == len(s.grams)),
+        "some of the matrices are the same: they are no draws at independent weights",
     ),
     "reference": (
         _grams(lambda s: s.reference is not None),

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from ntval.arrays import rounding_or_all
@@ -19,6 +18,7 @@ from ntval.claims.kernel_identities.setting import (
     RELU,
     THREE_LAYERS,
     TWO_LAYERS,
+    autodiff_rows,
     mlp_with_twin,
     network_rounding,
     params_and_inputs,
@@ -34,15 +34,6 @@ from ntval.regimes import Regime
 from ntval.subjects.subject import NetworkSubject
 
 
-def _autodiff_rows(
-    subject: NetworkSubject, params: Any, x: Float[Array, "n *shape"]
-) -> tuple[Float[np.ndarray, "p"], Float[np.ndarray, "n outputs p"]]:
-    """Parameters in one vector, and the Jacobian of the whole batch by them."""
-    flat, unravel = ravel_pytree(params)
-    jacobian = jax.jit(jax.jacrev(lambda theta: subject.network.apply_fn(unravel(theta), x)))(flat)
-    return np.asarray(flat), np.asarray(jacobian).reshape(len(x), -1, flat.size)
-
-
 def _batch_independence(key: Array, regime: Regime, subject: NetworkSubject) -> list[Comparison]:
     """Outputs of a batch against those of its rows one by one."""
     params, x, _ = params_and_inputs(key, regime, subject)
@@ -52,7 +43,7 @@ def _batch_independence(key: Array, regime: Regime, subject: NetworkSubject) -> 
     alone = np.concatenate(rows).reshape(regime.n, -1)
     # To first order a relative perturbation u of every parameter moves an output by at most
     # u |J_i| |theta|, the Cauchy-Schwarz bound of sum_p |J_ip theta_p|.
-    flat, jacobian = _autodiff_rows(subject, params, x)
+    flat, jacobian = autodiff_rows(subject, params, x)
     size = np.linalg.norm(jacobian, axis=-1) * np.linalg.norm(flat)
     scale = np.nan_to_num(size) + np.abs(alone)
     allowed = network_rounding(subject, params, x) * scale
@@ -119,7 +110,34 @@ def _methods_agree(key: Array, regime: Regime, subject: NetworkSubject) -> list[
         ):
             words = f"{label} by {name} against {reference}"
             comparisons.append(Comparison(words, left, right, rounding * scale, scale))
-    return comparisons
+    return comparisons + _public(
+        subject, params, jnp.concatenate([x1, x2[:1]]), reference, rounding
+    )
+
+
+def _public(
+    subject: NetworkSubject,
+    params: Any,
+    x: Float[Array, "n *shape"],
+    reference: str,
+    rounding: float,
+) -> list[Comparison]:
+    """What users call against the reference, at one input more: the tiled Jacobian in its usual
+    memory and in so little that each tile has one input."""
+    x = jnp.unique(x, axis=0) if subject.from_user else x
+    gram = empirical_at(subject, params, x, method=reference)
+    scale = entry_scale(np.diag(gram))
+    calls = [(name, None) for name in methods_of(subject.network)] + [("jacobian", 1.0)]
+    return [
+        Comparison(
+            f"K(x, x) by the public {name}" + (" in little memory" if memory else ""),
+            np.asarray(subject.public[name](subject.network, params, np.asarray(x), memory)),
+            gram,
+            rounding * scale,
+            scale,
+        )
+        for name, memory in calls
+    ]
 
 
 methods_agree = Claim(
@@ -152,6 +170,7 @@ methods_agree = Claim(
         "empirical_float32",
         "empirical_bfloat16",
         "empirical_jitter",
+        "empirical_last_row_3",
     ),
 )
 
@@ -159,7 +178,7 @@ methods_agree = Claim(
 def jacobian_comparison(key: Array, regime: Regime, subject: NetworkSubject) -> list[Comparison]:
     """The cheapest method against J J^T of the whole batch."""
     params, x, _ = params_and_inputs(key, regime, subject)
-    _, rows = _autodiff_rows(subject, params, x)
+    _, rows = autodiff_rows(subject, params, x)
     exact = np.einsum("iop,jop->ij", rows, rows) / rows.shape[1]
     gram = empirical_at(subject, params, x)
     scale = entry_scale(np.diag(exact))

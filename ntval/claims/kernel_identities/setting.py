@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
 from ntval.arrays import AnyArray
@@ -68,6 +69,15 @@ def params_and_inputs(
     key_params, key_x1, key_x2 = jax.random.split(key, 3)
     params = draw_params(subject.network, key_params)
     return params, subject.inputs(key_x1, regime.n), subject.inputs(key_x2, regime.n)
+
+
+def autodiff_rows(
+    subject: NetworkSubject, params: Any, x: Float[Array, "n *shape"]
+) -> tuple[Float[np.ndarray, "p"], Float[np.ndarray, "n outputs p"]]:
+    """Parameters in one vector, and the Jacobian of the whole batch by them."""
+    flat, unravel = ravel_pytree(params)
+    jacobian = jax.jit(jax.jacrev(lambda theta: subject.network.apply_fn(unravel(theta), x)))(flat)
+    return np.asarray(flat), np.asarray(jacobian).reshape(len(x), -1, flat.size)
 
 
 def network_rounding(subject: NetworkSubject, params: Any, x: Float[Array, "n *shape"]) -> float:

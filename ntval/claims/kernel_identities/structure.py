@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -67,6 +68,45 @@ permutation_equivariance = Claim(
     subject=mlp_with_twin,
     procedure=Identity(_permutation_equivariance),
     faults=("analytic_permuted_rows", "empirical_permuted_rows", "analytic_stale_inputs"),
+)
+
+
+def _block_consistency(key: Array, regime: Regime, subject: Kernels) -> list[Comparison]:
+    """K(x1, x2) against the block of K([x1; x2]), at numbers of inputs that differ, the second
+    odd."""
+
+    def compare(k: Kernel) -> Comparison:
+        n = len(k.x1)
+        x2 = k.x2[: max(1, n - 1 - n % 2)]
+        block = np.asarray(k.at(np.concatenate([k.x1, x2])))[:n, n:]
+        scale = entry_scale(np.diag(k.at(k.x1)), np.diag(k.at(x2)))
+        comparison = k.agree(
+            "K(x1, x2) against its block of K([x1; x2])", k.at(k.x1, x2), block, scale
+        )
+        if k.name != "analytic":
+            return comparison
+        # Inputs may be in both, or nearly so: arccos loses digits as 1 / sin(angle).
+        cosines = np.clip(np.abs(block) / np.where(scale > 0, scale, 1.0), 0.0, 1.0)
+        steepness = quadrature_oracle.steepness(cosines)
+        return replace(comparison, allowance=comparison.allowance * steepness)
+
+    return [compare(kernel) for kernel in kernels(key, regime, subject)]
+
+
+block_consistency = Claim(
+    name="kernel_identities.block_consistency",
+    source="K is a function of pairs of inputs, whichever call they come in.",
+    statement="K(x1, x2), by which predictions are made, is the off-diagonal block of "
+    "K([x1; x2]), empirical and analytic.",
+    needs=("forward pass",),
+    points=REGIMES,
+    subject=mlp_with_twin,
+    procedure=Identity(_block_consistency),
+    faults=("analytic_rectangular_50", "empirical_rectangular_3"),
+    prerequisite=(
+        "a kernel_fn whose K(x1, x2) is the block of K([x1; x2])",
+        "correct it where x2 is given, or leave kernel_fn out",
+    ),
 )
 
 

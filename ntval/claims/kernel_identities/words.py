@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -17,47 +18,139 @@ _DIAGNOSED = 256  # draws
 
 
 def mean_kernel_words(key: Array, regime: Regime, subject: NetworkSubject) -> str:
-    """What the gap between mean and analytic kernel looks like: the likeliest of written causes."""
+    """What the gap between analytic and mean kernel looks like."""
     x, key_draws = inputs_and_key(key, regime, subject, PILOT)
-    exact = infinite(subject, x)
     keys = jax.random.split(key_draws, _DIAGNOSED)
-    gap = exact - np.asarray(grams_program(subject)(x, keys)).mean(axis=0)
-    return gap_words("the analytic kernel", gap, exact, _of_biases(subject, x, keys))
+    grams = np.asarray(grams_program(subject)(x, keys))
+    apply_fn, params = subject.network.apply_fn, draw_params(subject.network, keys[0])
+    outputs = math.prod(jax.eval_shape(apply_fn, params, x).shape[1:])
+    return gap_words(
+        "the analytic kernel",
+        infinite(subject, x),
+        grams.mean(axis=0),
+        noise=float(np.sqrt(grams.var(axis=0, ddof=1).sum() / len(grams))),
+        biases=_of_biases(subject, x, keys),
+        outputs=outputs,
+    )
 
 
 def gap_words(
     name: str,
-    gap: Float[np.ndarray, "n n"],
-    exact: Float[np.ndarray, "n n"],
+    kernel: Float[np.ndarray, "n n"],
+    other: Float[np.ndarray, "n n"],
+    *,
+    noise: float = 0.0,
     biases: Float[np.ndarray, "n n"] | None = None,
+    outputs: int = 1,
+    draws: int | None = None,
 ) -> str:
-    """The likeliest of written causes of a gap, in units of `exact`; `name` is what is off."""
+    """What the gap of `kernel`, called `name`, to `other` looks like.
+
+    A cause is named where it explains the gap and no other cause does so as well. `noise` is the
+    norm of what chance leaves in the gap; `biases` the kernel of the biases alone; `outputs` their
+    number; `draws` how many finite networks `kernel` is the mean of, where they are few.
+    """
+    gap = kernel - other
     size = float(np.linalg.norm(gap))
     if not np.isfinite(size):
         return f"{name} is not finite"
-    identity, off = np.eye(len(exact)), 1 - np.eye(len(exact))
-    i, j = (int(k) for k in np.unravel_index(int(np.abs(gap).argmax()), gap.shape))
-    entry = np.zeros_like(exact)
-    entry[[i, j], [j, i]] = exact[[i, j], [j, i]]
-    causes = {
-        f"{name} is {{:+.1%}} off throughout: a wrong scale": exact,
-        f"{name} is {{:+.1%}} off away from the diagonal": exact * off,
-        f"{name} is {{:+.1%}} off on the diagonal: jitter, or a wrong norm": exact * identity,
-        f"entry [{i}, {j}] of {name} is {{:+.1%}} off, and no other": entry,
-        f"{name} is off by a constant, {{:+.3g}}: a missing bias": off + identity,
-    }
+    if size == 0:
+        return f"{name} is equal to the other"
+    fits = sorted(_fits(name, kernel, other, biases, outputs), key=lambda fit: fit[0])
+    signal = max(size**2 - noise**2, np.finfo(float).tiny)
+    rests = [math.sqrt(max(norm**2 - noise**2, 0.0) / signal) for norm, _ in fits]
+    (rest, second, *_), (words, instead, *_) = rests, [words for _, words in fits]
+    relative = size / max(float(np.linalg.norm(other)), np.finfo(float).tiny)
+    if rest <= _EXPLAINED:
+        return words if second > max(2 * rest, _NOTHING) else f"{words}; or {instead}"
+    if draws is not None and relative < _OF_A_DRAW:
+        return (
+            f"{name} is {relative:.1%} away, by no single cause, as far as "
+            + ("one draw" if draws == 1 else f"the mean of {draws} draws")
+            + " of a finite network may be; to hold draws against their limit pass many, of shape "
+            "(draws, n, n), at independent weights"
+        )
+    return (
+        f"{name} is {relative:.1%} away: no single scale, entry, row, diagonal or bias explains it"
+    )
+
+
+_EXPLAINED = 0.4  # of the gap, without its noise, that a named cause may leave
+_NOTHING = 0.02  # of the gap: so little is left of a true cause where there is no noise
+_OF_A_DRAW = 0.5  # relative gap of a draw that finite width may explain
+
+
+def _fits(
+    name: str,
+    kernel: Float[np.ndarray, "n n"],
+    other: Float[np.ndarray, "n n"],
+    biases: Float[np.ndarray, "n n"] | None,
+    outputs: int,
+) -> Iterator[tuple[float, str]]:
+    """What each cause leaves of the gap, and its words."""
+    gap, n = kernel - other, len(other)
+    identity, off = np.eye(n), 1 - np.eye(n)
+
+    def share(cause: np.ndarray) -> float:
+        return float((gap * cause).sum() / max((cause**2).sum(), np.finfo(float).tiny))
+
+    def left(cause: np.ndarray) -> float:
+        return float(np.linalg.norm(gap - share(cause) * cause))
+
+    scale = 1 + share(other)
+    yield left(other), f"{name} is {_factor(scale)} throughout: {_of_scale(scale, outputs)}"
+    if n == 1:
+        return
+    for part, where, reason in (
+        (off, "away from the diagonal", ""),
+        (identity, "on the diagonal", ": jitter, or a wrong norm"),
+    ):
+        yield left(other * part), f"{name} is {_factor(1 + share(other * part))} {where}{reason}"
+    constant = share(np.ones_like(other))
+    yield left(np.ones_like(other)), f"{name} is off by a constant, {constant:+.3g}: a missing bias"
     if biases is not None:
-        words = f"{name} is off by {{:+.2f}} times what the biases bring: a missing bias"
-        causes[words] = biases
-    fits = {}
-    for words, cause in causes.items():
-        share = float((gap * cause).sum() / max((cause**2).sum(), np.finfo(float).tiny))
-        fits[words] = (float(np.linalg.norm(gap - share * cause)) / size, share)
-    words = min(fits, key=lambda name: fits[name][0])
-    rest, share = fits[words]
-    if rest > 0.5:
-        return "no single scale, entry, diagonal or bias explains it: another architecture"
-    return words.format(share)
+        missing = f"{share(biases):+.2f} times what the biases bring: a missing bias"
+        yield left(biases), f"{name} is off by {missing}"
+    i, j = (int(k) for k in np.unravel_index(int(np.abs(gap).argmax()), gap.shape))
+    entry = np.zeros_like(other)
+    entry[[i, j], [j, i]] = gap[[i, j], [j, i]]
+    words = f"entry [{i}, {j}] of {name} is {_factor(kernel[i, j] / other[i, j])}, and no other"
+    yield float(np.linalg.norm(gap - entry)), words
+    yield _rows_left(gap), f"rows {_rows(gap)} of {name} are off, the others are not"
+
+
+def _rows(gap: Float[np.ndarray, "n n"]) -> list[int]:
+    """The rows whose gaps among each other or to all rows stand out; at most half of them."""
+    sizes = np.sort(np.abs(gap), axis=1)[:, len(gap) // 2]  # a row that is not off has few gaps
+    return [int(i) for i in np.flatnonzero(sizes > sizes.max() / 3)]
+
+
+def _rows_left(gap: Float[np.ndarray, "n n"]) -> float:
+    rows = _rows(gap)
+    if 2 * len(rows) > len(gap):
+        return float(np.linalg.norm(gap))
+    others = np.setdiff1d(np.arange(len(gap)), rows)
+    return float(np.linalg.norm(gap[np.ix_(others, others)]))
+
+
+def _factor(factor: float) -> str:
+    """A factor in words: "3.0 % too large", "64 times too small"."""
+    if factor <= 0 or not math.isfinite(factor):
+        return f"{factor:.3g} times the other"
+    if factor >= 2 or factor <= 0.5:
+        times, word = (factor, "large") if factor > 1 else (1 / factor, "small")
+        return f"{times:.3g} times too {word}"
+    return f"{abs(factor - 1):.1%} too {'large' if factor > 1 else 'small'}"
+
+
+def _of_scale(factor: float, outputs: int) -> str:
+    """What a factor throughout may come from."""
+    size = max(factor, 1 / factor) if factor > 0 else 1.0
+    if outputs > 1 and abs(size / outputs - 1) < 0.1:
+        return f"the sum over {outputs} outputs in place of their mean"
+    if size >= 4:
+        return "another parametrization (standard against NTK), or a wrong scale"
+    return "a wrong scale"
 
 
 def _of_biases(subject: NetworkSubject, x, keys) -> np.ndarray | None:

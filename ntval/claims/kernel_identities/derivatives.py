@@ -1,0 +1,114 @@
+"""Kernel identities of derivatives: those of the network, and of every activation, are checked
+against differences of values, which share nothing with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
+
+from ntval.activations import ACTIVATIONS, Activation
+from ntval.arrays import rounding_allowance
+from ntval.claims.claim import Claim
+from ntval.claims.kernel_identities.setting import (
+    REGIMES,
+    autodiff_rows,
+    lowest_precision,
+    mlp_with_twin,
+    network_rounding,
+    params_and_inputs,
+)
+from ntval.claims.procedures import Identity
+from ntval.evidence.exact import Comparison
+from ntval.regimes import Regime
+from ntval.subjects.subject import NetworkSubject
+
+_DIRECTIONS = 4
+_DEVIATIONS = 6  # of what kinks leave, over directions and outputs
+
+
+def _finite_differences(
+    key: Array,
+    regime: Regime,
+    subject: NetworkSubject,
+    derivative_of: Callable[[Activation], Callable] = lambda sigma: sigma.derivative,
+) -> list[Comparison]:
+    """Slopes of the outputs along random directions, and the derivatives of our activations."""
+    comparisons = [_of_network(key, regime, subject)]
+    if subject.network.mlp is not None:
+        comparisons += [_of_activation(s, derivative_of(s)) for s in ACTIVATIONS.values()]
+    return comparisons
+
+
+def _of_network(key: Array, regime: Regime, subject: NetworkSubject) -> Comparison:
+    """J v against (f(theta + h v) - f(theta - h v)) / 2h.
+
+    The one-sided slopes differ by what curvature and kinks leave between them: half of it is
+    granted, twice, and 6 times its root mean square, since kinks on both sides may cancel. Rounding
+    is that of two values, over 2h.
+    """
+    params, x, _ = params_and_inputs(key, regime, subject)
+    flat, unravel = ravel_pytree(params)
+    step = float(jnp.finfo(lowest_precision(subject)).eps) ** (1 / 3)
+    size = jnp.sqrt((flat**2).mean())
+    directions = size * jax.random.normal(jax.random.fold_in(key, 3), (_DIRECTIONS, flat.size))
+
+    @jax.jit
+    def outputs(theta: Float[Array, "p"]) -> Float[Array, "values"]:
+        return subject.network.apply_fn(unravel(theta), x).reshape(-1).astype(float)
+
+    def at(v: Float[Array, "p"], t: float) -> np.ndarray:
+        return np.asarray(outputs(flat + t * v))
+
+    middle = np.asarray(outputs(flat))
+    ahead = np.stack([at(v, step) - middle for v in directions]) / step
+    behind = np.stack([middle - at(v, -step) for v in directions]) / step
+    rows = autodiff_rows(subject, params, x)[1].reshape(len(middle), -1)
+    slopes = np.asarray(directions) @ rows.T
+    bend = np.abs(ahead - behind) / 2
+    # A relative rounding u of every parameter moves an output by at most u |J_i| |theta|.
+    reach = np.abs(middle) + np.linalg.norm(rows, axis=1) * float(jnp.linalg.norm(flat))
+    rounding = network_rounding(subject, params, x) * reach / step
+    allowed = 2 * bend + _DEVIATIONS * np.sqrt((bend**2).mean()) + rounding
+    scale = np.broadcast_to(np.sqrt((slopes**2).mean(axis=0)), slopes.shape)
+    words = "derivative of f by its parameters against differences of f"
+    return Comparison(words, slopes, (ahead + behind) / 2, allowed, scale)
+
+
+# Steps of the five-point formula: its error h^4 |f^(5)| / 30 is below 1e-11 |f|, its rounding
+# 1.5 u |f| / h below 1e-12 |f|, at arguments up to 4.
+_STEP = 1e-3
+
+
+def _of_activation(sigma: Activation, derivative: Callable) -> Comparison:
+    """A derivative against the five-point formula, away from kinks."""
+    t = np.linspace(-4.0, 4.0, 161) + 0.0137
+    for kink in sigma.breakpoints:
+        t = t[np.abs(t - kink) > 3 * _STEP]
+    near = [sigma.fn(t + k * _STEP) for k in (-2, -1, 1, 2)]
+    slope = (near[0] - 8 * near[1] + 8 * near[2] - near[3]) / (12 * _STEP)
+    # Of fifth derivatives up to 100, and of values up to 64 / 6: that of the cubic one at 4.
+    rounding = rounding_allowance(64) * max(1.0, float(np.abs(sigma.fn(t)).max())) / _STEP
+    allowed = 100 * _STEP**4 / 30 + rounding
+    scale = np.ones_like(t) * max(1.0, float(np.abs(slope).max()))
+    return Comparison(
+        f"derivative of {sigma.name}", derivative(t), slope, np.full_like(t, allowed), scale
+    )
+
+
+finite_differences = Claim(
+    name="kernel_identities.finite_differences",
+    source="Definition of the derivative; accuracy derived here: the cube root of the precision, "
+    "or what kinks leave.",
+    statement="The derivative that automatic differentiation or a custom rule gives is that of the "
+    "forward pass; so is that of every activation.",
+    needs=("forward pass",),
+    points=REGIMES,
+    subject=mlp_with_twin,
+    procedure=Identity(_finite_differences),
+    faults=("derivative_of_softplus", "apply_custom_derivative"),
+)
