@@ -4,17 +4,21 @@
 |---|---|
 | `Network` or the triple of `neural_tangents.stax` | drawn by its init_fn |
 | `flax.linen.Module`, `haiku.transform` | drawn by its init; a pair (module, params) fixes them |
+| `haiku.transform_with_state` | the same; the pair is (module, (params, state)) |
 | `equinox.Module`, `flax.nnx.Module` | those it holds |
+| pair (module, state) of `equinox.nn.make_with_state` | those the module holds |
+| `TrainState` of flax | its params |
 | function of a key that returns one of these | drawn anew from every key |
 | function without arguments that returns one of these | as of what it returns, called once |
-| pair (apply_fn, params) | the params given |
+| pair (apply_fn, params) | the params given; of a mapping with "params", those alone |
 
 A function has one required argument, the key, or none. With none required it still gets the key
 where its first argument is called key, rng, rng_key or prng_key. A class is such a function too;
 that of a module which needs other arguments is refused, as no key can stand for them.
 
-Floating-point weights become float64, other leaves (keys, counters, running statistics of linen
-models) are held constant.
+Floating-point weights become float64. What is not trained is held constant: keys and counters;
+what a mapping has beside "params", such as flax's batch_stats or an optimizer's state; a haiku or
+equinox state; what an nnx module has beside `nnx.Param`. `held_constant` names it.
 """
 
 from __future__ import annotations
@@ -31,15 +35,10 @@ import numpy as np
 
 from ntval.arrays import float64
 from ntval.errors import NetworkError, did_you_mean, first_line
-from ntval.networks.adapters import (
-    float64_init,
-    float64_weights,
-    from_module,
-    is_module,
-    name_of,
-)
+from ntval.networks.adapters import from_module, is_module, name_of
 from ntval.networks.factories import from_factory
 from ntval.networks.network import Network
+from ntval.networks.weights import float64_init, with_variables
 
 # The shape of one input for a network that takes any.
 DEFAULT_SHAPE = (8,)
@@ -138,7 +137,11 @@ def is_network(model: Any) -> bool:
 
 def _adapted(model: Any) -> Network:
     if isinstance(model, Network):
-        return replace(model, init_fn=model.init_fn and float64_init(model.init_fn))
+        if model.init_fn is not None:
+            return replace(model, init_fn=float64_init(model.init_fn))
+        fixed = with_variables(model.apply_fn, model.params)
+        held = fixed.held or model.held
+        return replace(model, apply_fn=fixed.apply_fn, params=fixed.params, held=held)
     if (network := from_module(model)) is not None:
         return network
     if isinstance(model, tuple | list):
@@ -146,13 +149,13 @@ def _adapted(model: Any) -> Network:
             init_fn, apply_fn, kernel_fn = model
             return Network(float64_init(init_fn), apply_fn, kernel_fn)
         if len(model) == 2 and callable(model[0]):
-            return Network(None, model[0], params=float64_weights(model[1]))
+            return with_variables(*model)
     if callable(model):
         return from_factory(model, _adapted)
     raise NetworkError(
-        "network needs a Network, a stax triple, a flax, equinox or haiku module, a pair "
-        "(apply_fn, params), or a function of a key or of nothing that returns one of these; got "
-        f"{type(model).__name__}."
+        "network needs a Network, a stax triple, a flax, equinox or haiku module, a TrainState, a "
+        "pair (apply_fn, params), or a function of a key or of nothing that returns one of these; "
+        f"got {type(model).__name__}."
     )
 
 
@@ -164,6 +167,11 @@ def params_shape(network: Network, input_shape: tuple[int, ...]) -> Any:
         lambda key: network.init_fn(key, (-1, *input_shape))[1],  # type: ignore[misc]
         jax.random.key(0),
     )
+
+
+def held_constant(network: Network, input_shape: tuple[int, ...]) -> str:
+    """What the network holds constant beside its parameters, in words; "" where nothing."""
+    return network.held if isinstance(network.held, str) else network.held(input_shape)
 
 
 def misfit(network: Network, input_shape: tuple[int, ...]) -> str | None:
@@ -183,10 +191,10 @@ def misfit(network: Network, input_shape: tuple[int, ...]) -> str | None:
 def _reason(error: Exception) -> str:
     """Why a forward pass failed; of the two commonest causes, the way out as well."""
     words = str(error)
-    if "BatchStat" in words or "batch_stats" in words:
+    if "BatchStat" in words or "batch_stats" in words or "unbound axis name" in words:
         return (
             "BatchNorm in training mode, it updates running statistics while it is applied; use "
-            "use_running_average=True, or model.eval()"
+            "use_running_average=True, model.eval(), or equinox.nn.inference_mode(model)"
         )
     if "Rng" in type(error).__name__ or "RngCount" in words or "PRNG" in words:
         return (

@@ -24,6 +24,8 @@ class Network:
     network has no infinite-width twin.
     `input_shape` is the shape of one input, None when any flat input fits.
     `params` is one fixed set of weights, for a network that cannot be drawn anew.
+    `held` says what beside the parameters is held constant, "batch_stats (64 numbers)", or is a
+    function of the shape of one input that says it; "" where nothing is.
     `mlp` is the architecture of ntval's own networks, whose kernels have closed forms; None else.
     """
 
@@ -32,6 +34,7 @@ class Network:
     kernel_fn: Callable | None = None
     input_shape: tuple[int, ...] | None = None
     params: Any = None
+    held: str | Callable[[tuple[int, ...]], str] = ""
     mlp: Mlp | None = None
     name: str = "network"
 

@@ -42,10 +42,11 @@ def lowest_precision(
 ) -> np.dtype:
     """The floating dtype of lowest precision on the way from `params` and `x` to the output.
 
-    `params` and `x` are arrays or shapes, in float64. Counted are the values that depend on them
-    by floating-point values all the way, so neither constants nor masks. `reduce_precision` counts
-    as the dtype of as many bits; a product with a stated algorithm as what that rounds to. The
-    dtype may be one that `jnp.finfo` knows, but `np.finfo` does not: bfloat16, float8.
+    `params` and `x` are arrays or shapes in float64; one in less counts itself. Counted are the
+    values that depend on them by floating-point values all the way: no constants, no masks.
+    `reduce_precision` counts as the dtype of as many bits, a product with a stated algorithm as
+    what that rounds to. The dtype may be one that `jnp.finfo` knows and `np.finfo` does not:
+    bfloat16, float8.
 
     Accuracy: blind to rounding that no dtype shows. That is the default precision of a device's
     products in float32, what kernels in other languages and derivatives of a custom_vjp do inside,

@@ -75,7 +75,7 @@ def _subject(
         ladder=Ladder("width", tuple(rungs), wider) if rungs else None,
         from_user=True,
         num_inputs=n,
-        note=_memory_note(network, params, size, n, too_long),
+        note=_memory_note(network, params, size, n, too_long) + _held_note(network, shape),
     )
 
 
@@ -92,6 +92,13 @@ def _memory_note(network: Network, params: Any, size: int, n: int, too_long: boo
         f"{size:,} parameters; at {n} inputs K takes {_bytes(8 * n * n)}, its Jacobian "
         f"{_bytes(rows)}; {how}."
     )
+
+
+def _held_note(network: Network, shape: tuple[int, ...]) -> str:
+    """What is differentiated, where a part of what the user passed is not."""
+    with float64():
+        held = loading.held_constant(network, shape)
+    return f" Differentiated: params; held constant: {held}." if held else ""
 
 
 def _bytes(number: float) -> str:
