@@ -46,6 +46,11 @@ FAULTS = (
         in_apply(mutations.custom_derivative_times(1.05)),
     ),
     Fault(
+        "apply_stops_gradient",
+        "half of every output passes no gradient",
+        in_apply(mutations.half_without_gradient),
+    ),
+    Fault(
         "derivative_of_softplus",
         "the derivative of softplus is 1 % too large, in theory, quadrature and closed forms alike",
         in_option(derivative_of=mutations.wrong_derivative("softplus", 1.01)),

@@ -287,3 +287,13 @@ def custom_derivative_times(factor: float) -> Callable:
 def wrong_derivative(name: str, factor: float) -> Callable[[Activation], Callable]:
     """The derivative of an activation, that of one of them too large."""
     return lambda sigma: lambda t: sigma.derivative(t) * (factor if sigma.name == name else 1.0)
+
+
+def half_without_gradient(apply_fn: Callable) -> Callable:
+    """A forward pass whose values stay, half of them behind `stop_gradient`."""
+
+    def broken(params, x):
+        outputs = apply_fn(params, x)
+        return (outputs + jax.lax.stop_gradient(outputs)) / 2
+
+    return broken

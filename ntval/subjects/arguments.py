@@ -158,8 +158,7 @@ def _rung(model: Any, init: Callable, width: int, name: str | None) -> Network:
             f"init needs to return a network, or weights for a model with a forward pass, got "
             f"{type(first).__name__} and a model of type {type(model).__name__}."
         )
-    network = Network(lambda key, shape: (None, init(key, width)), apply_fn)
-    return loading.network_from(network, name=name)
+    return loading.network_from(lambda key: (apply_fn, init(key, width)), name=name)
 
 
 def _grow(rungs: dict[int, Network], shape: tuple[int, ...]) -> bool:

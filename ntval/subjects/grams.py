@@ -26,7 +26,7 @@ def entry_rounding(dtype: npt.DTypeLike, num_params: int) -> float:
 _DISTINCT = 64  # a matrix of fewer different values may be of small whole numbers by design
 
 
-def stored_precision(grams: Shaped[np.ndarray, "draws n n"]) -> np.dtype:
+def stored_precision(grams: Shaped[np.ndarray, "*draws n n"]) -> np.dtype:
     """The narrowest dtype that holds every entry exactly: that of the array, unless it was made of
     narrower numbers, as `numpy.savez` and lists do of float32."""
     given = grams.dtype

@@ -110,5 +110,5 @@ finite_differences = Claim(
     points=REGIMES,
     subject=mlp_with_twin,
     procedure=Identity(_finite_differences),
-    faults=("derivative_of_softplus", "apply_custom_derivative"),
+    faults=("derivative_of_softplus", "apply_custom_derivative", "apply_stops_gradient"),
 )

@@ -102,7 +102,13 @@ block_consistency = Claim(
     points=REGIMES,
     subject=mlp_with_twin,
     procedure=Identity(_block_consistency),
-    faults=("analytic_rectangular_50", "empirical_rectangular_3"),
+    faults=(
+        "analytic_asymmetric",
+        "empirical_asymmetric",
+        "empirical_rectangular_3",
+        "analytic_rectangular_50",
+        "analytic_stale_inputs",
+    ),
     prerequisite=(
         "a kernel_fn whose K(x1, x2) is the block of K([x1; x2])",
         "correct it where x2 is given, or leave kernel_fn out",
