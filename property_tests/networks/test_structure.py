@@ -5,7 +5,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from architectures import FLAT, KEY, PLAIN, PRODUCTS, SERIES, Mixed
+from architectures import (
+    FLAT,
+    KEY,
+    PLAIN,
+    PRODUCTS,
+    SERIES,
+    LinenMlp,
+    LinenRnn,
+    Mixed,
+    NnxMlp,
+)
 from flax import nnx
 from jax import lax
 
