@@ -65,7 +65,7 @@ def _at_rows(claim: Claim, source: Data, points: Sequence[Point]) -> list[Applie
     """The claim about ntval's networks at rows of the data."""
     d = math.prod(source.input_shape)
     inputs = inputs_from(source, (d,))
-    moved = [replace(point, d=d) for point in points]
+    moved = list(dict.fromkeys(replace(point, d=d) for point in points))  # equal ones count once
 
     def at_rows(subject: NetworkSubject) -> NetworkSubject:
         ladder = subject.ladder

@@ -65,6 +65,23 @@ def test_weak_evidence_from_every_regime_refutes_together():
     assert outcome(*weak[:2], planned=5).verdict is Verdict.SUPPORTED
 
 
+def test_the_points_that_were_planned_count_though_some_were_not_seen():
+    # e = 1.5 / share: half the product and a tenth of the mean are 0.9 / share.
+    nearly = outcome(math.log(1.5 / SHARE), planned=5)
+    assert nearly.log_e == pytest.approx(math.log(0.9 / SHARE), abs=1e-12)
+    assert not nearly.suspected
+    assert outcome(math.log(1.5 / SHARE), planned=1).suspected
+
+
+def test_a_point_refutes_alone_at_its_level_and_no_lower():
+    for planned in (1, 2, 7):
+        alone = -math.log(point_alpha(SHARE, planned))
+        for more, suspected in ((1e-9, True), (-0.1, False)):
+            # The others speak for the claim as strongly as can be: e = 0.
+            others = [-math.inf] * (planned - 1)
+            assert outcome(alone + more, *others).suspected == suspected
+
+
 def test_repetitions_that_agree_confirm_a_refutation():
     confirmed = outcome(20.0, repetitions=(15.0, 18.0, 21.0))
     assert confirmed.verdict is Verdict.REFUTED

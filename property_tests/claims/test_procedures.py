@@ -1,6 +1,7 @@
 """The six procedures: what they hand on, what they refuse."""
 
 import dataclasses
+import inspect
 import math
 
 import jax
@@ -21,7 +22,7 @@ from ntval.claims.procedures import (
     formulas_of,
     value_of,
 )
-from ntval.claims.sampling import PILOT, kept, key_for, looped, stream_of
+from ntval.claims.sampling import MEASURED, PILOT, kept, key_for, looped, stream_of
 from ntval.errors import InputError
 from ntval.evidence.allowance import allowance
 from ntval.evidence.exact import Bracket, Comparison
@@ -100,6 +101,81 @@ def test_the_pilot_is_a_stream_of_its_own():
     # The first two are numbered, so that seeds replay what they did before streams had names.
     for number, key in enumerate(keys[:2]):
         assert np.array_equal(key, jax.random.key_data(jax.random.fold_in(KEY, number)))
+
+
+def examined(procedure, point, subject, key=KEY):
+    with float64():
+        sample = procedure.examine(key, point, subject)
+        return sample.allowance, sample.draw(0, 2)
+
+
+def assert_streams_are_apart(procedure, point, subject, monkeypatch):
+    """Another stream in place of the measured one changes the draws, and not the allowance."""
+    allowance, draws = examined(procedure, point, subject)
+    monkeypatch.setitem(sampling._NUMBERS, MEASURED, 99)
+    same_allowance, others = examined(procedure, point, subject)
+    for field in ("remainder", "span", "resolution"):
+        # To the bit: one program of the same numbers.
+        assert np.array_equal(getattr(allowance, field), getattr(same_allowance, field))
+    assert not np.array_equal(draws, others)
+
+
+def is_looped(sampler):
+    """Whether `looped` made the sampler: it has the signature of a statistic of one draw."""
+    return "draw" in inspect.signature(sampler).parameters
+
+
+def test_looped_statistics_have_a_stream_for_the_pilot(monkeypatch):
+    subject = CLAIMS["montanari_zhong.min_eigenvalue_bound"].subject(REGIME)
+    for part in (lambda draw: draw.x, lambda draw: draw.empirical):
+        statistic = looped(lambda draw, part=part: [float(part(draw)[0, 1])])
+        with monkeypatch.context() as patch:
+            procedure = Means(statistic, labels=("x",), pilot=2)
+            assert_streams_are_apart(procedure, REGIME, subject, patch)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, claim in CLAIMS.items()
+        if isinstance(claim.procedure, Means | Limit)
+        if name != "gram_matrices.mean" and not is_looped(claim.procedure.sampler)
+    ],
+)
+def test_other_samplers_have_a_stream_for_the_pilot(name, monkeypatch):
+    def keys_alone(statistic, chunk):
+        """Replicates that are numbers of their key, so that no network is compiled."""
+
+        def run(key, first, *operands):
+            (count,) = jax.eval_shape(statistic, key, *operands).shape
+            seeds = [*np.asarray(jax.random.key_data(key)).tolist(), first]
+            return np.random.default_rng(seeds).random((chunk, count))
+
+        return run
+
+    monkeypatch.setattr(sampling, "_program", keys_alone)
+    claim = CLAIMS[name]
+    point = min(claim.points["quick"], key=lambda point: point.n)
+    procedure = dataclasses.replace(claim.procedure, pilot=2)
+    assert_streams_are_apart(procedure, point, claim.subject(point), monkeypatch)
+
+
+@pytest.mark.parametrize("draws", [2, 9, 1024])
+def test_gram_matrices_of_the_pilot_are_not_those_that_are_measured(draws):
+    claim = CLAIMS["gram_matrices.mean"]
+    # Matrix number i is i everywhere, so that each draw says which it was.
+    grams = np.arange(1.0, draws + 1)[:, None, None] * np.ones((2, 2))
+    subject = GramSubject(grams, np.ones((2, 2)), 1e-12)
+    of_pilot, measured = (
+        claim.procedure.sampler(KEY, REGIME, subject, stream=stream)(0, 10**6)[:, 0]
+        for stream in (PILOT, MEASURED)
+    )
+    assert len(of_pilot) == max(2, draws // 4)  # two are the least for a pilot
+    assert sorted([*of_pilot, *measured]) == list(range(draws))
+    point = Regime(n=2, d=1, activation=None)
+    examination = claim.procedure.examine(KEY, point, subject)
+    assert np.array_equal(examination.draw(0, 10**6)[:, 0], measured)
 
 
 def test_a_formula_takes_the_arguments_that_it_names():

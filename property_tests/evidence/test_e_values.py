@@ -203,6 +203,31 @@ def test_combined_evidence_has_mean_at_most_one():
     assert total == pytest.approx(1.0, rel=1e-10)
 
 
+def test_combined_evidence_of_fewer_examples_than_planned_has_mean_at_most_one():
+    # E-values 0 or 1/p; one stops at the first that is not 0, so that the number seen follows
+    # what was seen. The product has mean 1; the mean over the planned loses what was not seen.
+    p, planned = 0.2, 4
+    total = sum(
+        (1 - p) ** missed
+        * p
+        * math.exp(e_values.combined([-math.inf] * missed + [-math.log(p)], 4))
+        for missed in range(planned)
+    )
+    seen = sum((1 - p) ** i for i in range(planned))
+    product = 1.0  # of the stop at the first alone: all others hold a 0
+    assert total == pytest.approx((product + seen / planned) / 2, rel=1e-12)
+
+
+@pytest.mark.parametrize(("seen", "planned"), [(1, 2), (1, 20), (2, 5), (5, 5)])
+def test_combined_is_half_the_product_and_half_the_mean_over_the_planned(seen, planned):
+    log_e = [1.5, -0.5, 3.0, 0.25, -2.0][:seen]
+    expected = math.exp(sum(log_e)) / 2 + sum(map(math.exp, log_e)) / planned / 2
+    # A log of a number of order 10 or more: a few roundings of each term, of each sum.
+    assert e_values.combined(log_e, planned) == pytest.approx(
+        math.log(expected), abs=rounding_allowance(10 * seen + 10)
+    )
+
+
 def test_combined_with_a_certificate_is_certain():
     assert e_values.combined([0.0, math.inf], 2) == math.inf
 

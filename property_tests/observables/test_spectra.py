@@ -71,10 +71,38 @@ def test_operator_norm_is_the_largest_singular_value(shape):
     assert abs(spectra.operator_norm(matrix) - exact) <= rounding_allowance(100) * exact
 
 
-def test_relative_distance_of_a_scaled_matrix_is_the_scale():
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("lanczos_from", [10, 1000])
+def test_operator_norm_of_a_symmetric_matrix_is_its_largest_absolute_eigenvalue(
+    lanczos_from, sign, monkeypatch
+):
+    monkeypatch.setattr(spectra, "LANCZOS_FROM", lanczos_from)
+    basis, _ = np.linalg.qr(np.random.default_rng(3).standard_normal((40, 40)))
+    values = np.linspace(-3.0, 2.0, 40)
+    matrix = sign * basis * values @ basis.T
+    matrix = (matrix + matrix.T) / 2
+    # Backward errors of a few n u ||K|| of the products, of the basis and of the solver.
+    allowed = rounding_allowance(10 * 40) * 3
+    assert abs(spectra.operator_norm(matrix) - 3.0) <= allowed
+
+
+@pytest.mark.parametrize("scale", [1.25, 0.5, 0.0, -1.0])
+def test_relative_distance_of_a_scaled_matrix_is_the_scale(scale):
     matrix = gram(12)
-    allowed = rounding_allowance(12**2) * np.linalg.cond(matrix)
-    assert abs(spectra.relative_distance(1.25 * matrix, matrix) - 0.25) <= allowed
+    allowed = rounding_allowance(12**2) * np.linalg.cond(matrix) * max(1, abs(scale))
+    distance = spectra.relative_distance(scale * matrix, matrix)
+    assert abs(distance - abs(scale - 1)) <= allowed
+
+
+def test_relative_distance_is_that_of_the_direction_that_departs_most_up_or_down():
+    reference = gram(12)
+    root = np.linalg.cholesky(reference)
+    allowed = rounding_allowance(12**2) * np.linalg.cond(reference) * 2
+    for most, other in ((-0.5, 0.25), (0.5, -0.25)):
+        departures = np.array([most, other, *[0.0] * 10])
+        matrix = root * (1 + departures) @ root.T
+        distance = spectra.relative_distance((matrix + matrix.T) / 2, reference)
+        assert abs(distance - 0.5) <= allowed
 
 
 def test_asymmetric_matrix_is_refused_with_the_entry():

@@ -10,13 +10,18 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ntval.claims.budget import CONFIRMATIONS
+from ntval.claims.catalogue import CLAIMS
 from ntval.claims.outcome import Result
+from ntval.data.sets import data_of
 from ntval.errors import UnknownNameError
+from ntval.evidence.e_values import combined
 from ntval.evidence.verdict import Decision, Verdict
-from ntval.runs import suite
+from ntval.regimes import Regime
+from ntval.runs import applicable, suite
 from ntval.runs.settings import Settings
 
 NETWORK = "a network"
@@ -59,6 +64,32 @@ def test_every_claim_is_run_once_a_regime(checked):
     assert len(seen) == len(run.cells) == len(run.results)
     assert {o.verdict for o in run.outcomes.values()} == {Verdict.SUPPORTED}
     assert run.spent == pytest.approx(run.settings.alpha)
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_no_profile_has_a_point_twice(claim):
+    # A point's key is a hash of it: its evidence would be multiplied by itself.
+    for profile, points in claim.points.items():
+        assert len(set(points)) == len(points), profile
+
+
+def test_points_that_data_make_equal_are_one_point():
+    claim = CLAIMS["kernel_identities.symmetry"]
+    points = [Regime(n=4, d=d, widths=(8,), activation="erf") for d in (3, 8, 20)]
+    source = data_of("x", np.random.default_rng(0).standard_normal((6, 5)))
+    apart = replace(claim, points={"quick": (*points, replace(points[0], n=5))})
+    found = applicable.claims_for(None, source, claims={claim.name: apart})
+    assert [point for _, point in found] == [replace(points[0], d=5, n=n) for n in (4, 5)]
+
+
+def test_an_outcome_counts_the_points_that_were_planned_and_not_yet_seen():
+    plan = suite.planned(["kernel_identities.unbiased_kernel"], Settings("standard"))
+    cell = plan.cells[0]
+    decision = Decision(Verdict.SUPPORTED, "means", "", 0.0, 0.0, 1.0, log_e=3.0)
+    run = replace(plan, results=(Result(cell.claim, cell.point, 0, decision, 0.0),))
+    (outcome,) = run.outcomes.values()
+    assert (len(outcome.results), outcome.planned) == (1, 4)
+    assert outcome.log_e == combined([3.0], 4)  # the same function of the same numbers
 
 
 def test_a_refuted_claim_is_repeated_on_fresh_keys(checked):

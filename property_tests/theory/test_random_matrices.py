@@ -5,6 +5,7 @@ import math
 import mpmath as mp
 import numpy as np
 import pytest
+import scipy.linalg
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from simulation import interval
@@ -107,6 +108,34 @@ def test_edge_scales_of_one_level_are_johnstones(dimension, n):
     level = ([1 / dimension], [dimension], n)
     assert spectral_edges.lower_edge(*level)[1] == pytest.approx(lower, rel=1e-6)
     assert spectral_edges.upper_edge(*level)[1] == pytest.approx(upper, rel=1e-6)
+
+
+# Bornemann, On the numerical evaluation of distributions in random matrix theory (2010), table of
+# moments, beta = 1.
+PUBLISHED_TRACY_WIDOM_MEAN = -1.2065335745820
+
+
+def test_the_tracy_widom_mean_is_the_published_one():
+    assert spectral_edges.TRACY_WIDOM_MEAN == PUBLISHED_TRACY_WIDOM_MEAN
+
+
+def test_the_tracy_widom_mean_is_that_of_the_largest_eigenvalue_of_symmetric_matrices():
+    # The tridiagonal form of Dumitriu and Edelman (2002), largest rows alone: eigenvectors of the
+    # edge lie within some n^(1/3) of them (Edelman and Persson, 2005).
+    n, draws = 10**5, 300
+    size = int(10 * n ** (1 / 3))
+    rng = np.random.default_rng(0)
+    values = []
+    for _ in range(draws):
+        diagonal = math.sqrt(2) * rng.standard_normal(size)
+        beside = np.sqrt(rng.chisquare(n - np.arange(1, size)))
+        top = scipy.linalg.eigvalsh_tridiagonal(
+            diagonal, beside, select="i", select_range=(size - 1, size - 1)
+        )
+        values.append((top[0] - 2 * math.sqrt(n)) * n ** (1 / 6))
+    mean, allowed = interval(values)
+    # One row more or less moves the centre 2 sqrt(n) by n^(-1/2), hence the value by n^(-1/3).
+    assert abs(mean - spectral_edges.TRACY_WIDOM_MEAN) <= allowed + n ** (-1 / 3)
 
 
 def test_mean_smallest_eigenvalue_is_the_edge_plus_its_tracy_widom_shift():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from simulation import interval
 
 from ntval.activations import activation
+from ntval.arrays import rounding_allowance
 from ntval.errors import InputError
 from ntval.theory import gegenbauer, isotropic_targets
 from ntval.theory import montanari_zhong as theory
@@ -244,6 +245,36 @@ def test_a_degree_that_the_kernel_lacks_is_never_learned():
 def test_noise_train_error_meets_the_pilots_of_the_spec(width, pilot, spread):
     got = theory.noise_train_error(200, theory.rank(200, 20, width), noise_std=1.0)
     assert abs(got - pilot) <= 5 * spread / math.sqrt(10) + 5e-4
+
+
+@pytest.mark.parametrize("noise_std", [0.5, 2.0])
+def test_noise_enters_by_its_variance(noise_std):
+    # A projection of rank 50 leaves a white vector of 200 entries three quarters of its square.
+    assert theory.noise_train_error(200, 50, noise_std=noise_std) == 0.75 * noise_std**2
+    noise = noise_std * np.random.default_rng(0).standard_normal((2000, 20))
+    basis, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((20, 5)))
+    errors = ((noise - noise @ basis @ basis.T) ** 2).mean(axis=1)
+    mean, allowed = interval(errors)
+    assert abs(mean - theory.noise_train_error(20, 5, noise_std=noise_std)) <= allowed
+    # The bound's factor is 1 + the noise's mean square, the target's being 1.
+    ratio = theory.ridge_equivalence_bound(90, 20, 320, noise_std=noise_std)
+    assert ratio == pytest.approx(
+        (1 + noise_std**2) * theory.ridge_equivalence_bound(90, 20, 320, noise_std=0.0),
+        rel=rounding_allowance(3),
+    )
+
+
+@pytest.mark.parametrize("function", [theory.kernel_ridge_risk, theory.kernel_ridge_train_error])
+@given(noise_std=st.floats(0, 3))
+def test_risks_of_kernel_ridge_regression_are_quadratic_in_the_noise(function, noise_std):
+    def value(noise_std):
+        target = replace(LINEAR, noise_std=noise_std)
+        return function(activation("tanh"), 60, 20, target, ridge=0.1)
+
+    expected = value(0.0) + noise_std**2 * (value(1.0) - value(0.0))
+    # A handful of products and sums each, of one equivalent; the difference is part of value(1).
+    scale = value(0.0) + (1 + noise_std**2) * value(1.0)
+    assert value(noise_std) == pytest.approx(expected, abs=rounding_allowance(40) * scale)
 
 
 @pytest.mark.parametrize(
