@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from experiments.montanari_zhong import setting
+from ntval.activations import activation
 from ntval.observables import spectra
 from ntval.regimes import Regime
 from ntval.reports import figures
@@ -42,7 +43,9 @@ def summary(rows):
                 "95 % from": low,
                 "to": high,
                 "ratio": mean / predicted,
-                "remainder": theory.concentration_remainder(N, D, row["width"]),
+                "remainder": theory.concentration_remainder(
+                    activation(row["activation"]), N, D, row["width"]
+                ),
             }
         )
     return table
@@ -53,7 +56,9 @@ def draw(rows):
     widths = sorted({row["width"] for row in rows})
     dense = figures.between(min(widths), max(widths))
     edge = np.array([theory.concentration(N, D, width) for width in dense])
-    above = np.array([theory.concentration_remainder(N, D, width) for width in dense])
+    above = np.array(
+        [theory.concentration_remainder(activation("relu"), N, D, width) for width in dense]
+    )
     figure, (ax,) = figures.figure(f"Montanari & Zhong, concentration of $K_N$: n = {N}, d = {D}")
     figures.curve(ax, dense, edge, style=5, name=r"$2 \sqrt{\psi} + \psi$, $\psi = n / (N d)$")
     figures.band(ax, dense, edge, edge + above, style=5, name="its remainder, n + d for n")

@@ -55,11 +55,7 @@ def support(
     Raises: `InputError` on negative arguments, or when no level is positive.
     """
     z = _inverse_map(eigenvalues, multiplicities, n, tail)
-    reach = z.inner_reach()
-    starts, ends = z.levels[:-1] + reach[:-1], z.levels[1:] - reach[1:]
-    gaps = [t for left, right in zip(starts, ends, strict=True) for t in z.gap(left, right)]
-    critical = [z.lowest_critical_point(), *gaps, z.highest_critical_point()]
-    return np.array([z.value(t) for t in critical]).reshape(-1, 2)
+    return np.array([z.value(t) for t in z.critical_points()]).reshape(-1, 2)
 
 
 def lower_edge(
@@ -78,6 +74,20 @@ def lower_edge(
     """
     z = _inverse_map(eigenvalues, multiplicities, n, tail)
     return z.edge(z.lowest_critical_point())
+
+
+def lowest_band(
+    eigenvalues: Levels, multiplicities: Levels, n: float, *, tail: float = 0.0
+) -> tuple[float, float]:
+    """The upper edge of the lowest band of `support` and the scale of the eigenvalue next to it.
+
+    That eigenvalue is about the edge plus the scale times a Tracy-Widom variable.
+
+    Source: derived; as `lower_edge`. Accuracy: rounding, of the formula.
+    Raises: `InputError` as `support`.
+    """
+    z = _inverse_map(eigenvalues, multiplicities, n, tail)
+    return z.edge(z.critical_points()[1])
 
 
 def upper_edge(
@@ -133,6 +143,13 @@ class _InverseMap:
     def edge(self, t: float) -> tuple[float, float]:
         """The value at a critical point, and the scale of the eigenvalue there."""
         return self.value(t), (t**4 * abs(self.curvature(t)) / 2) ** (1 / 3)
+
+    def critical_points(self) -> list[float]:
+        """Where z turns, ascending: a pair encloses a band."""
+        reach = self.inner_reach()
+        starts, ends = self.levels[:-1] + reach[:-1], self.levels[1:] - reach[1:]
+        gaps = [t for left, right in zip(starts, ends, strict=True) for t in self.gap(left, right)]
+        return [self.lowest_critical_point(), *gaps, self.highest_critical_point()]
 
     def inner_reach(self) -> Float[np.ndarray, "levels"]:
         """The distance from each level within which z certainly decreases."""

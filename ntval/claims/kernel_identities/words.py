@@ -107,10 +107,12 @@ def _fits(
     ):
         yield left(other * part), f"{name} is {_factor(1 + share(other * part))} {where}{reason}"
     constant = share(np.ones_like(other))
-    yield left(np.ones_like(other)), f"{name} is off by a constant, {constant:+.3g}: a missing bias"
-    if biases is not None:
-        missing = f"{share(biases):+.2f} times what the biases bring: a missing bias"
-        yield left(biases), f"{name} is off by {missing}"
+    yield left(np.ones_like(other)), f"{name} is off by a constant, {constant:+.3g}"
+    if biases is not None and -1.3 <= share(biases) <= 3:
+        # Without a bias, minus what the biases bring is missing: a share of -1.
+        reason = "a missing bias" if share(biases) < -0.7 else "a wrong size of the biases"
+        words = f"{name} is off by {share(biases):+.2f} times what the biases bring: {reason}"
+        yield left(biases), words
     i, j = (int(k) for k in np.unravel_index(int(np.abs(gap).argmax()), gap.shape))
     entry = np.zeros_like(other)
     entry[[i, j], [j, i]] = gap[[i, j], [j, i]]
@@ -126,11 +128,14 @@ def _rows(gap: Float[np.ndarray, "n n"]) -> list[int]:
 
 
 def _rows_left(gap: Float[np.ndarray, "n n"]) -> float:
-    rows = _rows(gap)
-    if 2 * len(rows) > len(gap):
-        return float(np.linalg.norm(gap))
+    """What is left where the rows of `_rows` are left out; all where the others are off as well."""
+    rows, size = _rows(gap), float(np.linalg.norm(gap))
     others = np.setdiff1d(np.arange(len(gap)), rows)
-    return float(np.linalg.norm(gap[np.ix_(others, others)]))
+    left = float(np.linalg.norm(gap[np.ix_(others, others)]))
+    return left if 2 * len(rows) <= len(gap) and left <= _OTHERS * size else size
+
+
+_OTHERS = 0.1  # of a gap, that rows which are not off may have in it
 
 
 def _factor(factor: float) -> str:

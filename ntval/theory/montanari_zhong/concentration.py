@@ -13,6 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ntval.activations import Activation
+from ntval.theory.domains import require_measured
+
 
 def concentration(n: int, d: int, width: float) -> float:
     r"""Typical $\|K^{-1/2} K_N K^{-1/2} - I\|$: $2\sqrt\psi + \psi$ with $\psi = n / (N d)$.
@@ -26,7 +29,7 @@ def concentration(n: int, d: int, width: float) -> float:
     return 2 * math.sqrt(ratio) + ratio
 
 
-def concentration_remainder(n: int, d: int, width: float) -> float:
+def concentration_remainder(activation: Activation, n: int, d: int, width: float) -> float:
     r"""How far the mean of $\|K^{-1/2} K_N K^{-1/2} - I\|$ may lie above `concentration`.
 
     The neurons come in blocks of d, so that n + d takes the place of n in theorem A:
@@ -36,29 +39,38 @@ def concentration_remainder(n: int, d: int, width: float) -> float:
 
     Source: derived in part; theorem A (recalled) has the n + d. The factor is measured here for
     n >= 2 d and N >= 32 (ReLU, tanh, GELU; d = 20..160); at n = d it is 1.16.
+    Raises: `InputError` outside of that.
     """
+    require_measured(
+        "concentration",
+        activation,
+        ("relu", "tanh", "gelu"),
+        d=(d, 20, math.inf),
+        ratio=(n / d, 2, math.inf),
+        width=(width, 32, math.inf),
+    )
     return 1.02 * concentration(n + d, d, width) - concentration(n, d, width)
 
 
-def mean_concentration(n: int, d: int, width: int) -> float:
+def mean_concentration(activation: Activation, n: int, d: int, width: int) -> float:
     r"""Mean of $\|K^{-1/2} K_N K^{-1/2} - I\|$: the middle between `concentration` and
     `concentration` plus its remainder.
 
     Source: as `concentration_remainder` (derived in part, measured).
     Accuracy: `mean_concentration_remainder`.
     """
-    return concentration(n, d, width) + mean_concentration_remainder(n, d, width)
+    return concentration(n, d, width) + mean_concentration_remainder(activation, n, d, width)
 
 
-def mean_concentration_remainder(n: int, d: int, width: int) -> float:
+def mean_concentration_remainder(activation: Activation, n: int, d: int, width: int) -> float:
     """How far `mean_concentration` may lie from the mean: half of `concentration_remainder`.
 
     Source: as `concentration_remainder` (derived in part, measured).
     """
-    return concentration_remainder(n, d, width) / 2
+    return concentration_remainder(activation, n, d, width) / 2
 
 
-def concentration_slope(n: int, d: int, widths: Sequence[int]) -> float:
+def concentration_slope(activation: Activation, n: int, d: int, widths: Sequence[int]) -> float:
     r"""Slope of $\log \|K^{-1/2} K_N K^{-1/2} - I\|$ over $\log N$ on a ladder of widths.
 
     That of the geometric middle of `concentration` and `concentration` plus its remainder; it
@@ -66,24 +78,30 @@ def concentration_slope(n: int, d: int, widths: Sequence[int]) -> float:
 
     Source: derived here. Accuracy: `concentration_slope_remainder`.
     """
-    low, high = _log_concentrations(n, d, widths)
+    low, high = _log_concentrations(activation, n, d, widths)
     return float(_slope_weights(widths) @ (low + high) / 2)
 
 
-def concentration_slope_remainder(n: int, d: int, widths: Sequence[int]) -> float:
+def concentration_slope_remainder(
+    activation: Activation, n: int, d: int, widths: Sequence[int]
+) -> float:
     r"""Largest distance of a slope from `concentration_slope`, when each mean may lie anywhere
     between its ends: $\sum_j |c_j| (h_j - l_j) / 2$, $c_j$ the weights of least squares.
 
     Source: derived here. That a logarithm's mean is not the mean's logarithm adds less than the
     squared coefficient of variation of one norm, 1e-3 (measured).
     """
-    low, high = _log_concentrations(n, d, widths)
+    low, high = _log_concentrations(activation, n, d, widths)
     return float(np.abs(_slope_weights(widths)) @ (high - low) / 2)
 
 
-def _log_concentrations(n: int, d: int, widths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def _log_concentrations(
+    activation: Activation, n: int, d: int, widths: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
     low = np.array([concentration(n, d, width) for width in widths])
-    return np.log(low), np.log(low + [concentration_remainder(n, d, width) for width in widths])
+    return np.log(low), np.log(
+        low + [concentration_remainder(activation, n, d, width) for width in widths]
+    )
 
 
 def _slope_weights(widths: Sequence[int]) -> np.ndarray:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from ntval.activations import Activation
 from ntval.errors import InputError
 from ntval.theory import spectral_edges
+from ntval.theory.domains import require_measured
 from ntval.theory.montanari_zhong.concentration import concentration
 from ntval.theory.montanari_zhong.kernel import energies, tail_energy_limit
 from ntval.theory.montanari_zhong.spectrum import (
@@ -86,7 +87,15 @@ def expected_min_eigenvalue_remainder(activation: Activation, n: int, d: int) ->
     r"""How far `expected_min_eigenvalue` may lie from the mean: 1.5 % of it.
 
     Source: measured here (ReLU, n = 25 to 300 at d = 100 and 200; degree 1 or 2 at the edge).
+    Raises: `InputError` for other activations, and for n > 3 d or d < 100.
     """
+    require_measured(
+        "expected_min_eigenvalue",
+        activation,
+        ("relu",),
+        d=(d, 100, math.inf),
+        ratio=(n / d, 0.125, 3),
+    )
     return 0.015 * expected_min_eigenvalue(activation, n, d)
 
 
@@ -174,21 +183,31 @@ def finite_width_min_eigenvalue(eigenvalues: Float[np.ndarray, "n"], d: int, wid
 
 
 def finite_width_min_eigenvalue_remainder(
-    eigenvalues: Float[np.ndarray, "n"], d: int, width: int
+    activation: Activation, eigenvalues: Float[np.ndarray, "n"], d: int, width: int
 ) -> float:
     r"""How far `finite_width_min_eigenvalue` may lie from the mean: 6 % of it, for N >= 12.
 
-    Source: measured here (ReLU and tanh, d = 20 and 60, N d / n = 1.2..32).
+    Source: measured here (ReLU, tanh, GELU; d = 20 and 60, N d / n = 1.2..32). Of sin it is 22 %
+    off.
+    Raises: `InputError` outside of that; where N d <= n both are 0.
     """
+    if width * d > len(eigenvalues):
+        require_measured(
+            "finite_width_min_eigenvalue",
+            activation,
+            ("relu", "tanh", "gelu"),
+            d=(d, 20, math.inf),
+            width=(width, 12, math.inf),
+        )
     return 0.06 * finite_width_min_eigenvalue(eigenvalues, d, width)
 
 
-def relative_edge_remainder(n: int, d: int, width: int) -> float:
+def relative_edge_remainder(activation: Activation, n: int, d: int, width: int) -> float:
     """How far the smallest eigenvalue of K_N over `finite_width_min_eigenvalue` may lie from 1, in
     the mean; 0 where both are 0. It is the same for every spectrum.
 
-    Source: as `finite_width_min_eigenvalue_remainder` (measured).
+    Source, Raises: as `finite_width_min_eigenvalue_remainder` (measured).
     """
     flat = np.ones(n)
     edge = finite_width_min_eigenvalue(flat, d, width)
-    return finite_width_min_eigenvalue_remainder(flat, d, width) / edge if edge else 0.0
+    return finite_width_min_eigenvalue_remainder(activation, flat, d, width) / edge if edge else 0.0

@@ -18,13 +18,18 @@ since the law of the inputs is invariant under rotations. The rest of the notati
 
 from __future__ import annotations
 
+import math
+
 from ntval.activations import Activation
 from ntval.errors import InputError
 from ntval.theory import ridge_equivalents
+from ntval.theory.domains import require_measured
 from ntval.theory.montanari_zhong.kernel import tail_energy_limit
 from ntval.theory.montanari_zhong.spectrum import operator_levels
 from ntval.theory.ridge_equivalents import RidgeEquivalent, Target
 
+# Activations for which remainders are measured.
+_MEASURED = ("relu", "tanh", "gelu")
 _LAST_DEGREE = 10  # kept as levels; what is above goes into the ridge
 
 
@@ -112,7 +117,11 @@ def linear_target_risk_remainder(
 
     Source: measured here (ReLU, tanh and GELU, d >= 20, n <= 10 d): the constant, left out, takes
     its share of the labels.
+    Raises: `InputError` outside of that.
     """
+    require_measured(
+        "linear_target_risk", activation, _MEASURED, d=(d, 20, math.inf), ratio=(n / d, 0, 10)
+    )
     return 0.03 * linear_target_risk(activation, n, d, ridge=ridge, noise_std=noise_std)
 
 
@@ -172,7 +181,15 @@ def kernel_ridge_risk_remainder(
     Source: measured here, on the conditional risks of 4 to 600 draws of the inputs: ReLU, tanh,
     GELU; ridge 0, 0.1, 1; d = 10..160; n = d / 2..10 d with linear and constant targets,
     n = 1.2 d^2..4 d^2 with targets of degrees 0 to 3. Its form is derived: O(1/d).
+    Raises: `InputError` for other activations, and outside of d >= 10, n = d / 2..4 d^2.
     """
+    require_measured(
+        "kernel_ridge_risk",
+        activation,
+        _MEASURED,
+        d=(d, 10, math.inf),
+        n=(n, d / 2, 4 * d**2),
+    )
     value = kernel_ridge_risk(activation, n, d, target, ridge=ridge)
     return (value + sum(target.energies[:1])) / (4 * d)
 
@@ -194,8 +211,9 @@ def kernel_ridge_train_error_remainder(
 ) -> float:
     r"""How far `kernel_ridge_train_error` may lie from the mean: 1 % of it.
 
-    Source: measured as `kernel_ridge_risk_remainder`; 0.4 % for d >= 14.
+    Source, Raises: as `kernel_ridge_risk_remainder` (measured); 0.4 % for d >= 14.
     """
+    kernel_ridge_risk_remainder(activation, n, d, target, ridge=ridge)
     return 0.01 * kernel_ridge_train_error(activation, n, d, target, ridge=ridge)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from simulation import interval, kernel, of_pilot, sphere, width_kernel
 
+from ntval.activations import activation
 from ntval.errors import InputError
 from ntval.theory import montanari_zhong as theory
 
@@ -17,7 +18,7 @@ from ntval.theory import montanari_zhong as theory
 )
 def test_concentration_and_its_remainder_bracket_the_pilots_of_the_spec(name, width, pilot):
     lower = theory.concentration(240, 60, width)
-    upper = lower + theory.concentration_remainder(240, 60, width)
+    upper = lower + theory.concentration_remainder(activation(name), 240, 60, width)
     assert lower - of_pilot(0.02, 1e-3) <= pilot <= upper + of_pilot(0.02, 1e-3)
 
 
@@ -32,7 +33,9 @@ def test_concentration_and_its_remainder_bracket_the_pilots_of_the_spec(name, wi
 def test_finite_width_min_eigenvalue_meets_the_pilots_of_the_spec(name, width, pilot, spread):
     spectra = [np.linalg.eigvalsh(kernel(name, sphere(200, 20, seed))) for seed in range(4)]
     values = [theory.finite_width_min_eigenvalue(spectrum, 20, width) for spectrum in spectra]
-    remainder = theory.finite_width_min_eigenvalue_remainder(spectra[0], 20, width)
+    remainder = theory.finite_width_min_eigenvalue_remainder(
+        activation(name), spectra[0], 20, width
+    )
     allowed = remainder + of_pilot(spread, 1e-4)
     mean, own = interval(values)
     assert abs(mean - pilot) <= allowed + own
@@ -93,14 +96,16 @@ WIDTHS = (32, 64, 128, 256)
 
 def test_concentration_slope_is_that_of_any_norms_within_the_remainders():
     low = np.array([theory.concentration(240, 60, width) for width in WIDTHS])
-    room = np.array([theory.concentration_remainder(240, 60, width) for width in WIDTHS])
-    allowed = theory.concentration_slope_remainder(240, 60, WIDTHS)
+    room = np.array(
+        [theory.concentration_remainder(activation("relu"), 240, 60, width) for width in WIDTHS]
+    )
+    allowed = theory.concentration_slope_remainder(activation("relu"), 240, 60, WIDTHS)
     rng = np.random.default_rng(0)
     slopes = [
         np.polyfit(np.log(WIDTHS), np.log(low + share * room), 1)[0]
         for share in [*rng.random((200, 4)), [0, 0, 1, 1], [1, 1, 0, 0]]
     ]
-    middle = theory.concentration_slope(240, 60, WIDTHS)
+    middle = theory.concentration_slope(activation("relu"), 240, 60, WIDTHS)
     assert np.abs(np.subtract(slopes, middle)).max() <= allowed * (1 + 1e-12)
     assert abs(slopes[-2] - middle) > 0.99 * allowed  # and the remainder is reached
     assert -0.62 <= middle <= -0.5  # the spec's pilots: -0.53, -0.54, -0.51, -0.56

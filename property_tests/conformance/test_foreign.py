@@ -1,0 +1,174 @@
+"""Verdicts that are true of networks, inputs and matrices that nobody here chose."""
+
+import equinox
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ntval import Verdict, check_network, stax
+
+X = np.random.default_rng(0).standard_normal((6, 8))
+
+
+def outcome(model, claim="mean_kernel", **options):
+    """The verdict, the words of its evidence, and the diagnosis."""
+    run = check_network(model, claims=[claim], on_fail="return", **options)
+    (name,) = (name for name in run.outcomes if name.endswith(claim))
+    found = run.outcomes[name]
+    return found.verdict, found.results[0].decision.summary, run.diagnoses.get(name) or ""
+
+
+def mlp(width, depth=1, parameterization="ntk"):
+    hidden = [stax.Dense(width, 2**0.5, parameterization=parameterization), stax.Relu()] * depth
+    return stax.serial(*hidden, stax.Dense(1, 2**0.5, parameterization=parameterization))
+
+
+def times(factor, width=512):
+    init_fn, apply_fn, kernel_fn = mlp(width)
+    return init_fn, apply_fn, lambda x1, x2=None, get="ntk": factor * kernel_fn(x1, x2, get)
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [(1e-3, "times too small"), (0.1, "10 times too small"), (10.0, "times too large")],
+)
+def test_a_twin_of_another_size_is_refuted_and_its_factor_named(factor, said):
+    verdict, _, words = outcome(times(factor), x=X)
+    assert verdict is Verdict.REFUTED
+    assert said in words
+    assert "another parametrization" in words
+
+
+def test_a_twin_of_another_parametrization_is_refuted():
+    verdict, _, words = outcome((*mlp(32, 2, "standard")[:2], mlp(1, 2)[2]), x=X)
+    assert verdict is Verdict.REFUTED
+    assert "times too small throughout: another parametrization" in words
+
+
+@pytest.mark.parametrize("width", [8, 16])
+def test_a_twin_of_half_the_size_is_not_supported_at_small_widths(width):
+    assert outcome(times(0.5, width), x=X)[0] is not Verdict.SUPPORTED
+
+
+def test_the_bias_of_products_of_random_matrices_is_not_known_from_one_width():
+    net = stax.serial(
+        stax.Dense(16),
+        stax.GlobalSelfAttention(16, 8, 8, 2, attention_mechanism="IDENTITY", linear_scaling=False),
+        stax.Flatten(),
+        stax.Dense(1),
+    )
+    verdict, words, _ = outcome(net, x=X[:3].reshape(3, 4, 2))
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "pass init(key, width) and widths" in words
+
+
+def test_a_row_of_zeros_where_both_kernels_are_zero_is_supported():
+    x = X.copy()
+    x[2] = 0
+    assert outcome(mlp(64), x=x)[0] is Verdict.SUPPORTED
+
+
+def test_a_row_of_zeros_in_gram_matrices():
+    factors = np.random.default_rng(0).standard_normal((400, 5, 60))
+    factors[:, 1] = 0
+    grams = factors @ factors.transpose(0, 2, 1) / 60
+    limit = np.diag([1.0, 0.0, 1.0, 1.0, 1.0])
+    assert outcome(grams, "gram_matrices.mean", kernel_fn=limit)[0] is Verdict.SUPPORTED
+    limit[1, 1] = 0.5
+    assert outcome(grams, "gram_matrices.mean", kernel_fn=limit)[0] is Verdict.REFUTED
+
+
+class Mixed(nn.Module):
+    head: object
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1, dtype=self.head)(nn.tanh(nn.Dense(32, dtype=jnp.bfloat16)(x)))
+
+
+@pytest.mark.parametrize("head", [jnp.float32, jnp.bfloat16, jnp.float16])
+def test_mixed_precision_is_judged_by_the_lowest(head):
+    verdict, words, _ = outcome(Mixed(head), "methods_agree", x=X)
+    assert verdict is Verdict.INCONCLUSIVE  # a contraction in bfloat16 may leave nothing
+    assert "VACUOUS" in words
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("stored", ["as it is", "as float64"])
+def test_a_gram_matrix_is_judged_by_the_numbers_that_it_is_made_of(dtype, stored):
+    rows = np.random.default_rng(0).standard_normal((20, 3000)) / 55
+    given = (rows @ rows.T).astype(jnp.dtype(dtype))
+    given = given if stored == "as it is" else given.astype(np.float64)
+    run = check_network(given, claims=["positive_semidefinite"], on_fail="return")
+    found = run.outcomes["kernel_identities.positive_semidefinite"]
+    assert found.verdict is Verdict.SUPPORTED
+    assert "positive" in found.results[0].decision.summary
+    assert f"judged as {dtype}" in run.note
+
+
+def test_float32_rounding_stored_as_float64_is_no_bug():
+    x = np.linspace(-30, 31, 100)[:, None].astype(np.float32)
+    given = (x @ x.T + np.exp(-((x - x.T) ** 2) / 1000)).astype(np.float64)
+    assert np.linalg.eigvalsh(given)[0] < -1e-7  # beyond the rounding of float64
+    assert outcome(given, "positive_semidefinite")[0] is not Verdict.REFUTED
+
+
+def test_one_draw_of_a_finite_network_is_said_to_be_one():
+    rng = np.random.default_rng(0)
+    x, w, v = X[:, :5], rng.standard_normal((5, 512)), rng.standard_normal(512)
+    h = x @ w / np.sqrt(5)
+    features, slope = np.maximum(h, 0), (h > 0) * v
+    given = (features @ features.T + (slope @ slope.T) * (x @ x.T) / 5) / 512
+    kernel_fn = stax.serial(stax.Dense(1), stax.Relu(), stax.Dense(1))[2]
+    _, _, words = outcome(given, "equals_reference", x=x, kernel_fn=kernel_fn)
+    assert "as far as one draw of a finite network may be" in words
+    assert "(draws, n, n)" in words
+    run = check_network(np.repeat(given[None], 50, axis=0), x=x, kernel_fn=kernel_fn)
+    reasons = {item.claim: item.reason for item in run.not_run}
+    assert "matrices are the same" in reasons["gram_matrices.mean"]
+
+
+def test_opposite_inputs_are_checked():
+    x = np.linspace(-3, 3, 8)[:, None]
+    net = stax.serial(stax.Dense(64, 1.5, 0.5), stax.Erf(), stax.Dense(1, 1.5, 0.5))
+    verdict, words, _ = outcome(net, "positive_semidefinite", x=x)
+    assert verdict is Verdict.SUPPORTED
+    assert "positive" in words
+
+
+LADDER = ("width_concentration", "parametrization")
+
+
+def test_an_init_that_ignores_its_width_has_no_ladder():
+    def init(key, width):
+        return equinox.nn.MLP(8, 1, 16, 1, key=key)
+
+    run = check_network(None, x=X, init=init, claims=["batch_independence", *LADDER])
+    reasons = {item.claim: item.reason for item in run.not_run}
+    assert "ignores its width" in reasons["kernel_identities.width_concentration"]
+
+
+def test_a_twin_that_is_wrong_only_where_x2_is_given_is_refuted():
+    init_fn, apply_fn, kernel_fn = mlp(64)
+
+    def broken(x1, x2=None, get="ntk"):
+        return kernel_fn(x1, x2, get) * (1.0 if x2 is None else 1.5)
+
+    assert outcome((init_fn, apply_fn, broken), "block_consistency", x=X)[0] is Verdict.REFUTED
+
+
+def test_a_wrong_custom_derivative_is_refuted():
+    @jax.custom_jvp
+    def tanh(t):
+        return jnp.tanh(t)
+
+    tanh.defjvp(lambda primals, tangents: (tanh(*primals), (1 - tanh(*primals)) * tangents[0]))
+    params = {"w": np.random.default_rng(1).standard_normal((8, 32)), "v": np.ones((32, 1))}
+
+    def apply_fn(params, x):
+        return tanh(x @ params["w"]) @ params["v"]
+
+    found = outcome(apply_fn, "finite_differences", params=params, x=X)
+    assert found[0] is Verdict.REFUTED
