@@ -19,6 +19,7 @@ def require_measured(
     `activations`: names for which it was. `ranges`: of each quantity its value, and the ends
     between which it was.
 
+    Source: the remainders that are measured, each in its docstring.
     Raises: `InputError` naming the argument, what it may be, and the way out.
     """
     if activation.name not in activations:

@@ -107,7 +107,10 @@ def _fits(
     ):
         yield left(other * part), f"{name} is {_factor(1 + share(other * part))} {where}{reason}"
     constant = share(np.ones_like(other))
-    yield left(np.ones_like(other)), f"{name} is off by a constant, {constant:+.3g}"
+    yield (
+        left(np.ones_like(other)),
+        f"{name} is off by a constant, {constant:+.3g}, as by a missing bias",
+    )
     if biases is not None and -1.3 <= share(biases) <= 3:
         # Without a bias, minus what the biases bring is missing: a share of -1.
         reason = "a missing bias" if share(biases) < -0.7 else "a wrong size of the biases"

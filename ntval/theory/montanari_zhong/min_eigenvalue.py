@@ -206,7 +206,7 @@ def relative_edge_remainder(activation: Activation, n: int, d: int, width: int) 
     """How far the smallest eigenvalue of K_N over `finite_width_min_eigenvalue` may lie from 1, in
     the mean; 0 where both are 0. It is the same for every spectrum.
 
-    Source, Raises: as `finite_width_min_eigenvalue_remainder` (measured).
+    Source: as `finite_width_min_eigenvalue_remainder` (measured). Raises: as it.
     """
     flat = np.ones(n)
     edge = finite_width_min_eigenvalue(flat, d, width)

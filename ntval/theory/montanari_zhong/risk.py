@@ -211,7 +211,7 @@ def kernel_ridge_train_error_remainder(
 ) -> float:
     r"""How far `kernel_ridge_train_error` may lie from the mean: 1 % of it.
 
-    Source, Raises: as `kernel_ridge_risk_remainder` (measured); 0.4 % for d >= 14.
+    Source: measured as `kernel_ridge_risk_remainder`; 0.4 % for d >= 14. Raises: as it.
     """
     kernel_ridge_risk_remainder(activation, n, d, target, ridge=ridge)
     return 0.01 * kernel_ridge_train_error(activation, n, d, target, ridge=ridge)
