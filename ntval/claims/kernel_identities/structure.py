@@ -89,7 +89,7 @@ def _block_consistency(key: Array, regime: Regime, subject: Kernels) -> list[Com
         ):
             block, size = whole[: len(first), columns], scale[: len(first), columns]
             comparison = k.agree(words, k.at(first, last), block, size)
-            if k.name == "analytic":
+            if k.name == "analytic" and k.rounding < analytic.COINCIDENT_ACCURACY:
                 # Inputs may be in both, or nearly so: arccos loses digits as 1 / sin(angle).
                 cosines = np.clip(np.abs(block) / np.where(size > 0, size, 1.0), 0.0, 1.0)
                 room = comparison.allowance * quadrature_oracle.steepness(cosines)
