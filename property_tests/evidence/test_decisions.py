@@ -66,14 +66,39 @@ def test_identity_refutes_values_that_are_not_finite(value):
     assert exact.identity([comparison([value], [1.0], 1.0)]).verdict is Verdict.REFUTED
 
 
+def test_identity_allows_its_allowance_and_no_more():
+    assert exact.identity([comparison([1.0], [1.25], 0.25)]).verdict is Verdict.SUPPORTED
+    more = np.nextafter(1.25, 2.0)
+    assert exact.identity([comparison([1.0], [more], 0.25)]).verdict is Verdict.REFUTED
+
+
+def test_identity_names_the_first_of_equal_gaps():
+    first, second = (
+        Comparison(name, np.zeros(2), np.ones(2), np.array(0.5), np.array(9.0)) for name in "ab"
+    )
+    assert exact.identity([first, second]).details["where"] == "a at [0]"
+    assert exact.identity([first, second]).details["comparisons"] == ["a", "b"]
+
+
 def test_identity_refutes_unlike_shapes():
     assert exact.identity([comparison([1.0], [1.0, 1.0], 1.0)]).verdict is Verdict.REFUTED
 
 
-def test_identity_with_an_allowance_of_the_quantity_s_size_is_vacuous():
-    decision = exact.identity([comparison([1.0], [1.5], 2.0)])
-    assert decision.verdict is Verdict.INCONCLUSIVE
-    assert "VACUOUS" in decision.summary
+@pytest.mark.parametrize(
+    ("allowance", "scale", "vacuous"),
+    [
+        (2.0, 1.0, True),
+        (1.0, 1.0, True),
+        (1.5, 1.0, True),
+        (0.75, 1.0, False),
+        (1e-12, 0.0, True),
+        (1e-12, np.nan, True),
+    ],
+)
+def test_identity_with_an_allowance_of_the_quantity_s_size_is_vacuous(allowance, scale, vacuous):
+    decision = exact.identity([comparison([1.0], [1.0], allowance, scale)])
+    assert (decision.verdict is Verdict.INCONCLUSIVE) == vacuous
+    assert ("VACUOUS" in decision.summary) == vacuous
 
 
 @pytest.mark.parametrize("allowance", [np.nan, [1e-12, np.nan], [np.nan, 1e-12]])
@@ -90,6 +115,7 @@ def test_identity_of_nothing_is_inconclusive(comparisons):
     decision = exact.identity(comparisons)
     assert decision.verdict is Verdict.INCONCLUSIVE
     assert "nothing was compared" in decision.summary
+    assert (decision.gap, decision.allowed, decision.smallest_gap) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +125,8 @@ def test_identity_of_nothing_is_inconclusive(comparisons):
         (-0.2, -0.1, Verdict.REFUTED),
         (-0.1, 0.1, Verdict.INCONCLUSIVE),
         (-0.1, np.nan, Verdict.REFUTED),
+        (0.0, 0.0, Verdict.SUPPORTED),
+        (-0.1, 0.0, Verdict.INCONCLUSIVE),
     ],
 )
 def test_bound_follows_its_certificates(lower, upper, verdict):
@@ -131,6 +159,20 @@ def test_bound_reports_the_tightest_of_its_brackets():
     assert decision.summary.endswith("; flat")
     assert exact.bound([loose]).gap == 0
     assert exact.bound([loose]).summary.endswith("claimed >= 1")
+
+
+def test_the_tightest_bracket_has_the_least_room_in_its_own_scale():
+    # Rooms of 1 in 10, of 1/2 in 1, and of 8 in 20.
+    brackets = [
+        Bracket("a", 5.0, 5.0, 4.0, 10.0),
+        Bracket("b", 1.5, 1.5, 1.0, 1.0),
+        Bracket("c", 0.0, 0.0, -8.0, 20.0),
+    ]
+    for order in itertools.permutations(brackets):
+        decision = exact.bound(order)
+        assert decision.details["where"] == "a"
+        assert decision.details["tightness"] == 1 / 10
+        assert (decision.gap, decision.allowed) == (0, 0)
 
 
 def test_identity_says_how_large_a_gap_it_sees_in_the_quantity_s_own_scale():
