@@ -41,6 +41,12 @@ def agreement(draw, **told):
     return sequential.means(sample(draw, **told), **{"alpha": 1e-6, **settings})
 
 
+@pytest.fixture
+def no_interval(monkeypatch):
+    """Decisions whose interval, which costs most and decides nothing, is left out."""
+    monkeypatch.setattr(e_values, "interval", lambda *args, **told: (0.0, 0.0))
+
+
 def test_identity_is_supported_within_the_allowance():
     decision = exact.identity([comparison([1.0, 2.0], [1.0, 2.0 + 1e-13], 1e-12)])
     assert decision.verdict is Verdict.SUPPORTED
@@ -203,6 +209,51 @@ def test_agreement_refutes_a_mean_that_is_off_in_one_statistic():
     assert decision.log_e >= math.log(1e6)
 
 
+def test_agreement_is_not_supported_by_the_statistics_that_agree_alone():
+    told = {"resolution": 0.3, "alpha": 1e-300, "most": 1024}
+    for means in ([0.0, 0.5], [0.5, 0.0], [0.0, -0.5]):
+        assert agreement(normal_stream(means, 1.0), **told).verdict is Verdict.INCONCLUSIVE
+    assert agreement(normal_stream([0.0, 0.0], 1.0), **told).verdict is Verdict.SUPPORTED
+
+
+@pytest.mark.parametrize("miss", [1e-3, 0.8])
+def test_gaps_are_those_of_the_statistic_that_departs_most(miss):
+    values = 2.0 + np.random.default_rng(0).normal([0.0, 0.0, -0.3], 1.0, (256, 3))
+    decision = agreement(
+        lambda start, count: values[start : start + count],
+        predicted=2.0,
+        remainder=0.05,
+        resolution=0.01,
+        alpha=1e-9,
+        miss=miss,
+        first=256,
+        most=256,
+    )
+    column, ends = values[:, 2], {"low": 2.0 - 8.0, "high": 2.0 + 8.0}
+    low, high = e_values.interval(column, alpha=1e-9 / 3, **ends)
+    missed_low, missed_high = e_values.interval(column, alpha=min(1.0, 2 * miss), **ends)
+    assert decision.details["where"] == "statistic 2"
+    # The same numbers, in another order.
+    same = pytest.approx(abs(column.mean() - 2.0), rel=rounding_allowance(2 * 256))
+    assert decision.gap == same
+    half = (high - low) / 2 + (missed_high - missed_low) / 2
+    assert decision.smallest_gap == pytest.approx(0.05 + half, rel=rounding_allowance(20))
+    assert (decision.miss, decision.alpha, decision.allowed) == (miss, 1e-9, 0.05)
+
+
+@pytest.mark.usefixtures("no_interval")
+def test_budgets_and_the_miss_are_as_stated_when_none_is_given():
+    undecided = sample(normal_stream([0.0], 1.0), resolution=1e-3)
+    for decide in (sequential.means, sequential.limit):
+        decision = decide(undecided, alpha=1e-6)
+        assert (decision.draws, decision.miss) == (4096, 1e-3)
+        assert decide(sample(normal_stream([5.0], 1.0)), alpha=1e-6).draws == 64
+    decision = probable_bound(room(0.01), resolution=1e-3)
+    assert (decision.draws, decision.miss) == (1024, 1e-3)
+    assert probable_bound(room(1.0)).draws == 64
+    assert not Trials(room(0.0)).vacuous
+
+
 def test_agreement_is_inconclusive_at_the_budget():
     decision = agreement(normal_stream([0.0], 1.0), resolution=0.01, most=256)
     assert decision.verdict is Verdict.INCONCLUSIVE
@@ -236,8 +287,14 @@ def test_agreement_allows_the_remainder():
 
 
 def test_agreement_with_an_allowance_wider_than_its_draws_is_vacuous():
-    for wide in ({"remainder": 9.0}, {"remainder": 5.0, "resolution": 3.5}):
-        decision = agreement(normal_stream([0.0], 1.0), **wide)
+    for wide in (
+        {"remainder": 9.0},
+        {"remainder": 5.0, "resolution": 3.5},
+        {"remainder": 5.0, "resolution": 3.0},
+        {"remainder": np.array([0.0, 9.0])},
+        {"remainder": np.array([9.0, 0.0])},
+    ):
+        decision = agreement(normal_stream([0.0, 0.0], 1.0), **wide)
         assert decision.verdict is Verdict.INCONCLUSIVE
         assert "VACUOUS" in decision.summary
 
@@ -258,6 +315,11 @@ def test_agreement_refutes_draws_that_are_not_finite_and_names_the_statistic():
     assert decision.verdict is Verdict.REFUTED
     assert decision.log_e == math.inf
     assert "statistic 2" in decision.summary
+    last = np.zeros((64, 3))
+    last[-1, 1] = np.inf
+    decision = agreement(lambda start, count: last)
+    assert decision.verdict is Verdict.REFUTED
+    assert decision.details["where"] == "statistic 1"
 
 
 def test_agreement_of_a_constant_statistic_allows_its_rounding():
@@ -327,12 +389,6 @@ def test_a_decision_is_called_by_the_kind_that_it_is_given():
 
 
 STATISTICS = 12
-
-
-@pytest.fixture
-def no_interval(monkeypatch):
-    """Decisions whose interval, which costs most and decides nothing, is left out."""
-    monkeypatch.setattr(e_values, "interval", lambda *args, **told: (0.0, 0.0))
 
 
 @pytest.mark.usefixtures("no_interval")
@@ -430,6 +486,25 @@ def test_probable_bound_is_supported_where_it_holds():
     interval = e_values.interval(kept, low=0.0, high=1.0, alpha=1e-6)
     assert tuple(decision.details["interval"]) == interval
     assert decision.smallest_gap == interval[1]
+
+
+def test_probable_bound_is_not_supported_where_it_is_broken_more_often_than_has_to_be_seen():
+    told = {"failure": 0.01, "resolution": 0.1, "alpha": 1e-300}
+    for broken, verdict in ((0.2, Verdict.INCONCLUSIVE), (0.02, Verdict.SUPPORTED)):
+        assert probable_bound(room(broken), **told).verdict is verdict
+
+
+def test_probable_bound_reports_its_evidence_and_the_median_of_the_room():
+    rooms = np.array([[-2.0], [0.0], [0.5], [1.0], [9.0]] * 20)  # a room of 0 is kept
+    decision = probable_bound(lambda i, k: rooms[i : i + k], failure=0.1, first=100, most=100)
+    broken = (rooms[:, 0] < 0).astype(float)
+    assert decision.gap == 0.2
+    assert decision.allowed == 0.1
+    assert decision.log_e == float(e_values.log_capital(broken, 0.1, 0.0))
+    assert decision.details["tightness"] == 0.5
+    assert decision.details["predicted"] == 0
+    assert decision.details["remainder"] == 0.1
+    assert "broken in 20 of 100" in decision.summary
 
 
 @pytest.mark.parametrize("failure", [0.01, 0.1])

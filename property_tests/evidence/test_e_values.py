@@ -128,6 +128,18 @@ def test_a_departure_on_either_side_is_evidence_and_prevents_support(side):
     assert e_values.log_support(x, target=2 - side / 3, **at) < 0
 
 
+def test_support_of_several_statistics_is_the_least_of_each_and_of_either_side():
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (60, 3)) + np.array([0.0, 0.2, -0.1])
+    at = {"target": 0.0, "margin": 0.3, "span": 1.0}
+    each = [e_values.log_support(x[:, [i]], **at) for i in range(3)]
+    # The same sums of 60 logs, each below 2.4, in another order.
+    rounding = 60 * 2.4 * rounding_allowance(2 * 60)
+    assert e_values.log_support(x, **at) == pytest.approx(min(each), abs=rounding)
+    above = float(e_values.log_capital(-x[:, 1], -0.3, -1.0))
+    below = float(e_values.log_capital(x[:, 1], -0.3, -1.0))
+    assert each[1] == pytest.approx(min(above, below), abs=rounding)
+
+
 def test_evidence_against_a_mean_outside_grows_at_the_rate_that_theory_gives():
     # The best constant stake of a fair bet at p against q earns KL(p, q) a draw.
     p, q, length = 0.5, 0.3, 4000
@@ -251,6 +263,7 @@ def test_combined_is_half_the_product_and_half_the_mean_over_the_planned(seen, p
 
 def test_combined_with_a_certificate_is_certain():
     assert e_values.combined([0.0, math.inf], 2) == math.inf
+    assert e_values.combined([-math.inf, math.inf], 2) == math.inf
 
 
 def test_clipping_moves_a_mean_by_no_more_than_the_allowance_says():
