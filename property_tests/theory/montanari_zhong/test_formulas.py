@@ -10,7 +10,8 @@ from ntval.activations import activation
 from ntval.arrays import rounding_allowance
 from ntval.errors import InputError
 from ntval.theory import montanari_zhong as theory
-from ntval.theory.montanari_zhong.spectrum import heavy_tails
+from ntval.theory import spectral_edges
+from ntval.theory.montanari_zhong.spectrum import degrees_above, heavy_tails
 from ntval.theory.ridge_equivalents import Target
 
 # Numbers of a dozen operations.
@@ -178,3 +179,38 @@ def test_the_residual_is_the_upper_edge_of_the_first_degree_above():
     energy, root = theory.energies(RELU, d, 2)[2], math.sqrt(240 / 819)
     found = theory.residual_norm(RELU, n, d)
     assert found == pytest.approx(energy * (2 * root + root**2), **CANCELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "d", "degree"),
+    [("relu", 120, 40, 1), ("gelu", 240, 80, 1), ("gelu", 600, 20, 2), ("relu", 600, 20, 2)],
+)
+def test_the_remainder_of_the_smallest_eigenvalue_has_the_three_terms_it_states(name, n, d, degree):
+    fn = activation(name)
+    (first, energy, dimension), (_, next_energy, next_dimension), *_ = degrees_above(fn, d, degree)
+    eigenvalues, counts, tail = theory.operator_levels(fn, d)
+    edge, scale = spectral_edges.lower_edge(eigenvalues[1:], counts[1:], n, tail=tail)
+    shift = 1.2065335745820 * scale
+    apart = abs(theory.min_eigenvalue(fn, n, d, degree=degree) - (edge + shift))
+    others = max(apart, 2 * next_energy * math.sqrt(n / next_dimension))
+    ratio = (n - theory.outliers(fn, d, degree=degree)) / dimension
+    tails = heavy_tails(first) * energy * math.sqrt(ratio)
+    found = theory.min_eigenvalue_remainder(fn, n, d, degree=degree)
+    assert found == pytest.approx(shift + others + tails, **CANCELS)
+
+
+@pytest.mark.parametrize(("degree", "first"), [(1, 2), (2, 4)])
+def test_the_remainder_of_the_residual_is_its_shift_and_its_heavy_tails(degree, first):
+    d, n = 20, 240
+    energy = theory.energies(RELU, d, first)[first]
+    dimension = {2: 209, 4: 8645}[first]  # (2k + d - 2) / k times C(k + d - 3, k - 1)
+    _, scale = spectral_edges.upper_edge([1 / dimension], [dimension], n)
+    tails = {2: 0.0, 4: 0.75}[first] * math.sqrt(n / dimension)
+    found = theory.residual_norm_remainder(RELU, n, d, degree=degree)
+    assert found == pytest.approx(energy * (tails + 1.2065335745820 * scale), **CANCELS)
+
+
+def test_the_smallest_eigenvalue_of_finite_width_needs_a_spectrum_above_0():
+    with pytest.raises(InputError, match="eigenvalues needs numbers > 0"):
+        theory.finite_width_min_eigenvalue(np.array([1.0, 0.0]), 20, 12)
+    assert theory.finite_width_min_eigenvalue(np.ones(40), 20, 2) == 0.0  # N d = n
