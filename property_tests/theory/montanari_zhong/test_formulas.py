@@ -99,10 +99,18 @@ def test_learned_shares_are_energies_against_the_threshold(last):
     assert remainder == pytest.approx(present[: last + 1], **HAND)
 
 
+def test_levels_go_to_degree_10_when_none_is_given():
+    eigenvalues, counts, tail = theory.operator_levels(RELU, 40)
+    assert len(eigenvalues) == len(counts) == 11
+    energy = theory.diagonal(RELU, 40)
+    assert eigenvalues @ counts + tail == pytest.approx(energy, **CANCELS)
+
+
 def test_the_ratio_of_train_errors_is_the_square_of_the_share_of_the_ridge():
     tail = theory.tail_energy(RELU, 40, 1)
     ratio = theory.train_error_ratio(RELU, 40, ridge=0.1)
     assert ratio == pytest.approx((0.1 / (0.1 + tail)) ** 2, **HAND)
+    assert theory.train_error_ratio(RELU, 40, ridge=tail) == pytest.approx(1 / 4, **HAND)
 
 
 def test_an_equivalent_of_a_degree_beyond_those_kept_has_that_degree():
@@ -207,6 +215,7 @@ def test_the_remainder_of_the_residual_is_its_shift_and_its_heavy_tails(degree, 
     _, scale = spectral_edges.upper_edge([1 / dimension], [dimension], n)
     tails = {2: 0.0, 4: 0.75}[first] * math.sqrt(n / dimension)
     found = theory.residual_norm_remainder(RELU, n, d, degree=degree)
+    assert degree > 1 or theory.residual_norm_remainder(RELU, n, d) == found
     assert found == pytest.approx(energy * (tails + 1.2065335745820 * scale), **CANCELS)
 
 
