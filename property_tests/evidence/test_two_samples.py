@@ -171,7 +171,7 @@ def test_growth_needs_every_value_above_and_by_the_factor():
     assert growth([0, 0], [0, 0]) == -math.inf
 
 
-@given(st.integers(1, 8), st.floats(0.1, 25))
+@given(st.integers(1, 8), st.floats(0.1, 12))  # above one older value e^12 are needed
 def test_values_needed_are_the_fewest_that_suffice(b, log_e):
     n = two_samples.values_needed(b, log_e)
     assert two_samples.growth_evidence(np.zeros(b), np.ones(n)) >= log_e
@@ -235,3 +235,19 @@ def test_the_smallest_gap_of_constants_is_that_of_samples_without_noise():
     assert not seen(0.98 * (gap - half) - half, level)
     down = two_samples.smallest_gap(counts[::-1], frame, sizes, log_e=level, miss=1e-3)
     assert down == gap  # a middle level is its own mirror image
+
+
+def test_the_noise_of_both_samples_hides_a_normal_quantile_of_their_difference():
+    # One draw of four on level 20, the others on level 28.
+    counts = np.zeros(LEVELS, dtype=int)
+    counts[20], counts[28] = 100, 300
+    deviation = math.sqrt(3 / 16) * (POSITIONS[28] - POSITIONS[20])
+    frame, sizes = Frame(5.0, 2.0), (400, 900)
+    settings = {"log_e": math.log(1e8)}
+    rare, even = (
+        two_samples.smallest_gap(counts, frame, sizes, miss=miss, **settings)
+        for miss in (1e-3, 0.5)
+    )
+    hidden = scipy.stats.norm.isf(1e-3) * deviation * math.sqrt(1 / 400 + 1 / 900)
+    # The rest of both gaps is one number; SciPy's quantiles are good to 100 roundings.
+    assert rare - even == pytest.approx(2.0 * hidden, rel=rounding_allowance(200))
