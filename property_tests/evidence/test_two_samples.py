@@ -251,3 +251,12 @@ def test_the_noise_of_both_samples_hides_a_normal_quantile_of_their_difference()
     hidden = scipy.stats.norm.isf(1e-3) * deviation * math.sqrt(1 / 400 + 1 / 900)
     # The rest of both gaps is one number; SciPy's quantiles are good to 100 roundings.
     assert rare - even == pytest.approx(2.0 * hidden, rel=rounding_allowance(200))
+
+
+@pytest.mark.parametrize("level", [2, LEVELS - 3])
+def test_a_gap_that_clipping_hides_on_one_side_is_not_called_seen(level):
+    # A constant an eighth of the span from one end: further that way nothing can be told apart.
+    counts = np.zeros(LEVELS, dtype=int)
+    counts[level] = 64
+    settings = {"log_e": math.log(1e8), "miss": 1e-3}
+    assert two_samples.smallest_gap(counts, Frame(0.0, 1.0), (64, 64), **settings) == math.inf
