@@ -10,6 +10,7 @@ from ntval.arrays import rounding_allowance
 from ntval.claims.budget import fresh_seed, point_alpha, share_of, shares
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.outcome import Outcome, Result
+from ntval.errors import RefutedError
 from ntval.evidence.e_values import combined
 from ntval.evidence.verdict import Decision, Verdict
 from ntval.regimes import Regime
@@ -44,6 +45,32 @@ def test_a_suite_without_chance_spends_nothing():
 def test_a_repetition_confirms_with_evidence_above_20():
     again = outcome(30.0, repetitions=(math.log(21), math.log(19), -1.0))
     assert again.confirmed == 1
+    assert outcome(30.0, repetitions=(math.log(20),)).confirmed == 0
+
+
+def test_evidence_of_one_over_the_share_is_enough():
+    for share in (0.5, 1e-6):
+        just = -math.log(share)
+        assert outcome(just, share=share).suspected
+        assert outcome(just, share=share).verdict is Verdict.REFUTED
+        less = outcome(just - 0.1, share=share)
+        assert not less.suspected
+        assert less.verdict is Verdict.SUPPORTED
+
+
+def test_points_that_refute_alone_are_repeated_or_all_of_them():
+    alone, weak = result(20.0), result(5.0)
+    assert Outcome("a", (weak, alone, weak), 3, SHARE).suspects() == (alone,)
+    assert Outcome("a", (weak, weak), 2, SHARE).suspects() == (weak, weak)
+
+
+def test_a_result_is_recorded_and_raises_where_it_is_refuted():
+    found = Result("a", REGIME, 3, result(math.inf).decision, 1.23456)
+    assert found.record()["seconds"] == 1.235
+    assert found.record()["evidence"]["log_e"] == "inf"
+    with pytest.raises(RefutedError, match=r"a is REFUTED at Regime.* --seed 3"):
+        found.raise_if_refuted()
+    result(0.0).raise_if_refuted()
 
 
 def test_a_claim_without_a_share_is_suspected_by_certificates_alone():
@@ -112,6 +139,7 @@ def test_the_worst_regime_decides_what_is_not_refuted():
 def test_repetitions_have_seeds_of_their_own():
     seeds = {fresh_seed(seed, repetition) for seed in range(50) for repetition in range(20)}
     assert len(seeds) == 1000
+    assert max(seeds) < 2**32  # what older generators take
 
 
 @pytest.mark.parametrize("planned", [1, 2, 7])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ntval.arrays import rounding_allowance
 from ntval.evidence import e_values
-from ntval.evidence.allowance import allowance
+from ntval.evidence.allowance import Allowance, allowance
 
 DISTRIBUTIONS = {
     "bernoulli": lambda g, shape: (g.random(shape) < 0.3).astype(float),
@@ -128,6 +128,18 @@ def test_a_departure_on_either_side_is_evidence_and_prevents_support(side):
     assert e_values.log_support(x, target=2 - side / 3, **at) < 0
 
 
+def test_support_of_several_statistics_is_the_least_of_each_and_of_either_side():
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (60, 3)) + np.array([0.0, 0.2, -0.1])
+    at = {"target": 0.0, "margin": 0.3, "span": 1.0}
+    each = [e_values.log_support(x[:, [i]], **at) for i in range(3)]
+    # The same sums of 60 logs, each below 2.4, in another order.
+    rounding = 60 * 2.4 * rounding_allowance(2 * 60)
+    assert e_values.log_support(x, **at) == pytest.approx(min(each), abs=rounding)
+    above = float(e_values.log_capital(-x[:, 1], -0.3, -1.0))
+    below = float(e_values.log_capital(x[:, 1], -0.3, -1.0))
+    assert each[1] == pytest.approx(min(above, below), abs=rounding)
+
+
 def test_evidence_against_a_mean_outside_grows_at_the_rate_that_theory_gives():
     # The best constant stake of a fair bet at p against q earns KL(p, q) a draw.
     p, q, length = 0.5, 0.3, 4000
@@ -135,6 +147,27 @@ def test_evidence_against_a_mean_outside_grows_at_the_rate_that_theory_gives():
     rate = float(e_values.log_capital(x, q, 0.0)) / length
     best = p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
     assert 0.8 * best < rate < 1.2 * best
+
+
+@given(effect=st.floats(1e-3, 0.3))
+def test_one_of_the_stakes_is_nearly_the_best_whatever_the_spread(effect):
+    # Between stakes c and 2c the worse of both earns no less than 2r - r^2 at r = 4/3, hence 8/9,
+    # of the best; averaging over 13 stakes costs log 13 once. Draws are symmetric, so that the next
+    # term of a log is t^4 / 4, t at most 0.2: 1/50 of t^2 / 2, which adds up to 16/9 of the best.
+    mean, sd = 0.5, 0.5 * effect**0.5
+    x = mean * (1 + effect * sd) + np.tile([sd, -sd], 2000)
+    gains = x / mean - 1
+    best = max(np.log1p(c * gains).sum() for c in np.geomspace(2.5e-4, 0.9, 400))
+    assert (
+        float(e_values.log_capital(x, mean, 0.0))
+        >= 8 / 9 * best - math.log(13) - 16 / 9 / 50 * best
+    )
+
+
+def test_averaging_over_the_stakes_costs_the_log_of_their_number():
+    # Where each draw is ten times the null the largest stake, 0.9, holds all of the capital.
+    evidence = float(e_values.log_capital(np.full(50, 1.0), 0.1, 0.0))
+    assert evidence == pytest.approx(50 * math.log(1 + 0.9 * 9) - math.log(13), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
@@ -230,6 +263,7 @@ def test_combined_is_half_the_product_and_half_the_mean_over_the_planned(seen, p
 
 def test_combined_with_a_certificate_is_certain():
     assert e_values.combined([0.0, math.inf], 2) == math.inf
+    assert e_values.combined([-math.inf, math.inf], 2) == math.inf
 
 
 def test_clipping_moves_a_mean_by_no_more_than_the_allowance_says():
@@ -271,6 +305,7 @@ def test_allowance_of_a_constant_is_its_rounding_alone():
     assert 0 < allowed.remainder <= 64 * 3 * np.finfo(float).eps
     assert allowed.span == 3 * allowed.remainder
     assert allowed.resolution == 0
+    assert Allowance(0.1, 1.0).resolution == 0
 
 
 def test_allowance_leaves_room_to_see_its_resolution():

@@ -10,6 +10,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntval.arrays import rounding_allowance
 from ntval.evidence import e_values, two_samples
 from ntval.evidence.two_samples import LEVELS, Frame
 
@@ -170,8 +171,7 @@ def test_growth_needs_every_value_above_and_by_the_factor():
     assert growth([0, 0], [0, 0]) == -math.inf
 
 
-# From 2: above a single older value log(n + 1) would need e^25 new ones, which fit in no memory.
-@given(st.integers(2, 8), st.floats(0.1, 25))
+@given(st.integers(1, 8), st.floats(0.1, 12))  # above one older value e^12 are needed
 def test_values_needed_are_the_fewest_that_suffice(b, log_e):
     n = two_samples.values_needed(b, log_e)
     assert two_samples.growth_evidence(np.zeros(b), np.ones(n)) >= log_e
@@ -186,3 +186,77 @@ def test_frames_count_every_draw_once():
         2,
         1,
     ]
+
+
+def test_a_frame_spans_three_standard_deviations_or_what_has_to_be_seen_or_rounding():
+    pilot = np.random.default_rng(0).standard_normal(16)
+    frame = two_samples.frame_of(pilot, floor=0.1)
+    # Two sums of 16 terms, a root, and a few products.
+    assert frame.span == pytest.approx(3 * pilot.std(), rel=rounding_allowance(50))
+    assert frame.center == pytest.approx(pilot.mean(), abs=rounding_allowance(20))
+    assert two_samples.frame_of(pilot, floor=100.0).span == 100.0
+    constant = two_samples.frame_of(np.full(16, -5.0))
+    assert constant == Frame(-5.0, LEVELS * 16 * np.finfo(float).eps * 5.0)
+    assert two_samples.frame_of(np.array([0.0, 0.0])).span == 1.0
+
+
+def test_draws_of_a_pilot_that_are_not_finite_count_as_0():
+    frame = two_samples.frame_of(np.array([np.inf, -np.inf, np.nan, 2.0]))
+    assert frame.center == 0.5
+    assert frame.span == pytest.approx(3 * math.sqrt(0.75), rel=rounding_allowance(20))
+
+
+def test_stakes_are_halves_from_0_9_down_to_a_128th_of_it():
+    assert two_samples._STAKES.tolist() == [0.9 / 2**j for j in range(8)]
+
+
+def test_the_infimum_that_is_stated_is_lower_by_the_accuracy():
+    # Both samples lie on the middle level: at their mean no bet gains or loses, and E = 1.
+    counts = np.zeros(LEVELS, dtype=int)
+    counts[LEVELS // 2] = 64
+    found = two_samples.log_evidence(counts, counts)
+    # 64 logs of 1 and eight equal terms, twice.
+    assert found == pytest.approx(-0.05, abs=rounding_allowance(200))
+
+
+def test_the_smallest_gap_of_constants_is_that_of_samples_without_noise():
+    counts = np.zeros(LEVELS, dtype=int)
+    counts[LEVELS // 2] = 64
+    frame, sizes, level = Frame(0.0, 2.0), (64, 256), math.log(1e8)
+    gap = two_samples.smallest_gap(counts, frame, sizes, log_e=level, miss=1e-3)
+    # Half a level, which rounding may hide, is part of it; bisection ends within a hundredth, and
+    # an infimum is called lower than it is by the accuracy.
+    half = frame.span / (LEVELS - 1)
+
+    def seen(gap, level):
+        return two_samples.log_evidence(counts, frame.counts(np.full(256, gap))) >= level
+
+    assert seen(gap, level - two_samples._ACCURACY)
+    assert not seen(0.98 * (gap - half) - half, level)
+    down = two_samples.smallest_gap(counts[::-1], frame, sizes, log_e=level, miss=1e-3)
+    assert down == gap  # a middle level is its own mirror image
+
+
+def test_the_noise_of_both_samples_hides_a_normal_quantile_of_their_difference():
+    # One draw of four on level 20, the others on level 28.
+    counts = np.zeros(LEVELS, dtype=int)
+    counts[20], counts[28] = 100, 300
+    deviation = math.sqrt(3 / 16) * (POSITIONS[28] - POSITIONS[20])
+    frame, sizes = Frame(5.0, 2.0), (400, 900)
+    settings = {"log_e": math.log(1e8)}
+    rare, even = (
+        two_samples.smallest_gap(counts, frame, sizes, miss=miss, **settings)
+        for miss in (1e-3, 0.5)
+    )
+    hidden = scipy.stats.norm.isf(1e-3) * deviation * math.sqrt(1 / 400 + 1 / 900)
+    # The rest of both gaps is one number; SciPy's quantiles are good to 100 roundings.
+    assert rare - even == pytest.approx(2.0 * hidden, rel=rounding_allowance(200))
+
+
+@pytest.mark.parametrize("level", [2, LEVELS - 3])
+def test_a_gap_that_clipping_hides_on_one_side_is_not_called_seen(level):
+    # A constant an eighth of the span from one end: further that way nothing can be told apart.
+    counts = np.zeros(LEVELS, dtype=int)
+    counts[level] = 64
+    settings = {"log_e": math.log(1e8), "miss": 1e-3}
+    assert two_samples.smallest_gap(counts, Frame(0.0, 1.0), (64, 64), **settings) == math.inf

@@ -276,3 +276,84 @@ NAN = np.array([1.0, np.nan, 1.0])
 def test_what_cannot_be_solved_is_refused_with_a_way_out(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+EPS = np.finfo(float).eps
+
+
+def test_single_rows_columns_and_values_are_as_good_as_many():
+    column, row = np.array([[1.0], [2.0], [2.0]]), np.array([[3.0, 4.0]])
+    # Least squares of (0, 9, 9) on (1, 2, 2), and of 5 on a row of square 25 with a ridge of 25.
+    fit = regression.feature_ridge(column, np.array([0.0, 9.0, 9.0]), ridge=0.0)
+    assert fit.coefficients == pytest.approx([4.0], rel=rounding_allowance(60))
+    fit = regression.feature_ridge(row, np.array([5.0]), ridge=25.0)
+    assert fit.coefficients == pytest.approx([0.3, 0.4], rel=rounding_allowance(60))
+    assert regression.risk(np.array([2.0]), np.array([-1.0])) == 9.0
+    with pytest.raises(InputError, match="features needs"):
+        regression.feature_ridge(np.ones((0, 3)), np.ones(0), ridge=1.0)
+    with pytest.raises(InputError, match="one shape"):
+        regression.risk(np.ones(0), np.ones(0))
+
+
+def test_energies_may_be_0_and_none_may_be_negative():
+    harmonics = np.stack([np.eye(2), np.ones((2, 2))])
+    assert regression.polynomial_gram(np.array([2.0, 0.0]), harmonics).tolist() == [[2, 0], [0, 2]]
+    with pytest.raises(InputError, match="energies needs numbers >= 0, got -1"):
+        regression.polynomial_gram(np.array([2.0, -1.0]), harmonics)
+
+
+@pytest.mark.parametrize(
+    ("gram", "ridge", "solved"),
+    [
+        # Condition numbers 3 / ridge, against 1 / (3 eps) = 1.5e15.
+        (np.ones((3, 3)), 1e-15, False),
+        (np.ones((3, 3)), 1e-14, True),
+        # The largest row counts: 1e4 / ridge, against 1 / (4 eps) = 1.1e15.
+        (np.diag([1e4, 0, 0, 0]) + np.pad(np.ones((3, 3)), (1, 0)), 1e-13, False),
+        (np.diag([1e4, 0, 0, 0]) + np.pad(np.ones((3, 3)), (1, 0)), 1e-10, True),
+    ],
+)
+def test_a_ridge_is_refused_where_rounding_is_larger(gram, ridge, solved):
+    def solve():
+        return regression.kernel_ridge(gram, np.ones(len(gram)), ridge=ridge)
+
+    if solved:
+        assert np.isfinite(solve().coefficients).all()
+    else:
+        with pytest.raises(GramError, match="ridge needs to exceed"):
+            solve()
+
+
+def test_what_counts_as_zero_goes_up_to_the_cut_off_and_what_is_in_doubt_to_1000_times_it():
+    def rank(least, **options):
+        # The largest eigenvalue is 1, so that cut-offs are exact: 2 eps for two rows.
+        return regression.kernel_ridge(np.diag([1.0, least]), ONES[:2], ridge=0.0, **options).rank
+
+    assert rank(2.0**-20, cutoff=2.0**-20) == 1
+    assert rank(2.0**-20, cutoff=2.0**-21) == 2
+    assert rank(1e-300, cutoff=0.0) == 2
+    assert rank(2 * EPS) == 1
+    assert rank(2.5 * 1000 * EPS) == 2
+    for doubtful in (2.5 * EPS, 2 * 1000 * EPS):
+        with pytest.raises(GramError, match="clear rank"):
+            rank(doubtful)
+    for cutoff in (1.0, 1.5, -0.1):
+        with pytest.raises(InputError, match="cutoff needs"):
+            rank(1.0, cutoff=cutoff)
+
+
+def test_the_rounding_of_features_is_that_of_their_longest_side():
+    features = np.zeros((2, 50))
+    features[0, 0], features[1, 1] = 1.0, 20 * EPS
+    for matrix in (features, features.T):
+        fit = regression.feature_ridge(matrix, np.ones(len(matrix)), ridge=0.0)
+        assert fit.rank == 1  # 20 eps is below 50 eps
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_negative_eigenvalues_are_rounding_or_refused_whatever_the_scale(scale):
+    rounding = 1000 * 3 * EPS
+    fit = regression.kernel_ridge(scale * np.diag([-rounding / 2, 1, 1]), ONES, ridge=0.0)
+    assert fit.rank == 2
+    with pytest.raises(GramError, match="positive semi-definite"):
+        regression.kernel_ridge(scale * np.diag([-2 * rounding, 1, 1]), ONES, ridge=0.0)

@@ -1,5 +1,7 @@
 """Spectra: values against NumPy, certificates from both sides, errors."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -31,6 +33,15 @@ def test_min_eigenvalue_by_inverse_lanczos_is_the_dense_one(monkeypatch):
     )
 
 
+@pytest.mark.parametrize("size", [9, 10, 11])
+def test_min_eigenvalue_is_by_inverse_lanczos_from_its_size_on(size, monkeypatch):
+    called = []
+    monkeypatch.setattr(spectra, "LANCZOS_FROM", 10)
+    monkeypatch.setattr(spectra, "inverse_lanczos", lambda matrix: called.append(matrix))
+    spectra.min_eigenvalue(gram(size))
+    assert len(called) == (size >= 10)
+
+
 def test_min_eigenvalue_of_a_large_singular_matrix_is_rounding(monkeypatch):
     monkeypatch.setattr(spectra, "LANCZOS_FROM", 10)
     matrix = gram(60, rank=20)
@@ -54,6 +65,38 @@ def test_certified_min_eigenvalue_never_exceeds_the_true_one(exponent):
 
 def test_certified_min_eigenvalue_of_an_indefinite_matrix_is_negative():
     assert spectra.certified_min_eigenvalue(np.diag([-1.0, 2.0])) <= -1.0
+
+
+@pytest.mark.parametrize("least", [1e-8, -1.0])
+@pytest.mark.parametrize("n", [2, 40])
+def test_certified_min_eigenvalue_lies_two_margins_below_the_computed_one(n, least):
+    # Of a diagonal matrix Cholesky runs at the first shift: one margin below the estimate, and the
+    # certificate is one more. The formula of the docstring, in rational numbers.
+    diagonal = np.linspace(least, 2.0, n)
+    estimate = spectra.min_eigenvalue(np.diag(diagonal))
+    u = Fraction(1, 2**53)
+    gamma = (n + 1) * u / (1 - (n + 1) * u)
+
+    def margin(mu):
+        shifted = [abs(Fraction(value) - mu) for value in diagonal.tolist()]
+        return gamma / (1 - gamma) * sum(shifted) + u * max(shifted)
+
+    expected = Fraction(estimate) - margin(Fraction(estimate))
+    expected -= margin(expected)
+    # Three differences of numbers of the estimate's size; the margins' own rounding is below.
+    allowed = 3 * np.finfo(float).eps * abs(estimate) + 1e-12 * float(margin(expected))
+    certified = spectra.certified_min_eigenvalue(np.diag(diagonal))
+    assert abs(float(Fraction(certified) - expected)) <= allowed
+
+
+@pytest.mark.parametrize("too_high", [1e-9, 0.3, 0.4, 0.9])
+def test_certified_min_eigenvalue_does_not_trust_the_computed_one(too_high, monkeypatch):
+    matrix = gram(8) + np.eye(8)
+    exact = np.linalg.eigvalsh(matrix)[0]
+    monkeypatch.setattr(spectra, "min_eigenvalue", lambda matrix: exact + too_high)
+    # The step below the estimate doubles until Cholesky runs: it ends below twice what it takes.
+    rounding = 8 * rounding_allowance(9) * np.trace(matrix)
+    assert exact - too_high - rounding <= spectra.certified_min_eigenvalue(matrix) <= exact
 
 
 def test_certified_min_eigenvalue_pays_for_entry_errors():
@@ -116,6 +159,23 @@ def test_asymmetric_matrix_is_refused_with_the_entry():
 def test_matrix_that_is_not_square_is_refused(bad):
     with pytest.raises(GramError, match="needs shape"):
         spectra.min_eigenvalue(bad)
+
+
+@pytest.mark.parametrize("bad", [np.ones(3), np.ones((2, 2, 2)), np.ones((0, 3))])
+def test_operator_norm_is_of_a_matrix_alone(bad):
+    with pytest.raises(GramError, match="needs shape"):
+        spectra.operator_norm(bad)
+
+
+def test_norms_and_distances_of_a_single_entry_are_its_own():
+    assert spectra.operator_norm(np.array([[-3.0]])) == 3.0
+    assert spectra.relative_distance(np.array([[1.0]]), np.array([[4.0]])) == 0.75
+    assert spectra.min_eigenvalue(np.array([[-3.0]])) == -3.0
+
+
+def test_distance_needs_one_shape():
+    with pytest.raises(GramError, match="one shape"):
+        spectra.relative_distance(np.eye(3), np.eye(2))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ntval.activations import ACTIVATIONS, LEAKY_SLOPE, activation
+from ntval.arrays import rounding_allowance
 from ntval.theory import hermite
 
 # sigma', written anew in mpmath.
@@ -123,6 +124,16 @@ def test_coefficients_of_smooth_activations_satisfy_parseval(name):
     missing = total - (coefficients(name, 40) ** 2).sum()
     # What is missing are squares of degrees above 40.
     assert -1e-12 <= missing <= 1e-5
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2, 5])
+def test_there_is_a_polynomial_for_each_degree_and_no_more(degree):
+    t = np.array([-1.5, 0.0, 2.0])
+    found = hermite.polynomials(degree, t)
+    assert found.shape == (degree + 1, 3)
+    explicit = [np.ones(3), t, (t**2 - 1) / math.sqrt(2)][: degree + 1]
+    # Two products, a difference and a quotient, of numbers below 4.
+    assert np.abs(found[:3] - explicit).max() <= rounding_allowance(6) * 4
 
 
 def test_polynomials_are_orthonormal():

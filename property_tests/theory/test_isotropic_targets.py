@@ -82,9 +82,10 @@ def test_sampled_moments_tend_to_kernel_moments():
     assert abs(risks[0] - risks[1]) <= 5 * risks[0] / math.sqrt(40000)
 
 
-def test_noise_alone_leaves_what_the_rank_does_not_reach():
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_noise_alone_leaves_what_the_rank_does_not_reach(scale):
     x = sphere(N, D)
-    gram = tanh_kernel(x)
+    gram = scale * tanh_kernel(x)
     assert np.linalg.matrix_rank(gram) == 24
     got = isotropic_targets.train_error(
         gram, harmonics(x, degree=0), Target(energies=(), noise_std=2.0), ridge=0.0

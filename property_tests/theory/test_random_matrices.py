@@ -99,6 +99,27 @@ def test_edges_ascend_and_a_tail_shifts_them(levels, n, tail):
     assert np.abs(shifted - bands - tail).max() <= 1e-12 * (tail + bands[-1, 1])
 
 
+def test_a_level_of_0_adds_nothing_and_a_tail_is_0_unless_it_is_given():
+    levels, counts, n = [0.0, 1.0, 0.01], [7, 5, 300], 40
+    for edge in (spectral_edges.lower_edge, spectral_edges.upper_edge, spectral_edges.support):
+        without = edge(levels[1:], counts[1:], n)
+        # To the bit: a level of 0 is dropped first.
+        assert np.array_equal(edge(levels, counts, n), without)
+        assert np.array_equal(edge(levels[1:], counts[1:], n, tail=0.0), without)
+    with pytest.raises(InputError, match="multiplicities and n > 0"):
+        spectral_edges.support([1.0, 0.01], [5, 0], n)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_bands_scale_with_their_levels(scale):
+    levels, counts, n = np.array([0.002, 0.05, 1.0]), [2000, 60, 12], 400
+    bands = spectral_edges.support(levels, counts, n)
+    assert len(bands) == 3
+    # Critical points are sought to 2^-50.
+    scaled = spectral_edges.support(scale * levels, counts, n)
+    assert scaled == pytest.approx(scale * bands, rel=rounding_allowance(200), abs=0)
+
+
 @given(dimension=st.integers(2, 5000), n=st.integers(2, 5000))
 def test_edge_scales_of_one_level_are_johnstones(dimension, n):
     assume(abs(n - dimension) > 0.01 * dimension)
