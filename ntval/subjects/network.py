@@ -17,7 +17,7 @@ from ntval.data import spheres
 from ntval.data.sets import Data
 from ntval.errors import InputError
 from ntval.kernels.methods import METHODS
-from ntval.networks import loading
+from ntval.networks import loading, structure
 from ntval.networks.network import Network, num_params
 from ntval.subjects.inputs import inputs_from
 from ntval.subjects.subject import Ladder, NetworkSubject
@@ -75,7 +75,9 @@ def _subject(
         ladder=Ladder("width", tuple(rungs), wider) if rungs else None,
         from_user=True,
         num_inputs=n,
-        note=_memory_note(network, params, size, n, too_long) + _held_note(network, shape),
+        note=_memory_note(network, params, size, n, too_long)
+        + _precision_note(network, params, shape)
+        + _held_note(network, shape),
     )
 
 
@@ -92,6 +94,13 @@ def _memory_note(network: Network, params: Any, size: int, n: int, too_long: boo
         f"{size:,} parameters; at {n} inputs K takes {_bytes(8 * n * n)}, its Jacobian "
         f"{_bytes(rows)}; {how}."
     )
+
+
+def _precision_note(network: Network, params: Any, shape: tuple[int, ...]) -> str:
+    """The precision that the forward pass meets, where it is below float64."""
+    x = jax.ShapeDtypeStruct((2, *shape), np.float64)
+    lowest = structure.lowest_precision(network.apply_fn, params, x)
+    return "" if lowest == np.float64 else f" Computes in {lowest.name}, and is judged by that."
 
 
 def _held_note(network: Network, shape: tuple[int, ...]) -> str:

@@ -90,9 +90,11 @@ class Mixed(nn.Module):
 
 @pytest.mark.parametrize("head", [jnp.float32, jnp.bfloat16, jnp.float16])
 def test_mixed_precision_is_judged_by_the_lowest(head):
-    verdict, words, _ = outcome(Mixed(head), "methods_agree", x=X)
-    assert verdict is Verdict.INCONCLUSIVE  # a contraction in bfloat16 may leave nothing
-    assert "VACUOUS" in words
+    run = check_network(Mixed(head), claims=["methods_agree"], x=X, on_fail="return")
+    found = run.outcomes["kernel_identities.methods_agree"]
+    assert found.verdict is Verdict.INCONCLUSIVE  # a contraction in bfloat16 may leave nothing
+    assert "VACUOUS" in found.results[0].decision.summary
+    assert "Computes in bfloat16" in run.note
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
