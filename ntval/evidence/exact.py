@@ -73,7 +73,7 @@ def identity(comparisons: Sequence[Comparison]) -> Decision:
     if verdict is Verdict.SUPPORTED:
         within = f"equal within {percent(apart)}" if apart else "equal"
         seen = percent(blind) if blind else "any difference"
-        words = f"{within}; {seen} would be seen ({place})"
+        words = f"{within}; would see {seen} ({place})"
     else:
         words = (
             f"{vacuous}largest gap {worst_gap:.2g}, rounding allows {worst_allowance:.2g} ({place})"

@@ -267,7 +267,7 @@ def _worth(
     target, size = float(sample.target[i]), max(float(sample.size[i]), _TINY)
     off = max(abs(low - target), abs(high - target)) / size
     seen = (float(sample.margin[i]) + (high - low + missed) / 2) / size
-    return f"within {percent(off)}; a fault of {percent(seen)} would be seen ({sample.labels[i]})"
+    return f"within {percent(off)}; would see a fault of {percent(seen)} ({sample.labels[i]})"
 
 
 def _more(sample: Sample, values: Float[np.ndarray, "draws k"]) -> str:
@@ -353,7 +353,7 @@ def probable_bound(
         ("VACUOUS: the bound is known without the theorem; " if trials.vacuous else "")
         + f"broken in {int(x.sum())} of {len(x)} draws, claimed of {percent(failure)} at most; "
         + (
-            f"{percent(high)} would be seen"
+            f"would see {percent(high)}"
             if verdict is Verdict.SUPPORTED
             else f"{e_values.text(log_e)}, median room {float(np.median(values)):.2g}"
         ),

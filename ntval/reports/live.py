@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -63,8 +64,8 @@ class LiveRun:
 
     def _view(self) -> RenderableType:
         if self._progress.tasks[0].finished:
-            return run_table(self._run)
-        return Group(run_table(self._run, self._console.height - 4), self._progress)
+            return RunTable(self._run)
+        return Group(RunTable(self._run, self._console.height - 4), self._progress)
 
 
 @contextmanager
@@ -78,26 +79,42 @@ def watched(run: Run) -> Iterator[Callable[[Run], None]]:
         yield table.update
 
 
-def run_table(run: Run, most: int | None = None) -> Table:
-    """Claims and verdicts of a run, as far as it is, in at most `most` lines below its head."""
+@dataclass(frozen=True)
+class RunTable:
+    """Claims and verdicts of a run, as far as it is, in at most `most` lines below its head.
+
+    In less than 100 columns it is without points and seconds, so that what a SUPPORTED claim is
+    worth is not cut.
+    """
+
+    run: Run
+    most: int | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        """The table at the width that there is."""
+        yield _table(self.run, self.most, narrow=options.max_width < 100)
+
+
+def _table(run: Run, most: int | None, *, narrow: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-    table.add_column("claim", no_wrap=True, min_width=26)
-    table.add_column("verdict", no_wrap=True, min_width=12)
-    table.add_column("points", justify="right", no_wrap=True, min_width=7)
-    table.add_column("seconds", justify="right", no_wrap=True, min_width=7)
+    table.add_column("claim", no_wrap=True, min_width=None if narrow else 26)
+    table.add_column("verdict", no_wrap=True, min_width=None if narrow else 12)
+    if not narrow:
+        table.add_column("points", justify="right", no_wrap=True, min_width=7)
+        table.add_column("seconds", justify="right", no_wrap=True, min_width=7)
     table.add_column("evidence", no_wrap=True, overflow="ellipsis", ratio=1)
     rows = []
     for name, outcome in (run.outcomes if most is None else _in_sight(run, most)).items():
         count = f"{len(outcome.results)}/{outcome.planned}"
         if not outcome.results:
-            rows.append((name, Text("…", style="dim"), count))
+            rows.append((name, Text("…", style="dim"), *(() if narrow else (count,))))
             continue
+        size = (count, f"{sum(r.seconds for r in outcome.results):.1f}")
         rows.append(
             (
                 name,
                 verdict_text(outcome.verdict),
-                count,
-                f"{sum(r.seconds for r in outcome.results):.1f}",
+                *(() if narrow else size),
                 Text(weakest(outcome.results).decision.summary),
             )
         )
