@@ -7,6 +7,7 @@ analytic kernel, the forward pass, the initialization, the inputs, or the predic
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -217,7 +218,8 @@ def in_prediction(formula: Formula) -> Plant:
     def plant(claim: Claim) -> Claim:
         procedure = claim.procedure
         assert isinstance(procedure, Means | Limit), f"{claim.name} predicts no mean"
-        return replace(claim, procedure=replace(procedure, formula=formula))
+        # The nearest wrong theory may be the one that is planted: none is named in its place.
+        return replace(claim, procedure=replace(procedure, formula=formula, wrong=math.inf))
 
     return Plant("prediction", plant)
 

@@ -74,7 +74,9 @@ def _of_network(key: Array, regime: Regime, subject: NetworkSubject) -> Comparis
     reach = np.abs(middle) + np.linalg.norm(rows, axis=1) * float(jnp.linalg.norm(flat))
     rounding = network_rounding(subject, params, x) * reach / step
     allowed = 2 * bend + _DEVIATIONS * np.sqrt((bend**2).mean()) + rounding
-    scale = np.broadcast_to(np.sqrt((slopes**2).mean(axis=0)), slopes.shape)
+    scale = np.sqrt((slopes**2).mean(axis=0))
+    # 0 = 0, of outputs at an input of zeros: held to the size of the others.
+    scale = np.broadcast_to(np.where(scale > 0, scale, scale.max()), slopes.shape)
     words = "derivative of f by its parameters against differences of f"
     return Comparison(words, slopes, (ahead + behind) / 2, allowed, scale)
 
