@@ -17,7 +17,7 @@ from ntval.data.sets import array_of, data_of
 from ntval.errors import InputError, NetworkError, first_line
 from ntval.networks import loading
 from ntval.networks.network import Network, num_params
-from ntval.subjects.grams import gram_rounding, stored_precision
+from ntval.subjects.grams import CONTRACTED, gram_rounding, stored_precision
 from ntval.subjects.network import network_subject
 from ntval.subjects.subject import GramSubject, NetworkSubject
 
@@ -98,15 +98,11 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
     return GramSubject(
         grams,
         reference,
-        gram_rounding(precision, _CONTRACTED),
+        gram_rounding(precision, CONTRACTED),
         from_user=True,
         name=name or "Gram matrix",
         note=f"judged as {precision.name}, which holds every entry exactly." if narrower else "",
     )
-
-
-# Assumed number of parameters behind one entry of a user's Gram matrix.
-_CONTRACTED = 4096
 
 
 def _called(rule: str, function: Callable, *arguments: Any) -> Any:
@@ -180,7 +176,9 @@ def _twin(kernel_fn: Callable) -> Callable:
     except (TypeError, ValueError):
         return kernel_fn
     takes_get = "get" in parameters or any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
-    if takes_get or len(parameters) >= 3:
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    needed = [p for p in parameters.values() if p.kind in positional and p.default is p.empty]
+    if takes_get or len(needed) >= 3:  # further options, with defaults, are the user's own
         return kernel_fn
 
     def twin(x1, x2=None, get="ntk"):

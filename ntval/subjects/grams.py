@@ -11,6 +11,9 @@ from jaxtyping import Array, Int, Shaped
 from ntval.arrays import rounding_or_all
 from ntval.subjects.subject import GramSubject
 
+# Assumed number of parameters behind one entry of a user's Gram matrix.
+CONTRACTED = 4096
+
 
 def rows_of(subject: GramSubject, key: Array, count: int) -> Int[np.ndarray, "count"]:
     """Random distinct rows of the matrices; all of them come in their own order."""

@@ -174,3 +174,50 @@ def test_a_wrong_custom_derivative_is_refuted():
 
     found = outcome(apply_fn, "finite_differences", params=params, x=X)
     assert found[0] is Verdict.REFUTED
+
+
+def by_hand(x1, x2=None):
+    """The kernel of one layer of ReLU and a head, from its formula."""
+    x2 = x1 if x2 is None else x2
+    norms = np.outer(np.linalg.norm(x1, axis=1), np.linalg.norm(x2, axis=1))
+    cosine = np.clip(x1 @ x2.T / norms, -1, 1)
+    angle = np.arccos(cosine)
+    return norms / x1.shape[1] * (np.sin(angle) + 2 * (np.pi - angle) * cosine) / np.pi
+
+
+RELU = stax.serial(stax.Dense(512, 2**0.5), stax.Relu(), stax.Dense(1))
+
+
+def test_a_gram_matrix_by_hand_equals_that_of_stax():
+    verdict, _, _ = outcome(by_hand(X), "equals_reference", x=X, kernel_fn=RELU[2])
+    assert verdict is Verdict.SUPPORTED
+    wrong = by_hand(X) + 1e-6 * np.eye(len(X))
+    assert outcome(wrong, "equals_reference", x=X, kernel_fn=RELU[2])[0] is Verdict.REFUTED
+
+
+@pytest.mark.parametrize(
+    "kernel_fn",
+    [
+        lambda x1, x2=None, normalize=False: by_hand(x1, x2) / (9 if normalize else 1),
+        lambda x1, x2, *, clip=1.0: by_hand(x1, x2),
+    ],
+)
+def test_options_of_a_kernel_fn_are_left_alone(kernel_fn):
+    verdict, _, _ = outcome(by_hand(X), "equals_reference", x=X, kernel_fn=kernel_fn)
+    assert verdict is Verdict.SUPPORTED
+
+
+def test_a_kernel_that_differs_from_some_row_on_is_refuted():
+    def broken(x1, x2=None, get="ntk"):
+        sizes = [np.where(np.arange(len(x)) < 16, 1.0, 1.2) for x in (x1, x1 if x2 is None else x2)]
+        return RELU[2](x1, x2, get) * sizes[0][:, None] * sizes[1]
+
+    x = np.random.default_rng(0).standard_normal((24, 6))
+    assert outcome((*RELU[:2], broken), "block_consistency", x=x)[0] is Verdict.REFUTED
+
+
+def test_jitter_where_x2_is_not_given_is_refuted():
+    def broken(x1, x2=None, get="ntk"):
+        return RELU[2](x1, x2, get) + (1e-3 * np.eye(len(x1)) if x2 is None else 0.0)
+
+    assert outcome((*RELU[:2], broken), "block_consistency", x=X)[0] is Verdict.REFUTED

@@ -65,7 +65,7 @@ def gap_words(
     relative = size / max(float(np.linalg.norm(other)), np.finfo(float).tiny)
     if rest <= _EXPLAINED:
         return words if second > max(2 * rest, _NOTHING) else f"{words}; or {instead}"
-    if draws is not None and relative < _OF_A_DRAW:
+    if draws is not None and _ROUNDING < relative < _OF_A_DRAW:
         return (
             f"{name} is {relative:.1%} away, by no single cause, as far as "
             + ("one draw" if draws == 1 else f"the mean of {draws} draws")
@@ -79,6 +79,7 @@ def gap_words(
 
 _EXPLAINED = 0.4  # of the gap, without its noise, that a named cause may leave
 _NOTHING = 0.02  # of the gap: so little is left of a true cause where there is no noise
+_ROUNDING = 1e-4  # relative gap below which it is no draw of a network of any usual width
 _OF_A_DRAW = 0.5  # relative gap of a draw that finite width may explain
 
 
@@ -137,9 +138,11 @@ def _rows_left(gap: Float[np.ndarray, "n n"]) -> float:
     rows, size = _rows(gap), float(np.linalg.norm(gap))
     others = np.setdiff1d(np.arange(len(gap)), rows)
     left = float(np.linalg.norm(gap[np.ix_(others, others)]))
-    return left if 2 * len(rows) <= len(gap) and left <= _OTHERS * size else size
+    few = len(gap) >= _MANY and 2 * len(rows) <= len(gap)
+    return left if few and left <= _OTHERS * size else size
 
 
+_MANY = 6  # inputs, of which some may be told from the others
 _OTHERS = 0.1  # of a gap, that rows which are not off may have in it
 
 
