@@ -73,9 +73,10 @@ def _equals_reference(key: Array, regime: Regime, subject: GramSubject) -> list[
     allowed = subject.rounding * steepness * scale
     if subject.from_user:
         # Two computations of a user's may round the cosine of equal inputs apart: 16 roundings u
-        # of it are an angle of sqrt(32 u), and `rounding` is 2 u times the number of parameters.
+        # of it are an angle of sqrt(32 u), in each of up to 8 layers; `rounding` is 2 u times the
+        # number of parameters.
         angle = math.sqrt(16 * subject.rounding / CONTRACTED)
-        allowed = allowed + angle * np.diag(np.diag(scale))
+        allowed = allowed + 8 * angle * np.diag(np.diag(scale))
     norm = np.array([spectra.operator_norm(gram - reference)])
     return [
         Comparison("K against its reference", gram, reference, allowed, scale),

@@ -89,11 +89,11 @@ def _block_consistency(key: Array, regime: Regime, subject: Kernels) -> list[Com
         ):
             block, size = whole[: len(first), columns], scale[: len(first), columns]
             comparison = k.agree(words, k.at(first, last), block, size)
-            if k.name == "analytic" and k.rounding < analytic.COINCIDENT_ACCURACY:
+            if k.name == "analytic":
                 # Inputs may be in both, or nearly so: arccos loses digits as 1 / sin(angle).
                 cosines = np.clip(np.abs(block) / np.where(size > 0, size, 1.0), 0.0, 1.0)
-                room = comparison.allowance * quadrature_oracle.steepness(cosines)
-                comparison = replace(comparison, allowance=room)
+                room = analytic.ACCURACY * quadrature_oracle.steepness(cosines) * size
+                comparison = replace(comparison, allowance=comparison.allowance + room)
             yield comparison
 
     return [c for kernel in kernels(key, regime, subject) for c in compare(kernel)]
