@@ -138,7 +138,13 @@ CONVOLUTIONS: dict[str, tuple[Any, Any]] = {
         IMAGES,
     ),
     "residual cnn": (
-        conv(residual(stax.Conv(16, (3, 3), padding="SAME"), stax.Relu()), stax.GlobalAvgPool()),
+        stax.serial(
+            stax.Conv(16, (3, 3), padding="SAME"),
+            residual(stax.Relu(), stax.Conv(16, (3, 3), padding="SAME")),
+            stax.Relu(),
+            stax.GlobalAvgPool(),
+            stax.Dense(1),
+        ),
         IMAGES,
     ),
     "dense on images": (stax.serial(stax.Flatten(), mlp(64)), IMAGES),
@@ -157,7 +163,6 @@ STRUCTURES: dict[str, tuple[Any, Any]] = {
     "branches side by side": (
         stax.serial(
             branches(stax.FanInConcat, mlp(32, outputs=16), mlp(32, act=stax.Erf, outputs=16)),
-            stax.Relu(),
             stax.Dense(1),
         ),
         FLAT,
@@ -171,10 +176,6 @@ STRUCTURES: dict[str, tuple[Any, Any]] = {
     ),
     "layer norm": (
         stax.serial(stax.Dense(128), stax.LayerNorm(), stax.Relu(), stax.Dense(1)),
-        FLAT,
-    ),
-    "layer norm behind the activation": (
-        stax.serial(stax.Dense(128), stax.Erf(), stax.LayerNorm(), stax.Dense(1)),
         FLAT,
     ),
     "dropout off": (
