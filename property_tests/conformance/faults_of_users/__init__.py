@@ -1,0 +1,1 @@
+"""Faults that users have in their own networks, twins and Gram matrices."""
