@@ -15,6 +15,9 @@ import ntval
 from ntval.errors import InputError, NetworkError
 from ntval.front.check_network import quiet
 
+# stax says so of a sum of branches.
+pytestmark = pytest.mark.filterwarnings("ignore:`FanIn` layers assume independent inputs")
+
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 QUICK = (
     "stax: a W_std 5 % too large",

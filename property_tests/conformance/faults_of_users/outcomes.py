@@ -54,7 +54,7 @@ REFUTED: dict[str, tuple[str, str]] = {
     "stax: 3 % off the diagonal": ("mean_kernel", "away from the diagonal"),
     "stax: off at negative cosines": ("mean_kernel", ""),
     "stax: off at near duplicates": ("mean_kernel", "and no other"),
-    "stax: off from row 6 on": ("block_consistency", ""),
+    "stax: off from row 6 on": ("positive_semidefinite", ""),
     "stax: off from row 16 on": ("positive_semidefinite", ""),
     "stax: off from row 256 on": ("positive_semidefinite", ""),
     "stax: x2 ignored": ("symmetry", ""),
