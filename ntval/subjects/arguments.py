@@ -79,6 +79,7 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
             f"model needs a Gram matrix (n, n), or (draws, n, n) at independent weights, got shape "
             f"{grams.shape}."
         )
+    precision = stored_precision(stored)
     reference = kernel_fn
     if callable(kernel_fn):
         if x is None:
@@ -87,13 +88,17 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
         rule = f"kernel_fn needs a function kernel_fn(x1, x2, get) for inputs of shape {x.shape}"
         reference = array_of("kernel_fn", _called(rule, _twin(kernel_fn), x, None, "ntk"))
     if reference is not None:
-        reference = as_float64("kernel_fn", array_of("kernel_fn", reference))
+        compared = array_of("kernel_fn", reference)
+        reference = as_float64("kernel_fn", compared)
         if reference.shape != grams.shape[1:]:
             raise InputError(
                 f"kernel_fn needs to give a matrix of shape {grams.shape[1:]}, as the Gram matrix "
                 f"has, got {reference.shape}."
             )
-    precision = stored_precision(stored)
+        # A comparison is as good as the worse of its two sides.
+        coarser = stored_precision(compared)
+        if jnp.finfo(coarser).eps > jnp.finfo(precision).eps:
+            precision = coarser
     narrower = jnp.finfo(precision).bits < 64
     return GramSubject(
         grams,
@@ -101,7 +106,7 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
         gram_rounding(precision, CONTRACTED),
         from_user=True,
         name=name or "Gram matrix",
-        note=f"judged as {precision.name}, which holds every entry exactly." if narrower else "",
+        note=f"judged as {precision.name}, of whose numbers it is made." if narrower else "",
     )
 
 

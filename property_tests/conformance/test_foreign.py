@@ -8,6 +8,11 @@ import numpy as np
 import pytest
 
 from ntval import Verdict, check_network, stax
+from ntval.arrays import rounding_allowance
+from ntval.claims.kernel_identities import means
+from ntval.networks.network import Network
+from ntval.regimes import Regime
+from ntval.subjects.subject import Ladder, NetworkSubject
 
 X = np.random.default_rng(0).standard_normal((6, 8))
 
@@ -221,3 +226,29 @@ def test_jitter_where_x2_is_not_given_is_refuted():
         return RELU[2](x1, x2, get) + (1e-3 * np.eye(len(x1)) if x2 is None else 0.0)
 
     assert outcome((*RELU[:2], broken), "block_consistency", x=X)[0] is Verdict.REFUTED
+
+
+def test_a_reference_in_float32_is_no_gap():
+    reference = by_hand(X).astype(np.float32)
+    verdict, _, _ = outcome(by_hand(X), "equals_reference", kernel_fn=reference)
+    assert verdict is Verdict.SUPPORTED
+
+
+@pytest.mark.parametrize("sizes", [(8, 16), (32, 33), (10, 100)])
+def test_the_bias_on_a_ladder_is_that_of_its_widths_however_far_apart(sizes, monkeypatch):
+    def at(width, ladder=None):
+        network, inputs = Network(None, len), lambda key, n: jnp.ones((n, 3))
+        return NetworkSubject(network, inputs, ladder=ladder, num_inputs=width)
+
+    def grams_program(rung):
+        gram = np.eye(4) * (1 + 0.7 / rung.num_inputs)
+        return lambda x, keys: np.repeat(gram[None], 64, axis=0)
+
+    monkeypatch.setattr(means, "grams_program", grams_program)
+    subject = at(1, Ladder("width", sizes, tuple(map(at, sizes))))
+    found = means.measured_bias(jax.random.key(0), Regime(n=4, d=3), subject, 0)
+    # Relative to the kernel at the wider one, and granted twice. Means of 64 equal numbers are
+    # rounded 64 times, and their difference is 0.7 (1/m - 1/m') of them.
+    expected = 2 * 0.7 / (1 + 0.7 / sizes[1])
+    apart = 0.7 * (1 / sizes[0] - 1 / sizes[1])
+    assert abs(found / expected - 1) <= 3 * rounding_allowance(64) / apart

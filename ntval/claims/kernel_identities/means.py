@@ -178,23 +178,21 @@ def finite_width_bias(
     """
     if not multiplies_branches(subject):
         return single_draw_variance(regime, pilot)
-    if len(subject.rungs) < 2:
+    if subject.ladder is None or len(subject.rungs) < 2:
         return math.inf
-    return measured_bias(key, regime, subject, subject.rungs[-2], subject.rungs[-1])
+    return measured_bias(key, regime, subject, -2) / subject.ladder.sizes[-1]
 
 
-def measured_bias(
-    key: Array,
-    regime: Regime,
-    subject: NetworkSubject,
-    narrow: NetworkSubject,
-    wide: NetworkSubject,
-) -> float:
-    """The relative bias of the mean kernel at the wider of two rungs, of which one is twice the
-    other: a/m - a/2m is what is left of it, and as much is granted to what falls faster.
+def measured_bias(key: Array, regime: Regime, subject: NetworkSubject, at: int) -> float:
+    """The a of the relative bias a/m of the mean kernel at width m, from the rungs number `at` and
+    `at + 1` of the ladder, of widths m and m': their mean kernels are a/m - a/m' apart.
 
-    Three standard errors of the measured difference are added.
+    Three standard errors of that difference are added, and as much as all of it is granted to
+    terms that fall faster.
     """
+    assert subject.ladder is not None
+    narrow, wide = subject.ladder.rungs[at], subject.ladder.rungs[at + 1]
+    ends = subject.ladder.sizes[at], subject.ladder.sizes[at + 1]
     x, key_draws = inputs_and_key(key, regime, subject, _UNITS)
     keys = jax.random.split(key_draws, (2, _UNIT_DRAWS))
     rungs = zip((narrow, wide), keys, strict=True)
@@ -203,7 +201,8 @@ def measured_bias(
     error = np.sqrt(sum(gram.var(axis=0, ddof=1) for gram in grams) / _UNIT_DRAWS)
     scale = entry_scale(np.diag(means[1]))
     gap = np.abs(means[0] - means[1]) + 3 * error
-    return float(2 * (gap / np.where(scale > 0, scale, np.inf)).max())
+    relative = float((gap / np.where(scale > 0, scale, np.inf)).max())
+    return 2 * relative / (1 / ends[0] - 1 / ends[1])
 
 
 _BIAS_UNKNOWN = (

@@ -93,10 +93,10 @@ def _width_rate_bias(
 
 def _of_products(key: Array, regime: Regime, subject: NetworkSubject, variance: float) -> float:
     """|b/a| over the smallest width: the relative variance of a draw there, or of products of
-    several random matrices twice the bias measured at the second width, in place of it."""
+    several random matrices the bias that is measured on the first two rungs, if it is larger."""
     if not multiplies_branches(subject):
         return variance
-    return max(variance, 2 * measured_bias(key, regime, subject, *subject.rungs[:2]))
+    return max(variance, measured_bias(key, regime, subject, 0) / _ladder(subject).sizes[0])
 
 
 width_rate = Claim(

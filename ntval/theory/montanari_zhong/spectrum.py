@@ -96,7 +96,8 @@ def bulk_edges(activation: Activation, n: int, d: int, *, degree: int = 1) -> tu
     $$\gamma_{>\ell} + \gamma_{k_*} [(1 \mp \sqrt{r'})^2 - 1], \qquad r' = n' / B(d, k_*)$$
 
     Source: spec montanari_zhong, section 2 (ii) and E08 (derived and checked).
-    Accuracy: upper 2 % (measured, ReLU, tanh and GELU, d = 40..160), lower
+    Accuracy: the upper one lies up to 6 % above the mean largest eigenvalue at d = 20, 3.4 % at 40
+    (measured, n = 3 d; `largest_bulk_eigenvalue` is closer); the lower one
     `min_eigenvalue_remainder`.
     Raises: `InputError` unless 0 < n' < B(d, k_*).
     """
