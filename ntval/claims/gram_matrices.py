@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
-from ntval.claims.kernel_identities.means import gap_units
+from ntval.claims.kernel_identities.means import HALF, gap_units
 from ntval.claims.kernel_identities.words import gap_words
 from ntval.claims.procedures import Identity, Means
 from ntval.claims.sampling import MEASURED, grams_program, infinite, kept
@@ -164,7 +164,7 @@ mean = Claim(
         _mean,
         labels=_mean_labels,
         bias=_single_draw_variance,
-        wrong=-1.0,
+        wrong=HALF,
         resolution=_resolution,
         pilot=_ALL,
     ),

@@ -252,3 +252,14 @@ def test_the_bias_on_a_ladder_is_that_of_its_widths_however_far_apart(sizes, mon
     expected = 2 * 0.7 / (1 + 0.7 / sizes[1])
     apart = 0.7 * (1 / sizes[0] - 1 / sizes[1])
     assert abs(found / expected - 1) <= 3 * rounding_allowance(64) / apart
+
+
+@pytest.mark.parametrize("factor", [0.5, 3.0])
+def test_a_wrong_size_that_a_wide_remainder_hides_is_not_supported(factor):
+    # Few draws of a narrow network: the remainder is a good part of the kernel.
+    rng = np.random.default_rng(0)
+    scales = rng.standard_exponential((400, 1, 1))
+    grams = scales * np.eye(3)
+    verdict, words, _ = outcome(grams, "gram_matrices.mean", kernel_fn=factor * np.eye(3))
+    assert verdict is not Verdict.SUPPORTED
+    assert verdict is Verdict.REFUTED or "VACUOUS" in words

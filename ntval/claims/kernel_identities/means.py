@@ -49,6 +49,8 @@ def _directions(exact: Float[Array, "n n"]) -> list[Float[Array, "n n"]]:
 
 
 _TINY = 1e-300  # in place of a divisor of 0
+# The nearest wrong theory, in units of the larger kernel: one of them has half the size.
+HALF = -0.5
 _UNITS = "units"  # the stream of the draws that say how large the kernel is
 _UNIT_DRAWS = 64
 
@@ -135,7 +137,7 @@ unbiased_kernel = Claim(
     procedure=Means(
         kernel_gaps,
         labels=_gap_labels,
-        wrong=-1.0,
+        wrong=HALF,
         resolution=_resolution(entry=0.05, whole=0.01),
         pilot=64,
     ),
@@ -235,7 +237,7 @@ mean_kernel = Claim(
         labels=_gap_labels,
         bias=finite_width_bias,
         unknown=_BIAS_UNKNOWN,
-        wrong=-1.0,
+        wrong=HALF,
         resolution=_resolution(entry=0.03, whole=0.02),
         pilot=64,
     ),

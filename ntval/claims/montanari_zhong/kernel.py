@@ -151,7 +151,7 @@ unbiased_kernel = Claim(
         ),
     },
     subject=two_layer,
-    procedure=Means(_entries_gap, labels=_entry_labels, wrong=-1.0, resolution=0.02, pilot=64),
+    procedure=Means(_entries_gap, labels=_entry_labels, wrong=-0.5, resolution=0.02, pilot=64),
     faults=(
         "weights_gaussian",
         "weights_shared",
