@@ -12,9 +12,9 @@ All are hashable, JSON by `as_dict`, and read again by `point_of`.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, no_type_check
 
 from ntval.activations import activation
@@ -37,7 +37,7 @@ def _require_counts(point: object, **counts: object) -> None:
 def _require_nonnegative(point: object, **numbers: float) -> None:
     """Refuse numbers that are negative or not finite."""
     for name, value in numbers.items():
-        if not (isfinite(value) and value >= 0):
+        if not (math.isfinite(value) and value >= 0):
             kind = type(point).__name__
             raise InputError(f"{kind} needs a finite {name} >= 0, got {name}={value!r}.")
 
@@ -53,13 +53,19 @@ def _as_code(point: Any) -> str:
     return f"{type(point).__name__}({words})"
 
 
+# Of fully connected networks: see `ntval.networks.mlp`.
+PARAMETRIZATIONS = ("ntk", "standard", "montanari_zhong")
+
+
 @no_type_check  # checks its fields by itself, in its own words
 @dataclass(frozen=True)
 class Regime:
     """A point of a theorem's space: hashable, and JSON by `as_dict`.
 
     `n` samples in `d` dimensions, hidden `widths`, the name of an activation (None when the
-    network has its own), an absolute `ridge` in K + ridge I, and label noise.
+    network has its own), an absolute `ridge` in K + ridge I, and label noise; of a fully connected
+    network the standard deviations of its weights and biases, its `outputs`, and its
+    `parametrization`, a name of `PARAMETRIZATIONS`, or None for that of the theorem.
     """
 
     n: int
@@ -68,13 +74,21 @@ class Regime:
     activation: str | None = "relu"
     ridge: float = 0.0
     noise_std: float = 0.0
+    w_std: float = math.sqrt(2.0)
+    b_std: float = 0.5
+    outputs: int = 1
+    parametrization: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
-        _require_counts(self, n=self.n, d=self.d)
+        _require_counts(self, n=self.n, d=self.d, outputs=self.outputs)
         for width in self.widths:
             _require_counts(self, widths=width)
-        _require_nonnegative(self, ridge=self.ridge, noise_std=self.noise_std)
+        _require_nonnegative(
+            self, ridge=self.ridge, noise_std=self.noise_std, w_std=self.w_std, b_std=self.b_std
+        )
+        if self.parametrization not in (None, *PARAMETRIZATIONS):
+            raise unknown_name("parametrization", self.parametrization, PARAMETRIZATIONS)
         if self.activation is not None:
             activation(self.activation)
 

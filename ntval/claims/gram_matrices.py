@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
-from ntval.claims.kernel_identities.means import HALF, gap_units
+from ntval.claims.kernel_identities.gaps import gap_units
+from ntval.claims.kernel_identities.means import HALF
 from ntval.claims.kernel_identities.words import gap_words
 from ntval.claims.procedures import Identity, Means
 from ntval.claims.sampling import MEASURED, grams_program, infinite, kept

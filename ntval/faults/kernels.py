@@ -170,6 +170,11 @@ FAULTS = (
             )
         ),
     ),
+    Fault(
+        "analytic_ntk_for_nngp",
+        "the analytic kernel is the NTK whatever is asked for",
+        in_kernel_fn(lambda kernel: lambda x1, x2=None, get="ntk": kernel(x1, x2, "ntk")),
+    ),
     *(
         Fault(
             f"analytic_{other}_for_{name}",

@@ -80,10 +80,21 @@ class Mlp:
 
 
 def mlp_of(regime: Regime, *, parametrization: str | Parametrization = "ntk") -> Mlp:
-    """The fully connected network of a regime."""
+    """The fully connected network of a regime, in the regime's parametrization or else in this.
+
+    Raises: `InputError` for a regime without an activation.
+    """
     if regime.activation is None:
         raise InputError("mlp_of needs a regime with an activation, got activation=None.")
-    return Mlp(regime.d, regime.widths, regime.activation, parametrization=parametrization)
+    return Mlp(
+        regime.d,
+        regime.widths,
+        regime.activation,
+        w_std=regime.w_std,
+        b_std=regime.b_std,
+        outputs=regime.outputs,
+        parametrization=regime.parametrization or parametrization,
+    )
 
 
 def _drawn(mlp: Mlp, key: Array, stds: Callable[[int], tuple[float, float]]) -> Params:

@@ -15,7 +15,7 @@ from ntval.networks import loading
 from ntval.networks.network import Network
 from ntval.regimes import Point, Regime
 from ntval.subjects.inputs import inputs_from
-from ntval.subjects.network import network_subject
+from ntval.subjects.network import MOST_INPUTS, network_subject
 from ntval.subjects.subject import GramSubject, NetworkSubject, Subject
 
 
@@ -71,7 +71,14 @@ def _at_rows(claim: Claim, source: Data, points: Sequence[Point]) -> list[Applie
         ladder = subject.ladder
         if ladder is not None:
             ladder = replace(ladder, rungs=tuple(at_rows(rung) for rung in ladder.rungs))
-        return replace(subject, inputs=inputs, from_user=True, ladder=ladder)
+        return replace(
+            subject,
+            inputs=inputs,
+            from_user=True,
+            any_input=False,
+            num_inputs=min(len(source.x), MOST_INPUTS),
+            ladder=ladder,
+        )
 
     def subject_at(point: Point) -> Subject:
         subject = claim.subject(point)

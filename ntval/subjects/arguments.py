@@ -187,6 +187,8 @@ def _twin(kernel_fn: Callable) -> Callable:
         return kernel_fn
 
     def twin(x1, x2=None, get="ntk"):
+        if get != "ntk":
+            raise InputError(f"kernel_fn needs an argument get for get={get!r}, got (x1, x2).")
         return kernel_fn(x1, x1 if x2 is None else x2)
 
     return twin

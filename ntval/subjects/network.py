@@ -34,7 +34,7 @@ def network_subject(
     if source is not None:
         network = loading.fitted(network, source.input_shape)
         inputs = inputs_from(source, network.input_shape or ())
-        return _subject(network, inputs, rungs, min(len(source.x), _MOST_INPUTS))
+        return _subject(network, inputs, rungs, min(len(source.x), MOST_INPUTS), any_input=False)
     if network.input_shape is None and not loading.misfit(network, loading.DEFAULT_SHAPE):
         network = replace(network, input_shape=loading.DEFAULT_SHAPE)
     if network.input_shape is None:
@@ -44,12 +44,16 @@ def network_subject(
         )
     shape, d = network.input_shape, math.prod(network.input_shape)
     return _subject(
-        network, lambda key, n: spheres.sphere(key, n, d).reshape(n, *shape), rungs, _MOST_INPUTS
+        network,
+        lambda key, n: spheres.sphere(key, n, d).reshape(n, *shape),
+        rungs,
+        MOST_INPUTS,
+        any_input=True,
     )
 
 
 # As many inputs as a claim about all of them is examined at: an eigenvalue problem of a second.
-_MOST_INPUTS = 512
+MOST_INPUTS = 512
 _MEMORY = 256 * 2**20  # what `kernels.jacobian` keeps its tiles within
 
 
@@ -58,6 +62,8 @@ def _subject(
     inputs: Callable[[Array, int], Float[Array, "n *shape"]],
     rungs: Mapping[int, Network],
     n: int,
+    *,
+    any_input: bool,
 ) -> NetworkSubject:
     shape = network.input_shape or ()
     params = loading.params_shape(network, shape)
@@ -65,7 +71,13 @@ def _subject(
     # Where not even two rows of a Jacobian fit, K comes from products alone.
     too_long = 2 * 8 * size > _MEMORY
     wider = tuple(
-        NetworkSubject(replace(rung, input_shape=shape), inputs, from_user=True)
+        NetworkSubject(
+            replace(rung, input_shape=shape),
+            inputs,
+            from_user=True,
+            any_input=any_input,
+            num_inputs=n,
+        )
         for rung in rungs.values()
     )
     return NetworkSubject(
@@ -74,6 +86,7 @@ def _subject(
         {**METHODS, "jacobian": METHODS["operator"]} if too_long else METHODS,
         ladder=Ladder("width", tuple(rungs), wider) if rungs else None,
         from_user=True,
+        any_input=any_input,
         num_inputs=n,
         note=_memory_note(network, params, size, n, too_long)
         + _precision_note(network, params, shape)

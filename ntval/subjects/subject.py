@@ -14,10 +14,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ntval.errors import InputError
+from ntval.arrays import float64
+from ntval.errors import InputError, NtvalError
+from ntval.kernels import analytic
 from ntval.kernels.methods import METHODS, PUBLIC, Method, methods_of
 from ntval.networks.mlp import Mlp
 from ntval.networks.network import Network
@@ -59,6 +62,8 @@ class NetworkSubject:
     `ladder`: the same subject at growing size, for claims about rates.
     `from_user`: whether a user passed the network or the inputs; claims that speak of a theorem's
         own setting do not apply then.
+    `any_input`: whether it may be examined at inputs of our choosing beside those: not where they
+        are a user's data.
     `note`: what a user's network will take, in words.
     """
 
@@ -68,6 +73,7 @@ class NetworkSubject:
     public: Mapping[str, Method] = field(default_factory=lambda: PUBLIC)
     ladder: Ladder[NetworkSubject] | None = None
     from_user: bool = False
+    any_input: bool = True
     num_inputs: int = 8
     note: str = ""
 
@@ -163,6 +169,19 @@ def _network(holds: Callable[[NetworkSubject], bool]) -> Callable[[Subject], boo
     return lambda subject: isinstance(subject, NetworkSubject) and holds(subject)
 
 
+def _gives_nngp(subject: NetworkSubject) -> bool:
+    """Whether the kernel_fn gives a matrix for get="nngp"; one of (x1, x2) alone is the NTK."""
+    if subject.network.kernel_fn is None:
+        return False
+    with float64():
+        x = subject.inputs(jax.random.key(0), 1)
+        try:
+            analytic.nngp(subject.network, x)
+        except NtvalError:
+            return False
+    return True
+
+
 def _grams(holds: Callable[[GramSubject], bool]) -> Callable[[Subject], bool]:
     return lambda subject: isinstance(subject, GramSubject) and holds(subject)
 
@@ -176,6 +195,10 @@ NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
     "kernel_fn": (
         _network(lambda s: s.network.kernel_fn is not None),
         "the network has no kernel_fn, its infinite-width twin",
+    ),
+    "nngp": (
+        _network(_gives_nngp),
+        "the network has no kernel_fn that gives a matrix for get='nngp'",
     ),
     "random weights": (
         _network(lambda s: s.network.init_fn is not None),

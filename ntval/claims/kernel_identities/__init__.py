@@ -10,7 +10,7 @@ from ntval.claims.kernel_identities.empirical import (
     methods_agree,
     precision,
 )
-from ntval.claims.kernel_identities.means import mean_kernel, unbiased_kernel
+from ntval.claims.kernel_identities.means import mean_kernel, nngp_kernel, unbiased_kernel
 from ntval.claims.kernel_identities.rates import parametrization, width_concentration, width_rate
 from ntval.claims.kernel_identities.structure import (
     analytic_oracle,
@@ -33,6 +33,7 @@ __all__ = [  # noqa: RUF022
     "analytic_oracle",
     "unbiased_kernel",
     "mean_kernel",
+    "nngp_kernel",
     "width_rate",
     "width_concentration",
     "parametrization",

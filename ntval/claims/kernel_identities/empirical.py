@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from ntval.arrays import rounding_or_all
@@ -37,17 +40,30 @@ from ntval.subjects.subject import NetworkSubject
 def _batch_independence(key: Array, regime: Regime, subject: NetworkSubject) -> list[Comparison]:
     """Outputs of a batch against those of its rows one by one."""
     params, x, _ = params_and_inputs(key, regime, subject)
-    apply_fn = subject.network.apply_fn
-    together = np.asarray(apply_fn(params, x)).reshape(regime.n, -1)
-    rows = [np.asarray(apply_fn(params, x[i : i + 1])) for i in range(regime.n)]
-    alone = np.concatenate(rows).reshape(regime.n, -1)
+    together = np.asarray(subject.network.apply_fn(params, x)).reshape(regime.n, -1)
+    alone, slopes = (np.asarray(part) for part in _one_by_one(subject)(params, x))
     # To first order a relative perturbation u of every parameter moves an output by at most
     # u |J_i| |theta|, the Cauchy-Schwarz bound of sum_p |J_ip theta_p|.
-    flat, jacobian = autodiff_rows(subject, params, x)
-    size = np.linalg.norm(jacobian, axis=-1) * np.linalg.norm(flat)
+    size = slopes * np.linalg.norm(np.asarray(ravel_pytree(params)[0]))
     scale = np.nan_to_num(size) + np.abs(alone)
     allowed = network_rounding(subject, params, x) * scale
     return [Comparison("f(x)[i] against f(x[i:i+1])", together, alone, allowed, scale)]
+
+
+@kept
+def _one_by_one(subject: NetworkSubject) -> Callable:
+    """Function of (params, x): the outputs of each row in a batch of its own, and the norms of
+    their derivatives by all parameters."""
+
+    def of_row(params: Any, row: Float[Array, "*shape"]):
+        flat, unravel = ravel_pytree(params)
+
+        def outputs(theta: Float[Array, "p"]) -> Float[Array, "outputs"]:
+            return subject.network.apply_fn(unravel(theta), row[None]).reshape(-1)
+
+        return outputs(flat), jnp.linalg.norm(jax.jacrev(outputs)(flat), axis=-1)
+
+    return jax.jit(lambda params, x: jax.lax.map(partial(of_row, params), x))
 
 
 _LOOSE = 1e-4  # words only: float32 rounding is below, what a dropped unit does far above
@@ -81,6 +97,7 @@ batch_independence = Claim(
     subject=mlp_with_twin,
     procedure=Identity(_batch_independence),
     diagnose=_batch_words,
+    every_input=True,
     faults=("apply_centers_batch", "apply_normalizes_batch", "apply_permutes_batch"),
     prerequisite=(
         "outputs that do not depend on the other inputs of the batch",

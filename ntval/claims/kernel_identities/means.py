@@ -3,111 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
+from ntval.claims.kernel_identities.gaps import (
+    UNIT_DRAWS,
+    UNITS,
+    gap_labels,
+    kernel_gaps,
+    pool_of,
+    resolution,
+)
 from ntval.claims.kernel_identities.setting import mlp_with_twin, multiplies_branches
 from ntval.claims.kernel_identities.words import mean_kernel_words
 from ntval.claims.procedures import Means
-from ntval.claims.sampling import (
-    MEASURED,
-    draw_params,
-    grams_program,
-    infinite,
-    inputs_and_key,
-    kept,
-    replicates,
-)
+from ntval.claims.sampling import MEASURED, PILOT, grams_program, stream_of
 from ntval.evidence.sequential import Draw
-from ntval.observables.entries import entry_labels, entry_scale, upper_triangle
+from ntval.observables.entries import entry_labels, entry_scale
 from ntval.regimes import Regime
 from ntval.subjects.subject import NetworkSubject
 
-
-@kept
-def _kernel_gap(subject: NetworkSubject) -> Callable:
-    """Statistics of one draw: K_N - K at pairs of inputs, along K, and along K off the diagonal."""
-    method = subject.cheapest_method()
-
-    def statistics(key: Array, x: Float[Array, "n *shape"], exact: Float[Array, "n n"]):
-        gap = method(subject.network, draw_params(subject.network, key), x) - exact
-        along = [(gap * unit).sum() for unit in _directions(exact)]
-        return jnp.concatenate([gap[upper_triangle(len(exact))], jnp.stack(along)])
-
-    return statistics
-
-
-def _directions(exact: Float[Array, "n n"]) -> list[Float[Array, "n n"]]:
-    """K, and K off the diagonal, each divided by its norm."""
-    off = jnp.where(jnp.eye(len(exact), dtype=bool), 0.0, exact)
-    return [part / jnp.maximum(jnp.sqrt((part**2).sum()), _TINY) for part in (exact, off)]
-
-
-_TINY = 1e-300  # in place of a divisor of 0
 # The nearest wrong theory, in units of the larger kernel: one of them has half the size.
 HALF = -0.5
-_UNITS = "units"  # the stream of the draws that say how large the kernel is
-_UNIT_DRAWS = 64
-
-
-def kernel_gaps(
-    key: Array, regime: Regime, subject: NetworkSubject, *, stream: str = MEASURED
-) -> Draw:
-    """Replicates of K_N - K at one set of inputs, the same in every stream.
-
-    In units of the larger of K and the mean of K_N over draws of their own: in units of K alone, a
-    K that is too small would make its own remainder large.
-    """
-    x, key_draws = inputs_and_key(key, regime, subject, stream)
-    exact = infinite(subject, x)
-    gaps = replicates(_kernel_gap(subject), key_draws, x, jnp.asarray(exact))
-    key_units = inputs_and_key(key, regime, subject, _UNITS)[1]
-    first = replicates(_kernel_gap(subject), key_units, x, jnp.asarray(exact))(0, _UNIT_DRAWS)
-    units = gap_units(exact, _symmetric(first[:, :-2].mean(axis=0), regime.n))
-    return lambda start, count: gaps(start, count) / units
-
-
-def _symmetric(entries: Float[np.ndarray, "k"], n: int) -> Float[np.ndarray, "n n"]:
-    """The matrix of which these are the entries on and above the diagonal."""
-    gram = np.zeros((n, n))
-    gram[upper_triangle(n)] = entries
-    return gram + np.triu(gram, 1).T
-
-
-def gap_units(
-    exact: Float[np.ndarray, "n n"], gap: Float[np.ndarray, "n n"]
-) -> Float[np.ndarray, "k"]:
-    """Units of the statistics of K_N - K: an entry's size, and the norms of K and of K off the
-    diagonal, each the larger of K and K + `gap`.
-
-    At an input where both kernels are 0, as that of a network without biases is at 0, the unit is
-    the largest there is: 0 = 0, and whatever is not 0 is seen.
-    """
-    measured = exact + gap
-    diagonal = np.maximum(np.diag(exact), np.diag(measured)).clip(0.0)
-    scale = entry_scale(diagonal)
-    scale[scale <= 0] = scale.max()
-    off = 1 - np.eye(len(exact))
-    norms = [
-        max(np.linalg.norm(exact * part), np.linalg.norm(measured * part))
-        for part in (np.ones_like(off), off)
-    ]
-    units = np.append(scale[upper_triangle(len(exact))], norms)
-    return np.where(units > 0, units, 1.0)
-
-
-def _gap_labels(regime: Regime) -> tuple[str, ...]:
-    return (*entry_labels(regime.n), "scale of K", "scale of K off the diagonal")
-
-
-def _resolution(entry: float, whole: float) -> Callable[[Regime], Float[np.ndarray, "k"]]:
-    """What has to be seen of an entry, and of a scale."""
-    return lambda regime: np.array([entry] * len(entry_labels(regime.n)) + [whole] * 2)
 
 
 def _one_hidden(*activations: str, dimensions: tuple[int, ...] = (8,)) -> tuple[Regime, ...]:
@@ -136,9 +57,9 @@ unbiased_kernel = Claim(
     subject=mlp_with_twin,
     procedure=Means(
         kernel_gaps,
-        labels=_gap_labels,
+        labels=gap_labels,
         wrong=HALF,
-        resolution=_resolution(entry=0.05, whole=0.01),
+        resolution=partial(resolution, entry=0.05, whole=0.01),
         pilot=64,
     ),
     faults=(
@@ -195,12 +116,12 @@ def measured_bias(key: Array, regime: Regime, subject: NetworkSubject, at: int) 
     assert subject.ladder is not None
     narrow, wide = subject.ladder.rungs[at], subject.ladder.rungs[at + 1]
     ends = subject.ladder.sizes[at], subject.ladder.sizes[at + 1]
-    x, key_draws = inputs_and_key(key, regime, subject, _UNITS)
-    keys = jax.random.split(key_draws, (2, _UNIT_DRAWS))
+    x = pool_of(key, regime, subject).x[: regime.n]
+    keys = jax.random.split(stream_of(key, UNITS), (2, UNIT_DRAWS))
     rungs = zip((narrow, wide), keys, strict=True)
     grams = [np.asarray(grams_program(rung)(x, at)) for rung, at in rungs]
     means = [gram.mean(axis=0) for gram in grams]
-    error = np.sqrt(sum(gram.var(axis=0, ddof=1) for gram in grams) / _UNIT_DRAWS)
+    error = np.sqrt(sum(gram.var(axis=0, ddof=1) for gram in grams) / UNIT_DRAWS)
     scale = entry_scale(np.diag(means[1]))
     gap = np.abs(means[0] - means[1]) + 3 * error
     relative = float((gap / np.where(scale > 0, scale, np.inf)).max())
@@ -213,6 +134,11 @@ _BIAS_UNKNOWN = (
 )
 
 
+# Several outputs and no biases, in the standard parametrization.
+_STANDARD = Regime(
+    n=5, d=3, widths=(256,), activation="relu", b_std=0.0, outputs=2, parametrization="standard"
+)
+
 mean_kernel = Claim(
     name="kernel_identities.mean_kernel",
     source="K_N -> K in probability with a bias of order 1/width; remainder derived here by the "
@@ -221,24 +147,25 @@ mean_kernel = Claim(
     "up to the finite-width bias.",
     needs=("kernel_fn", "random weights"),
     points={
-        "quick": (Regime(n=4, d=8, widths=(512, 512), activation="erf"),),
+        "quick": (Regime(n=6, d=8, widths=(512, 512), activation="erf"), _STANDARD),
         "standard": (
-            Regime(n=4, d=8, widths=(512, 512), activation="erf"),
-            Regime(n=4, d=8, widths=(512, 512), activation="relu"),
+            Regime(n=6, d=8, widths=(512, 512), activation="erf"),
+            Regime(n=6, d=8, widths=(512, 512), activation="relu"),
+            _STANDARD,
         ),
         "thorough": (
-            Regime(n=4, d=8, widths=(1024, 1024), activation="erf"),
-            Regime(n=4, d=8, widths=(1024, 1024, 1024), activation="relu"),
+            Regime(n=6, d=8, widths=(1024, 1024), activation="erf"),
+            Regime(n=6, d=8, widths=(1024, 1024, 1024), activation="relu"),
         ),
     },
     subject=mlp_with_twin,
     procedure=Means(
         kernel_gaps,
-        labels=_gap_labels,
+        labels=gap_labels,
         bias=finite_width_bias,
         unknown=_BIAS_UNKNOWN,
         wrong=HALF,
-        resolution=_resolution(entry=0.03, whole=0.02),
+        resolution=partial(resolution, entry=0.03, whole=0.02),
         pilot=64,
     ),
     diagnose=mean_kernel_words,
@@ -252,5 +179,76 @@ mean_kernel = Claim(
         "analytic_drops_bias",
         "apply_drops_bias",
         "weights_shared",
+    ),
+)
+
+
+def _covariance_gaps(
+    key: Array, regime: Regime, subject: NetworkSubject, *, stream: str = MEASURED
+) -> Draw:
+    """Replicates of the mean of f(x) f(x')^T over a block of draws, less the NNGP kernel."""
+    return kernel_gaps(key, regime, subject, stream=stream, get="nngp")
+
+
+def _covariance_bias(
+    key: Array, regime: Regime, subject: NetworkSubject, pilot: Float[np.ndarray, "draws k"]
+) -> float:
+    """At most the finite-width bias that is granted to the NTK, which has the covariance of the
+    outputs given the hidden layers as one of its terms; 0 with one hidden layer of our own."""
+    if subject.network.mlp is not None and len(subject.network.mlp.widths) == 1:
+        return 0.0
+    return finite_width_bias(
+        key, regime, subject, kernel_gaps(key, regime, subject, stream=PILOT)(0, 64)
+    )
+
+
+def _seen(regime: Regime) -> Float[np.ndarray, "k"]:
+    """A user's network costs thousands of initializations, ours are small."""
+    size = 0.06 if regime.widths else 0.3
+    return resolution(regime, entry=size, whole=size)
+
+
+nngp_kernel = Claim(
+    name="kernel_identities.nngp_kernel",
+    source="E[f(x) f(x')] is the NNGP kernel, at every width of one hidden layer, else with a "
+    "bias of order 1/width; remainder derived here from that of `mean_kernel`.",
+    statement="The covariance of the outputs over random weights is the infinite-width kernel that "
+    "kernel_fn gives for get='nngp'.",
+    needs=("nngp", "random weights"),
+    points={
+        "quick": (
+            Regime(n=4, d=8, widths=(16,), activation="relu"),
+            Regime(n=5, d=3, widths=(64, 64), activation="erf", b_std=0.0, outputs=3),
+        ),
+        "standard": (
+            Regime(n=4, d=8, widths=(16,), activation="relu"),
+            Regime(n=4, d=8, widths=(16,), activation="gelu", parametrization="standard"),
+            Regime(n=5, d=3, widths=(64, 64), activation="erf", b_std=0.0, outputs=3),
+        ),
+        "thorough": (
+            *(
+                Regime(n=4, d=8, widths=(16,), activation=name)
+                for name in ("relu", "leaky_relu", "gelu", "tanh", "silu", "sin", "cos")
+            ),
+            Regime(n=4, d=8, widths=(16,), activation="gelu", parametrization="standard"),
+            Regime(n=5, d=3, widths=(64, 64, 64), activation="erf", b_std=0.0, outputs=3),
+        ),
+    },
+    subject=mlp_with_twin,
+    procedure=Means(
+        _covariance_gaps,
+        labels=gap_labels,
+        bias=_covariance_bias,
+        unknown=_BIAS_UNKNOWN,
+        wrong=HALF,
+        resolution=_seen,
+        pilot=64,
+    ),
+    faults=(
+        "analytic_scale_10",
+        "analytic_drops_bias",
+        "apply_drops_bias",
+        "weights_shared",
+        "analytic_ntk_for_nngp",
     ),
 )

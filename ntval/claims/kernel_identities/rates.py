@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
-from ntval.claims.kernel_identities.means import kernel_gaps, measured_bias, single_draw_variance
+from ntval.claims.kernel_identities.gaps import kernel_gaps
+from ntval.claims.kernel_identities.means import measured_bias, single_draw_variance
 from ntval.claims.kernel_identities.setting import mlp_ladder, multiplies_branches
 from ntval.claims.procedures import Slopes
 from ntval.claims.sampling import (

@@ -28,14 +28,19 @@ ONE_LAYER = Regime(n=8, d=8, widths=(64,), activation="erf")
 TWO_LAYERS = Regime(n=8, d=8, widths=(64, 32), activation="tanh")
 THREE_LAYERS = Regime(n=8, d=20, widths=(16, 64, 16), activation="gelu")
 RELU = Regime(n=8, d=3, widths=(64,), activation="relu")
+# What the others leave out: several outputs, no biases, the standard parametrization, an odd n;
+# and more inputs than a tile of 16, through three layers.
+NO_BIAS = Regime(
+    n=5, d=3, widths=(16,), activation="relu", b_std=0.0, outputs=3, parametrization="standard"
+)
+MANY_INPUTS = Regime(n=19, d=3, widths=(16, 8, 16), activation="sin", w_std=1.0, outputs=2)
+QUICK = (ONE_LAYER, TWO_LAYERS, NO_BIAS, MANY_INPUTS)
+STANDARD = (*QUICK, THREE_LAYERS, RELU)
 REGIMES = {
-    "quick": (ONE_LAYER, TWO_LAYERS),
-    "standard": (ONE_LAYER, TWO_LAYERS, THREE_LAYERS, RELU),
+    "quick": QUICK,
+    "standard": STANDARD,
     "thorough": (
-        ONE_LAYER,
-        TWO_LAYERS,
-        THREE_LAYERS,
-        RELU,
+        *STANDARD,
         *(
             Regime(n=16, d=8, widths=(64, 64), activation=name)
             for name in ("silu", "softplus", "sigmoid", "sin", "cos", "cubic", "leaky_relu")
