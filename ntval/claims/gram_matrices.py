@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import jax
 import numpy as np
 from jaxtyping import Array, Float
@@ -20,7 +18,7 @@ from ntval.kernels import analytic, quadrature_oracle
 from ntval.observables import spectra
 from ntval.observables.entries import entry_labels, entry_scale, upper_triangle
 from ntval.regimes import Regime
-from ntval.subjects.grams import CONTRACTED
+from ntval.subjects.grams import coincident_rounding
 from ntval.subjects.mlp import mlp_subject
 from ntval.subjects.subject import GramSubject, NetworkSubject
 
@@ -73,11 +71,7 @@ def _equals_reference(key: Array, regime: Regime, subject: GramSubject) -> list[
     np.fill_diagonal(steepness, 1.0)
     allowed = subject.rounding * steepness * scale
     if subject.from_user:
-        # Two computations of a user's may round the cosine of equal inputs apart: 16 roundings u
-        # of it are an angle of sqrt(32 u), in each of up to 8 layers; `rounding` is 2 u times the
-        # number of parameters.
-        angle = math.sqrt(16 * subject.rounding / CONTRACTED)
-        allowed = allowed + 8 * angle * np.diag(np.diag(scale))
+        allowed = allowed + coincident_rounding(subject.rounding) * np.diag(np.diag(scale))
     norm = np.array([spectra.operator_norm(gram - reference)])
     return [
         Comparison("K against its reference", gram, reference, allowed, scale),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,22 +29,25 @@ def entry_rounding(dtype: npt.DTypeLike, num_params: int) -> float:
 
 
 _DISTINCT = 64  # a matrix of fewer different values may be of small whole numbers by design
+_FINE = 8  # so many different values that no narrower dtype holds are no coincidence
 
 
-def stored_precision(grams: Shaped[np.ndarray, "*draws n n"]) -> np.dtype:
+def stored_precision(grams: Shaped[np.ndarray, "*draws n1 n2"]) -> np.dtype:
     """The narrowest dtype that holds every entry exactly: that of the array, unless it was made of
     narrower numbers, as `numpy.savez` and lists do of float32."""
     given = grams.dtype
-    values = np.asarray(grams, dtype=np.float64)
-    if len(np.unique(values)) <= _DISTINCT:
-        return given
+    values = np.unique(np.asarray(grams, dtype=np.float64))
+    coarse = np.zeros(len(values), dtype=bool)  # values that a narrower dtype holds as well
     for name in ("bfloat16", "float16", "float32"):
         narrow = jnp.dtype(name)
         if jnp.finfo(narrow).bits >= jnp.finfo(given).bits:
             break
         with np.errstate(over="ignore"):
-            if (values.astype(narrow).astype(np.float64) == values).all():  # exact by construction
-                return narrow
+            held = values.astype(narrow).astype(np.float64) == values  # exact by construction
+        enough = len(values) > _DISTINCT if name != "float32" else (~coarse).sum() >= _FINE
+        if held.all() and enough:
+            return narrow
+        coarse |= held
     return given
 
 
@@ -52,3 +57,10 @@ def gram_rounding(dtype: npt.DTypeLike, num_params: int) -> float:
     if jnp.finfo(dtype).bits >= jnp.finfo(np.float32).bits:
         return entry_rounding(dtype, num_params)
     return entry_rounding(np.float32, num_params) + float(jnp.finfo(dtype).eps) / 2
+
+
+def coincident_rounding(rounding: float) -> float:
+    """What two computations of an arc-cosine kernel may be apart at equal inputs, where an entry
+    has this rounding elsewhere: 16 roundings u of the cosine are an angle of sqrt(32 u), in each of
+    up to 8 layers; `rounding` is 2 u times the number of parameters."""
+    return 8 * math.sqrt(16 * rounding / CONTRACTED)

@@ -20,7 +20,14 @@ from ntval.networks import loading, structure
 from ntval.networks.network import num_params
 from ntval.observables.entries import entry_scale
 from ntval.regimes import Regime
-from ntval.subjects.grams import entry_rounding, rows_of
+from ntval.subjects.grams import (
+    CONTRACTED,
+    coincident_rounding,
+    entry_rounding,
+    gram_rounding,
+    rows_of,
+    stored_precision,
+)
 from ntval.subjects.mlp import mlp_subject
 from ntval.subjects.subject import GramSubject, Ladder, NetworkSubject
 
@@ -123,7 +130,8 @@ class Kernel:
     """A kernel that claims about structure examine.
 
     `name`: empirical, analytic or given. `at(x1, x2=None)`: its Gram matrix. `rounding`: that of
-    an entry, relative. `x1`, `x2`: the inputs it is examined at.
+    an entry, relative; `coincident`: what is added to it at equal inputs. `x1`, `x2`: the inputs it
+    is examined at.
     """
 
     name: str
@@ -131,6 +139,7 @@ class Kernel:
     rounding: float
     x1: AnyArray
     x2: AnyArray
+    coincident: float = 0.0
 
     def entry_scale(self) -> Float[np.ndarray, "n1 n2"]:
         """The size of the entries of K(x1, x2), from the diagonals."""
@@ -165,7 +174,14 @@ def kernels(key: Array, regime: Regime, subject: NetworkSubject | GramSubject) -
     yield Kernel("empirical", at, network_rounding(subject, params, x1), x1, x2)
     if subject.network.kernel_fn is not None:
         twin = partial(analytic.ntk, subject.network)
-        yield Kernel("analytic", twin, analytic.accuracy(subject.network), x1, x2)
+        # A user's kernel_fn may compute in a lower precision; what it gives says so.
+        precision = stored_precision(np.asarray(twin(x1)))
+        name, rounding, coincident = "analytic", analytic.accuracy(subject.network), 0.0
+        if precision != np.float64:
+            name = f"analytic ({precision.name})"
+            rounding = max(rounding, gram_rounding(precision, CONTRACTED))
+            coincident = coincident_rounding(rounding)
+        yield Kernel(name, twin, rounding, x1, x2, coincident)
 
 
 def _lookup(

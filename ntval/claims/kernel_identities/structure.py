@@ -89,10 +89,11 @@ def _block_consistency(key: Array, regime: Regime, subject: Kernels) -> list[Com
         ):
             block, size = whole[: len(first), columns], scale[: len(first), columns]
             comparison = k.agree(words, k.at(first, last), block, size)
-            if k.name == "analytic":
+            if k.name.startswith("analytic"):
                 # Inputs may be in both, or nearly so: arccos loses digits as 1 / sin(angle).
                 cosines = np.clip(np.abs(block) / np.where(size > 0, size, 1.0), 0.0, 1.0)
-                room = analytic.ACCURACY * quadrature_oracle.steepness(cosines) * size
+                room = analytic.ACCURACY * quadrature_oracle.steepness(cosines)
+                room = (room + k.coincident * (cosines > 1 - k.rounding)) * size
                 comparison = replace(comparison, allowance=comparison.allowance + room)
             yield comparison
 
