@@ -108,8 +108,12 @@ class Regime:
         return degree
 
     def as_dict(self) -> dict[str, Any]:
-        """The regime as JSON-ready values."""
-        return dataclasses.asdict(self) | {"widths": list(self.widths)}
+        """The regime as JSON-ready values; scales, outputs and parametrization where they are not
+        the usual ones, so that seeds from before they were fields give the same draws."""
+        left_out = {f.name for f in dataclasses.fields(self) if getattr(self, f.name) == f.default}
+        left_out &= {"w_std", "b_std", "outputs", "parametrization"}
+        values = dataclasses.asdict(self) | {"widths": list(self.widths)}
+        return {name: value for name, value in values.items() if name not in left_out}
 
     def __str__(self) -> str:
         """The regime as code that can be pasted, defaults left out."""

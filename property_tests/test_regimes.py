@@ -5,7 +5,8 @@ import json
 import pytest
 
 from ntval.errors import InputError, NtvalError, UnknownNameError
-from ntval.regimes import PowerLaw, RealData, Regime, point_of
+from ntval.networks import mlp
+from ntval.regimes import PARAMETRIZATIONS, PowerLaw, RealData, Regime, point_of
 
 
 def test_regime_prints_as_code_that_makes_it_again():
@@ -33,11 +34,33 @@ def test_degree_is_the_highest_power_of_d_below_n(n, degree):
         ({"widths": (0,)}, "got widths=0"),
         ({"ridge": -1.0}, "finite ridge >= 0, got ridge=-1.0"),
         ({"noise_std": float("nan")}, "noise_std >= 0, got noise_std=nan"),
+        ({"w_std": -1.0}, "w_std >= 0, got w_std=-1.0"),
+        ({"b_std": float("inf")}, "b_std >= 0, got b_std=inf"),
+        ({"outputs": 0}, "integer outputs >= 1, got outputs=0"),
     ],
 )
 def test_impossible_regimes_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
         Regime(**{"n": 4, "d": 3, **changes})
+
+
+def test_unknown_parametrization_is_refused():
+    with pytest.raises(UnknownNameError, match="did you mean 'standard'"):
+        Regime(n=4, d=3, parametrization="standart")
+
+
+def test_parametrizations_of_a_regime_are_those_of_our_networks():
+    assert set(PARAMETRIZATIONS) == set(mlp.PARAMETRIZATIONS)
+
+
+def test_a_network_has_the_scales_outputs_and_parametrization_of_its_regime():
+    regime = Regime(
+        n=4, d=3, widths=(5,), w_std=0.7, b_std=0.0, outputs=2, parametrization="standard"
+    )
+    built = mlp.mlp_of(regime)
+    assert (built.w_std, built.b_std, built.outputs) == (0.7, 0.0, 2)
+    assert built.parametrization == "standard"
+    assert mlp.mlp_of(Regime(n=4, d=3, widths=(5,)), parametrization="ntk").parametrization == "ntk"
 
 
 def test_unknown_activation_is_refused():
@@ -48,6 +71,7 @@ def test_unknown_activation_is_refused():
 POINTS = (
     Regime(n=4, d=8, widths=(64,), activation="erf", ridge=0.1),
     Regime(n=4, d=8, activation=None),
+    Regime(n=4, d=8, widths=(5,), w_std=0.7, b_std=0.0, outputs=2, parametrization="standard"),
     PowerLaw(n=40, features=100, decay=2.0, noise_std=0.3, law="rademacher"),
     RealData("digits", n=100, n_test=50, widths=(1, 1)),
 )

@@ -64,29 +64,35 @@ _NEAR = 0.05  # of the way from one input to another, where the nearest is of ou
 _FEW = 4  # replicates
 
 
-def pool_of(key: Array, regime: Regime, subject: NetworkSubject, get: Get = "ntk") -> Pool:
-    """The inputs of a subject under a claim's key, at least `regime.n`; the same in every stream.
+def pool_inputs(key: Array, regime: Regime, subject: NetworkSubject) -> Float[Array, "m *shape"]:
+    """The inputs of a subject under a claim's key, at least `regime.n`, those that stand out first;
+    the same in every stream.
 
     Where inputs may be of our choosing, one opposite to the first and one near the second are
     added.
     """
-    bits = tuple(int(word) for word in jax.random.key_data(key).ravel())
-    return _pool(subject, regime.n, bits, get)
-
-
-@kept
-def _pool(subject: NetworkSubject, n: int, bits: tuple[int, ...], get: Get) -> Pool:
-    key = jax.random.wrap_key_data(jnp.asarray(bits, dtype=jnp.uint32), impl="threefry2x32")
-    key_inputs, key_draws = jax.random.split(key)
     most = min(subject.num_inputs, _MADE_UP) if subject.any_input else subject.num_inputs
-    x = np.asarray(subject.inputs(key_inputs, max(n, most)))
+    x = np.asarray(subject.inputs(stream_of(key, "inputs"), max(regime.n, most)))
     if subject.any_input:
         between = x[1:2] + _NEAR * (x[-1:] - x[1:2])
         x = np.concatenate([x, -x[:1], between])
-    x = jnp.asarray(x[_standing_out(x)])
+    return jnp.asarray(x[_standing_out(x)])
+
+
+def pool_of(key: Array, regime: Regime, subject: NetworkSubject, get: Get = "ntk") -> Pool:
+    """`pool_inputs` with the kernel of infinite width there."""
+    bits = tuple(int(word) for word in jax.random.key_data(key).ravel())
+    return _pool(subject, regime, bits, get)
+
+
+@kept
+def _pool(subject: NetworkSubject, regime: Regime, bits: tuple[int, ...], get: Get) -> Pool:
+    key = jax.random.wrap_key_data(jnp.asarray(bits, dtype=jnp.uint32), impl="threefry2x32")
+    x = pool_inputs(key, regime, subject)
     exact = np.asarray(_INFINITE[get](subject.network, x))
-    measured = _diagonals(subject, get)(x, jax.random.split(key_draws, _FEW * _DRAWS[get]))
-    diagonal = np.maximum(np.diag(exact), np.asarray(measured).mean(axis=0))
+    keys = jax.random.split(stream_of(key, "diagonal"), _FEW * _DRAWS[get])
+    measured = np.asarray(_diagonals(subject, get)(x, keys)).mean(axis=0)
+    diagonal = np.maximum(np.diag(exact), measured)
     return Pool(x, exact, np.where(diagonal > 0, diagonal, max(diagonal.max(), _TINY)))
 
 

@@ -15,7 +15,7 @@ from ntval.claims.kernel_identities.gaps import (
     UNITS,
     gap_labels,
     kernel_gaps,
-    pool_of,
+    pool_inputs,
     resolution,
 )
 from ntval.claims.kernel_identities.setting import mlp_with_twin, multiplies_branches
@@ -116,7 +116,7 @@ def measured_bias(key: Array, regime: Regime, subject: NetworkSubject, at: int) 
     assert subject.ladder is not None
     narrow, wide = subject.ladder.rungs[at], subject.ladder.rungs[at + 1]
     ends = subject.ladder.sizes[at], subject.ladder.sizes[at + 1]
-    x = pool_of(key, regime, subject).x[: regime.n]
+    x = pool_inputs(key, regime, subject)[: regime.n]
     keys = jax.random.split(stream_of(key, UNITS), (2, UNIT_DRAWS))
     rungs = zip((narrow, wide), keys, strict=True)
     grams = [np.asarray(grams_program(rung)(x, at)) for rung, at in rungs]

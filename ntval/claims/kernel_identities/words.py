@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntval.claims.kernel_identities.gaps import pool_of
+from ntval.claims.kernel_identities.gaps import pool_inputs
 from ntval.claims.sampling import PILOT, draw_params, grams_program, infinite, stream_of
 from ntval.regimes import Regime
 from ntval.subjects.subject import NetworkSubject
@@ -20,7 +20,7 @@ _DIAGNOSED = 256  # draws
 
 def mean_kernel_words(key: Array, regime: Regime, subject: NetworkSubject) -> str:
     """What the gap between analytic and mean kernel looks like."""
-    x = pool_of(key, regime, subject).x[: regime.n]
+    x = pool_inputs(key, regime, subject)[: regime.n]
     keys = jax.random.split(stream_of(key, PILOT), _DIAGNOSED)
     grams = np.asarray(grams_program(subject)(x, keys))
     if (grams == grams[0]).all():  # one computation at one set of weights: equal to the bit
