@@ -58,8 +58,11 @@ def rounding_or_all(operations: float, dtype: npt.DTypeLike) -> float:
     return rounding_allowance(operations, dtype=dtype) if operations * unit < 1 else 1.0
 
 
-def as_float64(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
-    """`value` as a NumPy float64 array, refused when it is not finite floating point.
+def as_float64(
+    name: str, value: ArrayLike, *, way_out: str = "remove or impute such entries"
+) -> Float[np.ndarray, "..."]:
+    """`value` as a NumPy float64 array, refused when it is not finite floating point; `way_out`
+    is what the message advises then.
 
     NumPy, since outside of `float64()` JAX would silently make it float32.
 
@@ -79,8 +82,7 @@ def as_float64(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InputError(
-            f"{name} needs finite entries, got {array[where]} at index {list(where)}; "
-            "remove or impute such entries."
+            f"{name} needs finite entries, got {array[where]} at index {list(where)}; {way_out}."
         )
     return array
 

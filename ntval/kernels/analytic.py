@@ -126,7 +126,8 @@ def _kernel(architecture: Architecture, x1, x2, get: Get) -> Float[Array, "n1 n2
                 f"{name} needs a kernel_fn that returns an array of shape {shape} for "
                 f"get={get!r}, got {got}; return the kernel of the inputs, outputs traced over."
             )
-        gram = jnp.asarray(arrays.as_float64(f"kernel_fn of {name}", result))
+        way_out = "look at its formula at equal and opposite inputs, where roots and arccos end"
+        gram = jnp.asarray(arrays.as_float64(f"kernel_fn of {name}", result, way_out=way_out))
         return (gram + gram.T) / 2 if second is None and _trusted(architecture) else gram
 
 

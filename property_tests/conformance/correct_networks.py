@@ -75,6 +75,7 @@ def block(width: int, act: Any = stax.Gelu) -> tuple[Any, ...]:
 
 
 FLAT = normal(9, 6)
+UNIT = FLAT / np.sqrt((FLAT**2).mean(axis=1, keepdims=True))
 LINE = normal(12, 1, seed=1)
 IMAGES = normal(8, 6, 6, 2, seed=2)
 SERIES = normal(8, 5, 6, seed=3)
@@ -106,8 +107,9 @@ ACTIVATIONS: dict[str, tuple[Any, Any]] = {
     "two slopes": (mlp(64, act=lambda: stax.ABRelu(-0.5, 1.0)), FLAT),
     "rbf": (mlp(64, act=lambda: stax.Rbf(0.5), weight=1.0), FLAT),
     "polynomial": (mlp(64, act=lambda: stax.Polynomial([0.2, 1, 0.3]), weight=0.8), FLAT),
-    "hermite": (mlp(64, act=lambda: stax.Hermite(2), weight=1.0, bias=None), FLAT / 2),
-    "rectified square": (mlp(128, act=lambda: stax.RectifiedMonomial(2), weight=0.8), FLAT),
+    # The kernel of a Hermite polynomial is for pre-activations of variance 1. That of a rectified
+    # monomial is NaN at equal inputs in neural-tangents 0.6: it is refused by name.
+    "hermite": (mlp(64, act=lambda: stax.Hermite(2), weight=1.0, bias=None), UNIT),
     "gaussian": (mlp(64, act=stax.Gaussian), FLAT),
     "exponential": (mlp(64, act=lambda: stax.Exp(1, 0.3), weight=0.8), FLAT),
     "sigmoid": (mlp(64, act=stax.Sigmoid_like), FLAT),

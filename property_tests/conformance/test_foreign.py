@@ -12,6 +12,7 @@ import pytest
 from ntval import Verdict, check_network, stax
 from ntval.arrays import rounding_allowance
 from ntval.claims.kernel_identities import means
+from ntval.errors import InputError
 from ntval.networks.network import Network
 from ntval.regimes import Regime
 from ntval.subjects.subject import Ladder, NetworkSubject
@@ -345,3 +346,9 @@ def test_rows_that_depend_on_the_batch_late_in_it_are_seen():
     assert not check_network(
         relu_net, relu_weights(jax.random.key(0), 16), x, claims=["batch_independence"]
     ).refuted
+
+
+def test_a_kernel_fn_that_is_not_a_number_at_equal_inputs_is_refused_with_the_place_to_look():
+    net = stax.serial(stax.Dense(16), stax.RectifiedMonomial(2), stax.Dense(1))
+    with pytest.raises(InputError, match="got nan at index .* at equal and opposite inputs"):
+        check_network(net, x=X)
