@@ -171,8 +171,8 @@ def passes_allclose(fault: str, *, seed: int = 0) -> bool | None:
 
     The mean of 100 empirical kernels of width 1024 against the analytic one, as kernels are
     compared without `ntval`: of one output, in the NTK parametrization, where kernels are of the
-    size that atol is meant for. None where there is nothing to compare: the fault is in theory or in
-    a regression, or its claims examine no analytic kernel.
+    size that atol is meant for. None where there is nothing to compare: the fault is in theory or
+    in a regression, or its claims examine no analytic kernel.
     """
     plant = catalogue.find(fault).plant
     if plant.site not in _IN_KERNELS:

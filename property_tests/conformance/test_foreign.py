@@ -350,5 +350,5 @@ def test_rows_that_depend_on_the_batch_late_in_it_are_seen():
 
 def test_a_kernel_fn_that_is_not_a_number_at_equal_inputs_is_refused_with_the_place_to_look():
     net = stax.serial(stax.Dense(16), stax.RectifiedMonomial(2), stax.Dense(1))
-    with pytest.raises(InputError, match="got nan at index .* at equal and opposite inputs"):
+    with pytest.raises(InputError, match=r"got nan at index .* at equal and opposite inputs"):
         check_network(net, x=X)
