@@ -18,26 +18,27 @@ from ntval.claims.budget import CONFIRMATIONS, fresh_seed, point_alpha
 from ntval.claims.claim import Claim
 from ntval.claims.outcome import Outcome, Result
 from ntval.evidence.verdict import Verdict
-from ntval.regimes import D_LADDER, N_LADDER, WIDTH_LADDER, Point, Regime
-
-_LARGEST_WIDTH = 64  # gradients of wider networks take longer than they teach
+from ntval.regimes import D_LADDER, N_LADDER, OUTPUTS_LADDER, WIDTH_LADDER, Point, Regime
 
 
 def points_for(claim: Claim) -> st.SearchStrategy[Point]:
-    """Regimes where a claim holds: those it writes out, or any size, depth and activation.
+    """Regimes where a claim holds: those it writes out, or any size, depth, scale and activation.
 
     A claim in which chance decides has its points written out, as its power depends on them.
     """
     written = claim.points.get("random")
     if written or claim.statistical or "theorem's setting" in claim.needs:
         return st.sampled_from(written or claim.points["standard"])
-    widths = st.sampled_from([w for w in WIDTH_LADDER if w <= _LARGEST_WIDTH])
     return st.builds(
         Regime,
-        n=st.sampled_from(N_LADDER[:2]),
-        d=st.sampled_from(D_LADDER[:2]),
-        widths=st.one_of(st.tuples(widths), st.tuples(widths, widths)),
+        n=st.sampled_from(N_LADDER),
+        d=st.sampled_from(D_LADDER),
+        widths=st.lists(st.sampled_from(WIDTH_LADDER), min_size=1, max_size=3).map(tuple),
         activation=st.sampled_from(sorted(ACTIVATIONS)),
+        w_std=st.floats(0.25, 2.0),
+        b_std=st.one_of(st.just(0.0), st.floats(0.0, 1.0)),
+        outputs=st.sampled_from(OUTPUTS_LADDER),
+        parametrization=st.sampled_from((None, "standard")),
     )
 
 
