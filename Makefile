@@ -1,7 +1,7 @@
 # make check: everything that a commit must pass.
 UV ?= uv
 
-.PHONY: check format lint types layers test theorems nightly processors
+.PHONY: check format lint types layers test theorems nightly processors mutation
 
 check: lint types layers test
 
@@ -29,6 +29,7 @@ theorems:
 nightly:
 	HYPOTHESIS_PROFILE=nightly $(UV) run pytest -n 2 --dist loadgroup
 	$(MAKE) processors
+	$(MAKE) mutation
 	$(UV) run ntval check --profile standard --seed commit --workers 2
 	$(UV) run ntval calibrate --runs 400 --seed commit --workers 2
 	$(UV) run ntval power --workers 2
@@ -48,3 +49,23 @@ processors:
 	OPENBLAS_CORETYPE=Haswell XLA_FLAGS="--xla_cpu_max_isa=AVX2 $(ONE_THREAD)" $(NUMERIC)
 	NPY_DISABLE_CPU_FEATURES="$(SIMD)" OPENBLAS_CORETYPE=Nehalem \
 		XLA_FLAGS="--xla_cpu_max_isa=SSE4_2 $(ONE_THREAD)" $(NUMERIC)
+
+# Faults put into the code of this commit, one at a time, on lines changed since SINCE: at most
+# MUTANTS of them, drawn by the commit. It works in a clone, so the working tree stays as it is.
+SINCE ?= HEAD~20
+MUTANTS ?= 150
+CLONE = .cache/mutation
+MUTATED = cd $(CLONE) && $(UV) run --project $(CURDIR) --group mutation
+CONFIG = property_tests/mutation/mutation.toml
+
+mutation:
+	rm -rf $(CLONE)
+	git clone --quiet . $(CLONE)
+	git -C $(CLONE) tag since $$(git rev-parse $(SINCE)^{commit})
+	$(MUTATED) cosmic-ray init $(CONFIG) session.sqlite
+	$(MUTATED) cr-filter-operators session.sqlite $(CONFIG)
+	$(MUTATED) cr-filter-git session.sqlite --config $(CONFIG)
+	$(MUTATED) python property_tests/mutation/judge.py draw session.sqlite $(MUTANTS)
+	$(MUTATED) python property_tests/mutation/judge.py judge
+	$(MUTATED) cosmic-ray exec $(CONFIG) session.sqlite
+	$(MUTATED) cr-report --show-diff --surviving-only session.sqlite

@@ -157,6 +157,11 @@ def test_programs_of_a_tile_take_no_more_than_the_budget_by_the_count_of_xla(mem
     assert plan.peak <= memory
     # Neither is it left unused: the next tile up would be over it, or there are no more samples.
     assert plan.peak > memory / 8 or plan.tile >= 64
+    assert plan.tile.bit_count() == 1
+    assert plan.chunk <= (1 if outputs == 0 else 4)
+    # Both blocks are held while they are contracted: float64 rows, one a sample and output.
+    held_rows = (plan.tile + plan.inner) * plan.chunk
+    assert plan.peak >= held_rows * 8 * sum(leaf.size for leaf in theta)
 
 
 _PEAK = textwrap.dedent(

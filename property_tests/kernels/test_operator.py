@@ -120,6 +120,25 @@ def test_float64_inputs_lose_nothing_without_the_flag():
     assert (np.asarray(image) == expected).all()
 
 
+class _Unhashable:
+    """A network by a callable that no cache can keep."""
+
+    __hash__ = None
+
+    def __call__(self, params, x):
+        return _network(params, x)
+
+
+@pytest.mark.parametrize("outputs", ["trace", 1])
+def test_a_callable_without_a_hash_has_the_kernel_of_its_function(outputs):
+    v = np.linspace(-1, 1, N1)
+    product = operator.ntk(_Unhashable(), PARAMS, X1, outputs=outputs)
+    matrix, scale = _expected(_network, X1, X1, outputs)
+    assert (np.abs(np.asarray(product(v)) - matrix @ v) <= ALLOWANCE * scale * N1).all()
+    kernel = np.asarray(jacobian.ntk(_Unhashable(), PARAMS, X1, outputs=outputs))
+    assert (np.abs(kernel - matrix) <= ALLOWANCE * scale).all()
+
+
 @jax.custom_vjp
 def _reverse_alone(x):
     return x * x
@@ -132,6 +151,8 @@ def test_what_cannot_be_multiplied_is_refused_with_a_way_out():
     product = operator.ntk(_network, PARAMS, X1)
     with pytest.raises(InputError, match=r"v needs shape \(7,\) or \(7, k\), got \(5,\)"):
         product(np.ones(N2))
+    with pytest.raises(InputError, match=r"v needs shape \(5,\) or \(5, k\), got \(7,\)"):
+        operator.ntk(_network, PARAMS, X1, X2)(np.ones(N1))
     with pytest.raises(InputError, match=r"index in \[0, 3\), got -1"):
         operator.ntk(_network, PARAMS, X1, outputs=-1)
     with pytest.raises(NetworkError, match=r"to outputs of shape \(7, outputs\)"):

@@ -164,9 +164,11 @@ def test_what_is_no_two_layer_network_is_refused_with_a_way_out():
     params = _params(mlp)
     with pytest.raises(InputError, match=r"one hidden layer.*use deep_mlp"):
         two_layer.ntk(Mlp(5, (7, 7)), params, X1)
+    with pytest.raises(InputError, match=r"one hidden layer, got widths=\(\)"):
+        two_layer.ntk(Mlp(5, ()), params[1:], X1)
     with pytest.raises(InputError, match="'first', 'second' or 'both', got 'third'"):
         two_layer.ntk(mlp, params, X1, layers="third")
-    with pytest.raises(InputError, match=r"x1 needs rows of shape \(5,\)"):
+    with pytest.raises(InputError, match=r"x1 needs rows of shape \(5,\).*got \(4,\)"):
         two_layer.ntk(mlp, params, X1[:, :4])
     with pytest.raises(NetworkError, match=r"list of 2 layers.*got 1 of them"):
         two_layer.ntk(mlp, params[:1], X1)
@@ -174,5 +176,5 @@ def test_what_is_no_two_layer_network_is_refused_with_a_way_out():
         two_layer.ntk(mlp, [params[0], params[0]], X1)
     with pytest.raises(NetworkError, match=r"params\[0\]\['.'\] needs finite entries, got nan"):
         two_layer.ntk(mlp, jax.tree.map(lambda leaf: leaf * np.nan, params), X1)
-    with pytest.raises(NetworkError, match="needs the entries 'w' and possibly 'b'"):
+    with pytest.raises(NetworkError, match=r"the entries 'w' and possibly 'b', got \['kernel'\]"):
         two_layer.ntk(mlp, [{"kernel": 1.0}, params[1]], X1)

@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -90,6 +91,7 @@ def test_an_outcome_counts_the_points_that_were_planned_and_not_yet_seen():
     (outcome,) = run.outcomes.values()
     assert (len(outcome.results), outcome.planned) == (1, 4)
     assert outcome.log_e == combined([3.0], 4)  # the same function of the same numbers
+    assert run.finished == {}
 
 
 def test_a_refuted_claim_is_repeated_on_fresh_keys(checked):
@@ -117,6 +119,45 @@ def test_prerequisites_of_our_own_networks_are_claims_like_others(checked):
     run, _ = checked({"batch_independence": math.inf})
     assert run.broken_prerequisite is None
     assert len(run.results) == len(run.cells)
+
+
+def test_prerequisites_of_a_users_network_come_first_claim_by_claim():
+    plan = suite.planned()
+    backwards = replace(plan, cells=plan.cells[::-1])
+    assert suite._stages(backwards) == [list(backwards.cells)]
+    users = replace(backwards, settings=replace(plan.settings, network=NETWORK))
+    *first, rest = suite._stages(users)
+    assert first
+    assert all(len({cell.claim for cell in stage}) == 1 for stage in first)
+    assert all(CLAIMS[cell.claim].prerequisite for stage in first for cell in stage)
+    assert not any(CLAIMS[cell.claim].prerequisite for cell in rest)
+    assert len(rest) + sum(map(len, first)) == len(plan.cells)
+
+
+def test_a_refutation_that_was_expected_is_none_and_one_that_stays_away_is_stale(checked):
+    run, _ = checked({"normalization": math.inf, "symmetry": math.inf})
+    expected = {"montanari_zhong.normalization": "known", "kernel_identities.mean_kernel": "known"}
+    run = replace(run, expected=expected)
+    assert list(run.refuted) == ["kernel_identities.symmetry"]
+    assert list(run.stale) == ["kernel_identities.mean_kernel"]
+
+
+def test_a_plan_has_the_note_of_the_first_subject_that_is_examined_where_it_is_a_users():
+    claim = CLAIMS["kernel_identities.symmetry"]
+    noted = replace(claim, subject=lambda point: SimpleNamespace(note=f"takes {point.n} minutes"))
+    found = [
+        applicable.NotRun("kernel_identities.normalization", "no reason"),
+        *((noted, Regime(n=n, d=3, widths=(8,), activation="erf")) for n in (4, 5)),
+    ]
+    users = replace(Settings(), network=NETWORK)
+    assert suite.run_of(found, users).note == "takes 4 minutes"
+    assert suite.run_of(found, Settings()).note == ""
+    assert suite.run_of(found[:1], users).note == ""
+
+
+def test_a_run_is_never_changed_in_place():
+    with pytest.raises(FrozenInstanceError):
+        suite.planned(["kernel_identities.symmetry"]).note = "another"
 
 
 def test_unknown_claims_and_profiles_are_refused():
