@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
+from ntval.claims.kernel_identities.mean_words import mean_kernel_words
 from ntval.claims.kernel_identities.setting import mlp_with_twin, multiplies_branches
-from ntval.claims.kernel_identities.words import mean_kernel_words
 from ntval.claims.procedures import Means
 from ntval.claims.sampling import (
     MEASURED,
