@@ -60,12 +60,9 @@ def words_of(computed: Sequence[Computed], rounding: float, coarse: float) -> st
     first = next((each for each in off if not each.block), off[0])
     words = _words_of_block(first) if first.block else _words_of_square(first, coarse)
     others = [each.name for each in off if each is not first]
-    right = [each.name for each in computed if each not in off]
-    return (
-        words
-        + (f"; off as well: {', '.join(others)}" if others else "")
-        + (f"; right: {', '.join(right)}" if right else "; none gives J J^T")
-    )
+    if others:
+        words += f"; off as well: {', '.join(others)}"
+    return words if len(off) < len(computed) else f"{words}; no method gives J J^T"
 
 
 def computed_by_all(

@@ -142,7 +142,7 @@ class Architecture:
         return subject_of(None, x=self.x, init=init, widths=self.widths)
 
 
-INPUTS = 8
+INPUTS = 24
 # Images that differ in their colour, as images do: of noise alone a network that averages over all
 # places has nearly the same kernel at all inputs.
 IMAGES = 0.7 * normal(INPUTS, 4, 4, 2, seed=1) + normal(INPUTS, 1, 1, 2, seed=5)

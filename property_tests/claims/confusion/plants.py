@@ -280,6 +280,8 @@ def _tied(share: int) -> Callable:
 def _of_rank_one(key, leaf):
     """Weights that are products of two vectors: their kernel does not concentrate."""
     rows, columns = leaf.reshape(-1, leaf.shape[-1]).shape
+    if min(rows, columns) == 1:
+        return leaf
     first, second = jax.random.split(key)
     product = jax.random.normal(first, (rows, 1)) * jax.random.normal(second, (1, columns))
     return product.reshape(leaf.shape)
