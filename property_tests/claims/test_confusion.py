@@ -22,7 +22,7 @@ NONE, SEVERAL = "no single cause", "not told apart"
 # seeds, less a tenth; and the number of architectures in a commit.
 KINDS = {
     plants.kernels: (0.75, 2),
-    plants.methods: (0.9, 5),
+    plants.methods: (0.9, 2),
     plants.batches: (0.9, 5),
     plants.gradients: (0.75, 1),
     plants.widths: (0.9, 1),
