@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
+from ntval.claims.kernel_identities import causes
 from ntval.claims.kernel_identities.gaps import gap_units
 from ntval.claims.kernel_identities.means import HALF
-from ntval.claims.kernel_identities.words import gap_words
+from ntval.claims.kernel_identities.words import Fit, gap_words
 from ntval.claims.procedures import Identity, Means
 from ntval.claims.sampling import MEASURED, grams_program, infinite, kept
 from ntval.evidence.exact import Comparison
@@ -87,8 +90,21 @@ def _equals_reference(key: Array, regime: Regime, subject: GramSubject) -> list[
 
 def _words(key: Array, regime: Regime, subject: GramSubject) -> str:
     grams, reference = _given(subject)
-    few = len(grams) if subject.from_user and len(grams) == 1 else None
-    return gap_words("the Gram matrix", grams.mean(axis=0), reference, draws=few)
+    name, mean, number = "the Gram matrix", grams.mean(axis=0), len(grams)
+    covariance = None if subject.nngp is None else subject.nngp()
+    more = []
+    if covariance is not None:
+        left = float(np.linalg.norm(mean - covariance))
+        more = [Fit(causes.NNGP, causes.NNGP(name=name), left, exact=True)]
+    drawn = number > 1
+    return gap_words(
+        name,
+        mean,
+        reference,
+        noise=math.sqrt(grams.var(axis=0, ddof=1).sum() / number) if drawn else 0.0,
+        more=more,
+        draws=1 if subject.from_user and not drawn else None,
+    )
 
 
 equals_reference = Claim(

@@ -126,7 +126,7 @@ def _outputs(eqn: Any, operands: list[Origin], note: Note) -> list[Origin]:
         _walk(params["cond_jaxpr"].jaxpr, operands[:first] + carry, note)
         return carry
     everything = functools.reduce(operator.or_, operands, NOTHING)
-    if bodies := _bodies(list(params.values())):
+    if bodies := bodies_of(list(params.values())):
         index, inputs = (operands[0], operands[1:]) if name == "cond" else (NOTHING, operands)
         outs = [index] * number
         for body in bodies:
@@ -171,14 +171,14 @@ def _before(leaf: Leaf, now: set[Leaf]) -> Leaf:
     return leaf
 
 
-def _bodies(value: Any) -> list[Any]:
+def bodies_of(value: Any) -> list[Any]:
     """The jaxprs among the parameters of an equation."""
     if isinstance(value, core.ClosedJaxpr):
         return [value.jaxpr]
     if isinstance(value, core.Jaxpr):
         return [value]
     if isinstance(value, tuple | list):
-        return [body for part in value for body in _bodies(part)]
+        return [body for part in value for body in bodies_of(part)]
     return []
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from ntval.arrays import AnyArray, float64
-from ntval.networks.origins import MATRIX_PRODUCTS, Origin, is_float, read
+from ntval.networks.origins import MATRIX_PRODUCTS, Origin, bodies_of, is_float, read
 
 _PRODUCTS = {
     *MATRIX_PRODUCTS,
@@ -169,3 +169,35 @@ def _repeats(eqn: Any, operands: list[Origin], outs: list[Origin]) -> bool:
         return False
     used = any(origin.leaves and not origin.x for origin in (*shared, *carried))
     return used and any(origin.leaves and origin.x for origin in carried)
+
+
+_SUMS = {"add", "add_any", "sub"}
+
+
+def biases(
+    apply_fn: Callable, params: Any, x: Shaped[AnyArray, "n *shape"] | jax.ShapeDtypeStruct
+) -> frozenset[int]:
+    """The leaves of `params`, by their numbers, that are added to what depends on x, and do nothing
+    else to it: biases, shifts of normalizations, embeddings of places; whatever their shape.
+
+    A weight is multiplied with what depends on x, be it a head of shape (1, width) or a scale of
+    shape (width,). The other operations that a leaf meets on its way, as by a constant or by
+    another leaf, are not asked about.
+
+    Never raises: a forward pass that cannot be traced has none.
+    """
+    added: set[int] = set()
+    otherwise: set[int] = set()
+
+    def note(eqn: Any, operands: list[Origin], outs: list[Origin]) -> None:
+        if bodies_of(list(eqn.params.values())) or not any(origin.x for origin in operands):
+            return  # what a call does is noted inside
+        met = {leaf[0] for origin in operands if not origin.x for leaf in origin.leaves}
+        (added if eqn.primitive.name in _SUMS else otherwise).update(met)
+
+    try:
+        with float64():
+            read(apply_fn, params, x, note, dtype=np.float64)
+    except Exception:  # whatever a user's forward pass raises
+        return frozenset()
+    return frozenset(added - otherwise)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Sequence
@@ -11,8 +12,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
 
-from ntval.arrays import as_float64, float64
+from ntval.arrays import AnyArray, as_float64, float64
 from ntval.data.sets import array_of, data_of
 from ntval.errors import InputError, NetworkError, first_line
 from ntval.networks import loading
@@ -80,13 +83,14 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
             f"{grams.shape}."
         )
     precision = stored_precision(stored)
-    reference = kernel_fn
+    reference, nngp = kernel_fn, None
     if callable(kernel_fn):
         if x is None:
             raise InputError("kernel_fn needs x, the inputs of the Gram matrix; pass both.")
         x = data_of("x", x).x
         rule = f"kernel_fn needs a function kernel_fn(x1, x2, get) for inputs of shape {x.shape}"
         reference = array_of("kernel_fn", _called(rule, _twin(kernel_fn), x, None, "ntk"))
+        nngp = functools.partial(_nngp, _twin(kernel_fn), x, grams.shape[1:])
     if reference is not None:
         compared = array_of("kernel_fn", reference)
         reference = as_float64("kernel_fn", compared)
@@ -107,7 +111,22 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
         from_user=True,
         name=name or "Gram matrix",
         note=f"judged as {precision.name}, of whose numbers it is made." if narrower else "",
+        nngp=nngp,
     )
+
+
+def _nngp(
+    kernel_fn: Callable, x: Float[AnyArray, "n *shape"], shape: tuple[int, ...]
+) -> Float[np.ndarray, "n n"] | None:
+    """The NNGP kernel of a twin; None of one that has none, whatever it does when it is asked."""
+    try:
+        with float64():
+            found = np.asarray(kernel_fn(x, None, "nngp"), dtype=float)
+            ntk = np.asarray(kernel_fn(x, None, "ntk"), dtype=float)
+    except Exception:
+        return None
+    known = found.shape == shape and np.isfinite(found).all() and not np.array_equal(found, ntk)
+    return found if known else None
 
 
 def _called(rule: str, function: Callable, *arguments: Any) -> Any:

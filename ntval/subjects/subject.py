@@ -109,6 +109,7 @@ class GramSubject:
     `grams`: at independent weights.
     `reference`: what they are compared with.
     `rounding`: the relative rounding of an entry.
+    `nngp`: gives the NNGP kernel that belongs to the reference; None where it is not known.
     `note`: the precision that they are judged by, in words.
     """
 
@@ -118,6 +119,7 @@ class GramSubject:
     from_user: bool = False
     name: str = "Gram matrix"
     note: str = ""
+    nngp: Callable[[], Float[np.ndarray, "n n"] | None] | None = None
 
     @property
     def num_inputs(self) -> int:

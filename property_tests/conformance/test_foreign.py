@@ -46,13 +46,14 @@ def test_a_twin_of_another_size_is_refuted_and_its_factor_named(factor, said):
     verdict, _, words = outcome(times(factor), x=X)
     assert verdict is Verdict.REFUTED
     assert re.search(said, words)
-    assert "another parametrization" in words
+    assert "throughout: a wrong scale" in words
 
 
 def test_a_twin_of_another_parametrization_is_refuted():
     verdict, _, words = outcome((*mlp(32, 2, "standard")[:2], mlp(1, 2)[2]), x=X)
     assert verdict is Verdict.REFUTED
-    assert "times too small throughout: another parametrization" in words
+    assert "times too small, its layers weighted by their fan-in" in words
+    assert "another parametrization" in words
 
 
 @pytest.mark.parametrize("width", [8, 16])

@@ -19,8 +19,9 @@ from architectures import (
 from flax import nnx
 from jax import lax
 
+from ntval import stax
 from ntval.networks import loading
-from ntval.networks.structure import lowest_precision, multiplies_branches
+from ntval.networks.structure import biases, lowest_precision, multiplies_branches
 
 # stax says so of attention with linear scaling.
 pytestmark = pytest.mark.filterwarnings("ignore:Linear scaling attention used")
@@ -66,6 +67,51 @@ def test_networks_in_float64_are_seen_in_float64(name):
 )
 def test_precision_is_the_lowest_on_the_way_not_that_of_the_output(model, shape, dtype):
     assert seen(lowest_precision, model, shape) == dtype
+
+
+def leaves(model, shape):
+    """Shapes of the biases of a network, and those of its weights."""
+    network = loading.network_from(model)
+    found = jax.tree.leaves(loading.params_shape(network, shape))
+    numbers = seen(biases, model, shape)
+    return (
+        sorted(leaf.shape for i, leaf in enumerate(found) if i in numbers),
+        sorted(leaf.shape for i, leaf in enumerate(found) if i not in numbers),
+    )
+
+
+def test_biases_are_known_by_what_they_do_whatever_their_shape():
+    stax_net = stax.serial(stax.Dense(16, 1.0, 0.1), stax.Erf(), stax.Dense(1, 1.0, 0.1))
+    assert leaves(stax_net, FLAT) == ([(1, 1), (1, 16)], [(6, 16), (16, 1)])
+    assert leaves(NnxMlp(nnx.Rngs(0)), FLAT) == ([(1,), (16,), (16,)], [(6, 16), (16,), (16, 1)])
+    # A head of one output is (1, width) in equinox, as a bias is in stax.
+    assert leaves(PLAIN["equinox mlp"][0], FLAT)[1] == [(1, 16), (16, 6), (16, 16), (16, 16)]
+    haiku_biases, haiku_weights = leaves(PLAIN["haiku mlp"][0], FLAT)
+    assert haiku_biases == [(1,), (16,), (16,), (16,)]
+    assert haiku_weights == [(6, 16), (16,), (16, 1), (16, 16)]
+    # Shifts of a LayerNorm are biases, its scales are not.
+    normed = PLAIN["linen layer norm"][0]
+    assert leaves(normed, FLAT)[0].count((16,)) == 6 + 5
+    assert leaves(normed, FLAT)[1].count((16,)) == 5
+
+
+@pytest.mark.parametrize(
+    ("fn", "found"),
+    [
+        (lambda p, x: x @ p["w"] + p["b"], ["b"]),
+        (lambda p, x: x @ p["w"] - 0.1 * p["b"].reshape(1, -1), ["b"]),
+        (lambda p, x: jnp.tanh(x @ p["w"]) * p["b"], []),
+        (lambda p, x: (jnp.tanh(x @ p["w"]) * p["b"]).sum(1, keepdims=True) + p["b"], []),
+        (lambda p, x: x @ (p["w"] * p["b"]), []),
+        (lambda p, x: jax.jit(jnp.add)(x @ p["w"], p["b"]), ["b"]),
+        (lambda p, x: jax.vmap(lambda row: p["w"].T @ row + p["b"])(x), ["b"]),
+        (lambda p, x: jnp.where(x[:, :1] > 0, x @ p["w"], p["b"]), []),
+    ],
+)
+def test_a_bias_is_added_to_what_depends_on_the_input_and_does_nothing_else(fn, found):
+    params = {"b": jnp.ones(5), "w": jnp.ones((4, 5))}
+    numbers = asked(biases, fn, params)
+    assert [name for i, name in enumerate(sorted(params)) if i in numbers] == found
 
 
 def asked(question, fn, params, *, d=4, dtype=np.float64):

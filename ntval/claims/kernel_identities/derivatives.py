@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from ntval.activations import ACTIVATIONS, Activation
 from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Claim
+from ntval.claims.kernel_identities import causes
 from ntval.claims.kernel_identities.setting import (
     REGIMES,
     autodiff_rows,
@@ -22,8 +23,10 @@ from ntval.claims.kernel_identities.setting import (
     network_rounding,
     params_and_inputs,
 )
+from ntval.claims.kernel_identities.words import factor_words
 from ntval.claims.procedures import Identity
 from ntval.evidence.exact import Comparison
+from ntval.networks.rewriting import rewritten, without_rounding, without_rules, without_stops
 from ntval.regimes import Regime
 from ntval.subjects.subject import NetworkSubject
 
@@ -44,8 +47,10 @@ def _finite_differences(
     return comparisons
 
 
-def _of_network(key: Array, regime: Regime, subject: NetworkSubject) -> Comparison:
-    """J v against (f(theta + h v) - f(theta - h v)) / 2h.
+def _of_network(
+    key: Array, regime: Regime, subject: NetworkSubject, *, differentiated: Callable | None = None
+) -> Comparison:
+    """J v against (f(theta + h v) - f(theta - h v)) / 2h; J of `differentiated(f)`, f without it.
 
     The one-sided slopes differ by what curvature and kinks leave between them: half of it is
     granted, twice, and 6 times its root mean square, since kinks on both sides may cancel. Rounding
@@ -67,7 +72,10 @@ def _of_network(key: Array, regime: Regime, subject: NetworkSubject) -> Comparis
     middle = np.asarray(outputs(flat))
     ahead = np.stack([at(v, step) - middle for v in directions]) / step
     behind = np.stack([middle - at(v, -step) for v in directions]) / step
-    rows = autodiff_rows(subject, params, x)[1].reshape(len(middle), -1)
+    if differentiated is None:
+        rows = autodiff_rows(subject, params, x)[1].reshape(len(middle), -1)
+    else:
+        rows = np.asarray(jax.jacrev(differentiated(outputs))(flat))
     slopes = np.asarray(directions) @ rows.T
     bend = np.abs(ahead - behind) / 2
     # A relative rounding u of every parameter moves an output by at most u |J_i| |theta|.
@@ -79,6 +87,47 @@ def _of_network(key: Array, regime: Regime, subject: NetworkSubject) -> Comparis
     scale = np.broadcast_to(np.where(scale > 0, scale, scale.max()), slopes.shape)
     words = "derivative of f by its parameters against differences of f"
     return Comparison(words, slopes, (ahead + behind) / 2, allowed, scale)
+
+
+_CHANGES = (
+    (causes.RULE, without_rules),
+    (causes.STOPPED, without_stops),
+    (causes.ROUNDED, without_rounding),
+)
+
+
+def derivative_words(key: Array, regime: Regime, subject: NetworkSubject) -> str:
+    """Why the derivative of a network is not that of its values: what has to be taken out of the
+    forward pass for automatic differentiation to give it."""
+    plain = _of_network(key, regime, subject)
+    if not np.isfinite(plain.left).all() and np.isfinite(plain.right).all():
+        return causes.NOT_A_NUMBER()
+    if _agree(plain):
+        return "the derivative of the network is right at the inputs of the diagnosis"
+    found = []
+    for cause, change in _CHANGES:
+        try:
+            other = _of_network(
+                key, regime, subject, differentiated=lambda f, c=change: rewritten(f, c)
+            )
+        except Exception:  # operations that do not take what is handed on in place of their operand
+            continue
+        if _agree(other):
+            found.append(cause())
+    factor = float((plain.left * plain.right).sum() / max((plain.right**2).sum(), _TINY))
+    return causes.one_of(
+        found,
+        f"the derivative is {factor_words(factor)}, by no single cause; looked for, and not found: "
+        + ", ".join(cause.name for cause, _ in _CHANGES),
+    )
+
+
+def _agree(comparison: Comparison) -> bool:
+    gap = np.abs(comparison.left - comparison.right)
+    return bool((gap <= comparison.allowance).all())
+
+
+_TINY = 1e-300  # in place of a divisor of 0
 
 
 # Steps of the five-point formula: its error h^4 |f^(5)| / 30 is below 1e-11 |f|, its rounding
@@ -113,5 +162,6 @@ finite_differences = Claim(
     points=REGIMES,
     subject=mlp_with_twin,
     procedure=Identity(_finite_differences),
+    diagnose=derivative_words,
     faults=("derivative_of_softplus", "apply_custom_derivative", "apply_stops_gradient"),
 )

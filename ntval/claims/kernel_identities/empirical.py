@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from ntval.arrays import rounding_or_all
 from ntval.claims.claim import Claim
+from ntval.claims.kernel_identities.method_words import batch_words, method_words
 from ntval.claims.kernel_identities.setting import (
     ONE_LAYER,
     REGIMES,
@@ -66,28 +67,6 @@ def _one_by_one(subject: NetworkSubject) -> Callable:
     return jax.jit(lambda params, x: jax.lax.map(partial(of_row, params), x))
 
 
-_LOOSE = 1e-4  # words only: float32 rounding is below, what a dropped unit does far above
-
-
-def _batch_words(key: Array, regime: Regime, subject: NetworkSubject) -> str:
-    """How outputs depend on the rest of the batch, in words."""
-    params, x, _ = params_and_inputs(key, regime, subject)
-
-    def outputs(x: Float[Array, "n *shape"]) -> np.ndarray:
-        return np.asarray(subject.network.apply_fn(params, x)).reshape(len(x), -1)
-
-    together = outputs(x)
-    if not np.array_equal(together, outputs(x)):  # the same computation twice: equal to the bit
-        return "outputs differ from call to call: dropout, or other noise, left on"
-    order = np.roll(np.arange(regime.n), 1)
-    if not np.allclose(outputs(x[order]), together[order], rtol=_LOOSE):
-        return (
-            "outputs depend on the place in the batch: dropout left on with a fixed key, or rows "
-            "mixed up"
-        )
-    return "outputs depend on the other inputs' values: BatchNorm in training mode, or the like"
-
-
 batch_independence = Claim(
     name="kernel_identities.batch_independence",
     source="The kernel of a network is defined one input at a time.",
@@ -96,7 +75,7 @@ batch_independence = Claim(
     points=REGIMES,
     subject=mlp_with_twin,
     procedure=Identity(_batch_independence),
-    diagnose=_batch_words,
+    diagnose=batch_words,
     every_input=True,
     faults=("apply_centers_batch", "apply_normalizes_batch", "apply_permutes_batch"),
     prerequisite=(
@@ -166,6 +145,7 @@ methods_agree = Claim(
     points=REGIMES,
     subject=mlp_with_twin,
     procedure=Identity(_methods_agree),
+    diagnose=method_words,
     faults=(
         "empirical_scale_1",
         "empirical_scale_3",

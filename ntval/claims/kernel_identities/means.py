@@ -18,8 +18,8 @@ from ntval.claims.kernel_identities.gaps import (
     pool_inputs,
     resolution,
 )
+from ntval.claims.kernel_identities.mean_words import mean_kernel_words
 from ntval.claims.kernel_identities.setting import mlp_with_twin, multiplies_branches
-from ntval.claims.kernel_identities.words import mean_kernel_words
 from ntval.claims.procedures import Means
 from ntval.claims.sampling import MEASURED, PILOT, grams_program, stream_of
 from ntval.evidence.sequential import Draw

@@ -15,6 +15,7 @@ from ntval.claims.claim import Claim
 from ntval.claims.kernel_identities.gaps import kernel_gaps
 from ntval.claims.kernel_identities.means import measured_bias, single_draw_variance
 from ntval.claims.kernel_identities.setting import mlp_ladder, multiplies_branches
+from ntval.claims.kernel_identities.width_words import concentration_words, parametrization_words
 from ntval.claims.procedures import Slopes
 from ntval.claims.sampling import (
     MEASURED,
@@ -217,6 +218,7 @@ width_concentration = Claim(
     points=_LADDERS,
     subject=mlp_ladder,
     procedure=Slopes(_width_concentration, formula=-1.0, bias=_concentration_bias, resolution=0.15),
+    diagnose=concentration_words,
     faults=("weights_shared", "weights_of_random_scale", "weights_tied"),
 )
 
@@ -232,17 +234,6 @@ def _parametrization_bias(
     return variance * (1 + 1 / (2 * _MEANS)) / _log_range(subject)
 
 
-def _parametrization_words(key: Array, regime: Regime, subject: NetworkSubject) -> str:
-    """Which parametrization a slope looks like."""
-    slope = float(_parametrization(key, regime, subject, stream=PILOT)(0, 16).mean())
-    if abs(slope - 1) < 0.25:
-        return (
-            f"K grows like the width (slope {slope:.2f}): the standard parametrization; in the NTK "
-            "parametrization a layer is divided by the root of its fan-in, its weights are N(0, 1)"
-        )
-    return f"K(x, x) goes like width^({slope:.2f}): a layer is scaled by a wrong power of its width"
-
-
 parametrization = Claim(
     name="kernel_identities.parametrization",
     source="Definition of the NTK parametrization; Jacot et al. (2018), recalled.",
@@ -252,6 +243,6 @@ parametrization = Claim(
     points=_LADDERS,
     subject=mlp_ladder,
     procedure=Slopes(_parametrization, bias=_parametrization_bias, wrong=1.0, resolution=0.05),
-    diagnose=_parametrization_words,
+    diagnose=parametrization_words,
     faults=("apply_over_sqrt_width", "apply_times_sqrt_width", "empirical_over_sqrt_width"),
 )
