@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -23,13 +24,23 @@ ArrayLike = Any
 UNIT_ROUNDOFF = float(np.finfo(np.float64).eps) / 2
 
 
-@contextlib.contextmanager
-def float64() -> Iterator[None]:
+def float64() -> AbstractContextManager[None]:
     """Context in which JAX computes in float64; the caller's flags come back on exit."""
+    return _x64(enabled=True)
+
+
+def float32() -> AbstractContextManager[None]:
+    """Context in which JAX computes in float32 as it does for most: numbers of NumPy's float64, as
+    constants of a network are, become float32. The caller's flags come back on exit."""
+    return _x64(enabled=False)
+
+
+@contextlib.contextmanager
+def _x64(*, enabled: bool) -> Iterator[None]:
     enable_x64 = getattr(jax, "enable_x64", None)
     if enable_x64 is None:  # jax < 0.8
         from jax.experimental import enable_x64  # pyright: ignore[reportAttributeAccessIssue]
-    with enable_x64(True):
+    with enable_x64(enabled):
         yield
 
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ntval.arrays import float64
+from ntval.arrays import float32, float64
 from ntval.errors import InputError, NtvalError
 from ntval.kernels import analytic
 from ntval.kernels.methods import METHODS, PUBLIC, Method, methods_of
@@ -184,6 +185,32 @@ def _gives_nngp(subject: NetworkSubject) -> bool:
     return True
 
 
+def _params(network: Network, shape: tuple[int, ...]) -> Any:
+    """Some weights of a network."""
+    if network.init_fn is None:
+        return network.params
+    return network.init_fn(jax.random.key(0), (-1, *shape))[1]
+
+
+def _runs_in_float32(subject: NetworkSubject) -> bool:
+    """Whether the forward pass takes parameters and inputs in float32, as one with arrays of its
+    own in float64 may not."""
+    network, shape = subject.network, subject.network.input_shape or ()
+
+    def low(leaf: Any) -> jax.ShapeDtypeStruct:
+        floating = jnp.issubdtype(leaf.dtype, jnp.floating)
+        return jax.ShapeDtypeStruct(leaf.shape, jnp.float32 if floating else leaf.dtype)
+
+    with float64():
+        params = jax.tree.map(low, jax.eval_shape(lambda: _params(network, shape)))
+    with float32():
+        try:
+            jax.eval_shape(network.apply_fn, params, jax.ShapeDtypeStruct((2, *shape), jnp.float32))
+        except Exception:
+            return False
+    return True
+
+
 def _grams(holds: Callable[[GramSubject], bool]) -> Callable[[Subject], bool]:
     return lambda subject: isinstance(subject, GramSubject) and holds(subject)
 
@@ -231,6 +258,10 @@ NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
         "there is no kernel_fn to hold it against",
     ),
     "forward pass": (_network(lambda s: True), "a Gram matrix has no forward pass"),
+    "float32": (
+        _network(_runs_in_float32),
+        "the forward pass does not take parameters and inputs in float32",
+    ),
     "two methods": (
         _network(lambda s: len({s.methods[name] for name in methods_of(s.network)}) > 1),
         "two rows of its Jacobian do not fit in memory, which leaves one method, the operator",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ntval import Verdict, check_network, stax
-from ntval.arrays import rounding_allowance
+from ntval.arrays import float64, rounding_allowance
 from ntval.claims.kernel_identities import means
 from ntval.errors import InputError
 from ntval.networks.network import Network
@@ -353,3 +353,23 @@ def test_a_kernel_fn_that_is_not_a_number_at_equal_inputs_is_refused_with_the_pl
     net = stax.serial(stax.Dense(16), stax.RectifiedMonomial(2), stax.Dense(1))
     with pytest.raises(InputError, match=r"got nan at index .* at equal and opposite inputs"):
         check_network(net, x=X)
+
+
+def test_two_convolutions_with_constants_of_numpy_are_examined_in_float32():
+    net = stax.serial(
+        stax.Conv(4, (3, 3)), stax.Gelu(), stax.Conv(4, (3, 3)), stax.Flatten(), stax.Dense(1)
+    )
+    images = np.random.default_rng(0).standard_normal((4, 5, 5, 1))
+    assert outcome(net, "precision", x=images)[0] is Verdict.SUPPORTED
+
+
+def test_a_network_that_does_not_run_in_float32_is_examined_without_that_claim():
+    with float64():
+        constant = jnp.full((len(X), 1), 0.5)
+
+    def scaled(params, x):
+        return jax.lax.mul(jnp.tanh(x) @ params, constant[: len(x)])  # of equal dtypes alone
+
+    run = check_network(scaled, np.ones((8, 1)), X, claims=["precision", "symmetry"])
+    reasons = {item.claim: item.reason for item in run.not_run}
+    assert "in float32" in reasons["kernel_identities.precision"]

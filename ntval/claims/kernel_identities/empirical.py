@@ -13,7 +13,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from ntval.arrays import rounding_or_all
+from ntval.arrays import float32, rounding_or_all
 from ntval.claims.claim import Claim
 from ntval.claims.kernel_identities.method_words import batch_words, method_words
 from ntval.claims.kernel_identities.setting import (
@@ -212,7 +212,8 @@ def _single_precision_room(subject: NetworkSubject):
         x = subject.inputs(key_x, len(like))
         low_params, low_x = jax.tree.map(_as_float32, (params, x))
         exact = method(subject.network, params, x)
-        low = method(subject.network, low_params, low_x)
+        with float32():
+            low = method(subject.network, low_params, low_x)
         scale = entry_scale(jnp.diag(exact))
         gap = jnp.abs(low - exact) / jnp.maximum(scale, np.finfo(float).tiny)
         # Two roundings a parameter, and that of the input in each of its dimensions.
@@ -242,7 +243,7 @@ precision = Claim(
     "may flip a derivative, so it is not claimed of every input.",
     statement="With probability at least 0.99 over the inputs, the kernel in float32 is that of "
     "float64 up to rounding.",
-    needs=("forward pass",),
+    needs=("forward pass", "float32"),
     points={
         "quick": (ONE_LAYER,),
         "standard": (ONE_LAYER, TWO_LAYERS, RELU),
