@@ -164,6 +164,29 @@ def test_programs_of_a_tile_take_no_more_than_the_budget_by_the_count_of_xla(mem
     assert plan.peak >= held_rows * 8 * sum(leaf.size for leaf in theta)
 
 
+def wide_plan(working, memory, monkeypatch):
+    """The plan of five outputs where every program takes `working` bytes, and bytes of a row."""
+    monkeypatch.setattr(jacobian, "_working_bytes", lambda program: working)
+    theta, held, structure = jacobian.partition([jnp.ones((20, 30)), jnp.ones((30, 5))])
+    row = 8 * sum(leaf.size for leaf in theta)
+
+    def fresh(params, x):  # not the programs of another test
+        return _wide(params, x)
+
+    plan = jacobian._plan(fresh, structure, theta, held, (16, 20), None, 5, "trace", memory)
+    return plan, row
+
+
+def test_the_peak_is_both_blocks_and_the_contraction(monkeypatch):
+    plan, row = wide_plan(1000, 10**6, monkeypatch)
+    assert plan.peak == (plan.tile + plan.inner) * plan.chunk * row + 1000
+
+
+def test_where_nothing_fits_a_tile_is_one_row_of_one_output(monkeypatch):
+    plan, _ = wide_plan(10**6, 10**5, monkeypatch)
+    assert (plan.tile, plan.inner, plan.chunk) == (1, 1, 1)
+
+
 _PEAK = textwrap.dedent(
     """
     import resource
