@@ -110,6 +110,12 @@ class Sample:
         smaller = f"; a remainder {margin / left:.1f} times smaller is needed" if left > 0 else ""
         return words + smaller
 
+    def at_effort(self, effort: float) -> Sample:
+        """The same, of which so much less has to be seen: a departure smaller by the root of
+        `effort`, as that many times the draws see. Efforts below 1 have fewer draws alone."""
+        finer = self.allowance.resolution / math.sqrt(max(effort, 1.0))
+        return replace(self, allowance=replace(self.allowance, resolution=finer))
+
     def _each(self, value: Each) -> Float[np.ndarray, "k"]:
         return np.broadcast_to(np.asarray(value, dtype=float), (len(self.labels),))
 
@@ -176,6 +182,8 @@ def means(
 ) -> Decision:
     """Means lie within a remainder of what is predicted, in every one of k statistics.
 
+    `effort`: multiplies the draws, and divides what has to be seen by its root.
+
     REFUTED when the evidence against "all means lie within the remainder" reaches 1/alpha.
     SUPPORTED when the evidence against "some mean departs by remainder + resolution" reaches
     1/miss. INCONCLUSIVE after `most` times `effort` draws, or when the allowance is too wide to
@@ -183,6 +191,7 @@ def means(
 
     Accuracy: level `alpha` at every number of draws, given the allowance.
     """
+    sample = sample.at_effort(effort)
 
     def judge(values: np.ndarray) -> Verdict | None:
         if not np.isfinite(values).all():
