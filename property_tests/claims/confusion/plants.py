@@ -17,9 +17,9 @@ from claims.confusion.architectures import Architecture
 
 from ntval.claims.kernel_identities import causes, derivatives, mean_words, method_words
 from ntval.claims.kernel_identities.causes import Cause
+from ntval.claims.kernel_identities.gaps import pool_inputs
 from ntval.claims.kernel_identities.setting import network_rounding, params_and_inputs
 from ntval.claims.kernel_identities.width_words import concentration_words, parametrization_words
-from ntval.claims.sampling import PILOT, inputs_and_key
 from ntval.faults import mutations
 from ntval.networks.network import num_params
 from ntval.regimes import Regime
@@ -93,7 +93,7 @@ CHANGES: tuple[tuple[Cause | None, Callable[[np.ndarray], np.ndarray]], ...] = (
 def kernels(architecture: Architecture, seed: int = 0) -> Planted:
     """Twins held against the mean kernel of the network."""
     key, subject = jax.random.key(seed), architecture.subject()
-    x, _ = inputs_and_key(key, REGIME, subject, PILOT)
+    x = pool_inputs(key, REGIME, subject)[: REGIME.n]
     at = replace(architecture, x=np.asarray(x))
     parts = mean_words.parts_of(key, REGIME, subject)
     o, right = architecture.options, at.twin()

@@ -143,7 +143,7 @@ def test_network_is_checked_at_the_data_given(here):
 
 @pytest.mark.parametrize(
     ("network", "words"),
-    [("stax_kernel_3_percent", "a wrong scale"), ("stax_no_bias", "a missing bias")],
+    [("stax_kernel_3_percent", "a wrong scale"), ("stax_no_bias", "by no single cause")],
 )
 def test_broken_network_is_refuted_by_name_and_confirmed(here, network, words, tmp_path):
     page = tmp_path / "a.html"
