@@ -373,3 +373,10 @@ def test_a_network_that_does_not_run_in_float32_is_examined_without_that_claim()
     run = check_network(scaled, np.ones((8, 1)), X, claims=["precision", "symmetry"])
     reasons = {item.claim: item.reason for item in run.not_run}
     assert "in float32" in reasons["kernel_identities.precision"]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7])
+def test_few_inputs_have_blocks(n):
+    assert outcome(RELU, "block_consistency", x=X[:n] if n <= 6 else np.vstack([X, 2 * X[:1]]))[
+        0
+    ] is (Verdict.SUPPORTED)

@@ -84,7 +84,7 @@ def _block_consistency(key: Array, regime: Regime, subject: Kernels) -> list[Com
         whole, first = np.asarray(k.at(x)), x[:_FIRST]
         scale = entry_scale(np.diag(whole))
         for words, last, columns in (
-            ("K(x1, x2) against its block of K([x1; x2])", x[-_LAST:], slice(len(x) - _LAST, None)),
+            ("K(x1, x2) against its block of K([x1; x2])", x[-_LAST:], slice(-_LAST, None)),
             ("K(x1, x1) against K(x1)", first, slice(0, len(first))),
         ):
             block, size = whole[: len(first), columns], scale[: len(first), columns]
