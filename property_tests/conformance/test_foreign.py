@@ -363,6 +363,14 @@ def test_two_convolutions_with_constants_of_numpy_are_examined_in_float32():
     assert outcome(net, "precision", x=images)[0] is Verdict.SUPPORTED
 
 
+@pytest.mark.filterwarnings("ignore:Inputs to this layer are assumed to have unit norm")
+def test_polynomials_with_coefficients_of_numpy_are_examined_in_float32():
+    net = stax.serial(stax.Dense(8), stax.Hermite(2), stax.Dense(1))
+    # Its kernel is for pre-activations of variance 1, which is another claim's business.
+    run = check_network(net, x=X, claims=["precision", "symmetry"], on_fail="return")
+    assert not run.refuted
+
+
 def test_a_network_that_does_not_run_in_float32_is_examined_without_that_claim():
     with float64():
         constant = jnp.full((len(X), 1), 0.5)
