@@ -23,7 +23,7 @@ from ntval.errors import InputError, unknown_name
 # Each new array shape compiles anew, so sizes come from short ladders (DESIGN.md, section 7).
 N_LADDER = (4, 5, 8, 19)
 D_LADDER = (1, 3, 8, 20)
-WIDTH_LADDER = (1, 16, 64)
+WIDTH_LADDER = (4, 16, 64)
 OUTPUTS_LADDER = (1, 3)
 
 

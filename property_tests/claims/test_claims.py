@@ -33,8 +33,7 @@ def test_claim_holds_over_regimes(name):
     outcome = examined(CLAIMS[name], alpha=ALPHA, max_examples=6)
     verdicts = [result.decision.verdict for result in outcome.results]
     assert outcome.verdict is not Verdict.REFUTED, outcome
-    # One point may tell nothing: with a kink of a single neuron within a step, for instance.
-    assert verdicts.count(Verdict.INCONCLUSIVE) <= 1, outcome
+    assert verdicts.count(Verdict.INCONCLUSIVE) <= len(verdicts) // 10, outcome
 
 
 def test_a_claim_compiles_nothing_anew_for_another_seed(caplog):

@@ -53,8 +53,8 @@ def _of_network(
     """J v against (f(theta + h v) - f(theta - h v)) / 2h; J of `differentiated(f)`, f without it.
 
     The one-sided slopes differ by what curvature and kinks leave between them: half of it is
-    granted, twice, and 6 times its root mean square, since kinks on both sides may cancel. Rounding
-    is that of two values, over 2h.
+    granted, twice, and 6 times its root mean square in units of an output's slopes, since kinks on
+    both sides may cancel. Rounding is that of two values, over 2h.
     """
     params, x, _ = params_and_inputs(key, regime, subject)
     flat, unravel = ravel_pytree(params)
@@ -81,10 +81,12 @@ def _of_network(
     # A relative rounding u of every parameter moves an output by at most u |J_i| |theta|.
     reach = np.abs(middle) + np.linalg.norm(rows, axis=1) * float(jnp.linalg.norm(flat))
     rounding = network_rounding(subject, params, x) * reach / step
-    allowed = 2 * bend + _DEVIATIONS * np.sqrt((bend**2).mean()) + rounding
     scale = np.sqrt((slopes**2).mean(axis=0))
     # 0 = 0, of outputs at an input of zeros: held to the size of the others.
     scale = np.broadcast_to(np.where(scale > 0, scale, scale.max()), slopes.shape)
+    # Relative to each output, whose sizes may differ by orders of magnitude.
+    relative = np.divide(bend, scale, out=np.zeros_like(bend), where=scale > 0)
+    allowed = 2 * bend + _DEVIATIONS * np.sqrt((relative**2).mean()) * scale + rounding
     words = "derivative of f by its parameters against differences of f"
     return Comparison(words, slopes, (ahead + behind) / 2, allowed, scale)
 
