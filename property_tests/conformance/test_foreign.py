@@ -388,3 +388,14 @@ def test_few_inputs_have_blocks(n):
     assert outcome(RELU, "block_consistency", x=X[:n] if n <= 6 else np.vstack([X, 2 * X[:1]]))[
         0
     ] is (Verdict.SUPPORTED)
+
+
+def test_derivatives_of_outputs_of_very_different_sizes_are_seen():
+    def two(params, x):
+        outputs = relu_net(params, x)
+        return jnp.concatenate([outputs, 1e-9 * outputs], axis=1)
+
+    weights = relu_weights(jax.random.key(0), 16)
+    run = check_network(two, weights, X, claims=["finite_differences"], on_fail="return")
+    found = run.outcomes["kernel_identities.finite_differences"]
+    assert found.verdict is Verdict.SUPPORTED, found.results[0].decision.summary
