@@ -3,29 +3,19 @@
 import re
 
 import equinox
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conformance.foreign import X, of_relu, outcome, relu_by_hand, relu_net, relu_weights
 
 from ntval import Verdict, check_network, stax
-from ntval.arrays import float64, rounding_allowance
+from ntval.arrays import rounding_allowance
 from ntval.claims.kernel_identities import means
 from ntval.errors import InputError
 from ntval.networks.network import Network
 from ntval.regimes import Regime
 from ntval.subjects.subject import Ladder, NetworkSubject
-
-X = np.random.default_rng(0).standard_normal((6, 8))
-
-
-def outcome(model, claim="mean_kernel", **options):
-    """The verdict, the words of its evidence, and the diagnosis."""
-    run = check_network(model, claims=[claim], on_fail="return", **options)
-    (name,) = (name for name in run.outcomes if name.endswith(claim))
-    found = run.outcomes[name]
-    return found.verdict, found.results[0].decision.summary, run.diagnoses.get(name) or ""
 
 
 def mlp(width, depth=1, parameterization="ntk"):
@@ -87,43 +77,6 @@ def test_a_row_of_zeros_in_gram_matrices():
     assert outcome(grams, "gram_matrices.mean", kernel_fn=limit)[0] is Verdict.SUPPORTED
     limit[1, 1] = 0.5
     assert outcome(grams, "gram_matrices.mean", kernel_fn=limit)[0] is Verdict.REFUTED
-
-
-class Mixed(nn.Module):
-    head: object
-
-    @nn.compact
-    def __call__(self, x):
-        return nn.Dense(1, dtype=self.head)(nn.tanh(nn.Dense(32, dtype=jnp.bfloat16)(x)))
-
-
-@pytest.mark.parametrize("head", [jnp.float32, jnp.bfloat16, jnp.float16])
-def test_mixed_precision_is_judged_by_the_lowest(head):
-    run = check_network(Mixed(head), claims=["methods_agree"], x=X, on_fail="return")
-    found = run.outcomes["kernel_identities.methods_agree"]
-    assert found.verdict is Verdict.INCONCLUSIVE  # a contraction in bfloat16 may leave nothing
-    assert "VACUOUS" in found.results[0].decision.summary
-    assert "Computes in bfloat16" in run.note
-
-
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
-@pytest.mark.parametrize("stored", ["as it is", "as float64"])
-def test_a_gram_matrix_is_judged_by_the_numbers_that_it_is_made_of(dtype, stored):
-    rows = np.random.default_rng(0).standard_normal((20, 3000)) / 55
-    given = (rows @ rows.T).astype(jnp.dtype(dtype))
-    given = given if stored == "as it is" else given.astype(np.float64)
-    run = check_network(given, claims=["positive_semidefinite"], on_fail="return")
-    found = run.outcomes["kernel_identities.positive_semidefinite"]
-    assert found.verdict is Verdict.SUPPORTED
-    assert "positive" in found.results[0].decision.summary
-    assert f"judged as {dtype}" in run.note
-
-
-def test_float32_rounding_stored_as_float64_is_no_bug():
-    x = np.linspace(-30, 31, 100)[:, None].astype(np.float32)
-    given = (x @ x.T + np.exp(-((x - x.T) ** 2) / 1000)).astype(np.float64)
-    assert np.linalg.eigvalsh(given)[0] < -1e-7  # beyond the rounding of float64
-    assert outcome(given, "positive_semidefinite")[0] is not Verdict.REFUTED
 
 
 def test_one_draw_of_a_finite_network_is_said_to_be_one():
@@ -269,54 +222,6 @@ def test_a_wrong_size_that_a_wide_remainder_hides_is_not_supported(factor):
     assert verdict is Verdict.REFUTED or "VACUOUS" in words
 
 
-def in_float32(x1, x2=None, get="ntk"):
-    return relu_by_hand(*(None if x is None else x.astype(jnp.float32) for x in (x1, x2)), get)
-
-
-def relu_by_hand(x1, x2=None, get="ntk"):
-    """The kernels of ReLU at unit variance, one hidden layer, no biases; by arccos."""
-    x2 = x1 if x2 is None else x2
-    lengths = jnp.linalg.norm(x1, axis=1)[:, None] * jnp.linalg.norm(x2, axis=1)
-    cosines = jnp.clip(x1 @ x2.T / lengths, -1, 1)
-    angles = jnp.arccos(cosines)
-    nngp = lengths * (jnp.sin(angles) + (jnp.pi - angles) * cosines) / (2 * jnp.pi)
-    return nngp + (x1 @ x2.T) * (jnp.pi - angles) / (2 * jnp.pi) if get == "ntk" else nngp
-
-
-def relu_net(params, x):
-    return jnp.maximum(x @ params["w"], 0) @ params["v"] / params["v"].size ** 0.5
-
-
-def relu_weights(key, width):
-    w, v = jax.random.split(key)
-    return {"w": jax.random.normal(w, (8, width)), "v": jax.random.normal(v, (width, 1))}
-
-
-def of_relu(kernel_fn, *claims):
-    return check_network(
-        relu_net,
-        x=X,
-        init=lambda key, width: relu_weights(key, 64),
-        kernel_fn=kernel_fn,
-        claims=claims,
-        on_fail="return",
-    )
-
-
-def test_a_twin_in_float32_is_judged_as_float32():
-    run = of_relu(in_float32, "block_consistency", "symmetry", "permutation_equivariance")
-    assert not run.refuted
-    found = run.outcomes["kernel_identities.block_consistency"].results[0].decision.summary
-    assert "analytic (float32)" in found
-
-
-def test_a_twin_of_float32_that_is_off_where_x2_is_given_is_refuted():
-    def wrong(x1, x2=None, get="ntk"):
-        return in_float32(x1, x2, get) * (1.0 if x2 is None else 1.02)
-
-    assert of_relu(wrong, "block_consistency").refuted
-
-
 def test_the_nngp_needs_a_kernel_fn_that_has_one():
     def alone(x1, x2):
         return relu_by_hand(x1, x2)
@@ -353,34 +258,6 @@ def test_a_kernel_fn_that_is_not_a_number_at_equal_inputs_is_refused_with_the_pl
     net = stax.serial(stax.Dense(16), stax.RectifiedMonomial(2), stax.Dense(1))
     with pytest.raises(InputError, match=r"got nan at index .* at equal and opposite inputs"):
         check_network(net, x=X)
-
-
-def test_two_convolutions_with_constants_of_numpy_are_examined_in_float32():
-    net = stax.serial(
-        stax.Conv(4, (3, 3)), stax.Gelu(), stax.Conv(4, (3, 3)), stax.Flatten(), stax.Dense(1)
-    )
-    images = np.random.default_rng(0).standard_normal((4, 5, 5, 1))
-    assert outcome(net, "precision", x=images)[0] is Verdict.SUPPORTED
-
-
-@pytest.mark.filterwarnings("ignore:Inputs to this layer are assumed to have unit norm")
-def test_polynomials_with_coefficients_of_numpy_are_examined_in_float32():
-    net = stax.serial(stax.Dense(8), stax.Hermite(2), stax.Dense(1))
-    # Its kernel is for pre-activations of variance 1, which is another claim's business.
-    run = check_network(net, x=X, claims=["precision", "symmetry"], on_fail="return")
-    assert not run.refuted
-
-
-def test_a_network_that_does_not_run_in_float32_is_examined_without_that_claim():
-    with float64():
-        constant = jnp.full((len(X), 1), 0.5)
-
-    def scaled(params, x):
-        return jax.lax.mul(jnp.tanh(x) @ params, constant[: len(x)])  # of equal dtypes alone
-
-    run = check_network(scaled, np.ones((8, 1)), X, claims=["precision", "symmetry"])
-    reasons = {item.claim: item.reason for item in run.not_run}
-    assert "in float32" in reasons["kernel_identities.precision"]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 7])

@@ -121,8 +121,10 @@ phase_diagram = Claim(
             ),
             *grid((200, 20, 5)),
         ),
+        # At 1 < Nd / n < 1.4 the smallest eigenvalue spreads so far that 512 draws decide nothing.
         "random": grid(
-            *((n, 20, width) for n in (100, 200) for width in (2, 4, 12, 20, 40)),
+            *((100, 20, width) for width in (2, 4, 12, 20, 40)),
+            *((200, 20, width) for width in (2, 4, 14, 20, 40)),
             activations=("relu", "tanh"),
         ),
     },
