@@ -1,4 +1,4 @@
-"""Points of a theorem's space, and the ladders that sizes are drawn from.
+"""Points of a theorem's space.
 
 | point | a theorem about |
 |---|---|
@@ -11,6 +11,7 @@ All are hashable, JSON by `as_dict`, and read again by `point_of`.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -19,12 +20,6 @@ from typing import Any, no_type_check
 
 from ntval.activations import activation
 from ntval.errors import InputError, unknown_name
-
-# Each new array shape compiles anew, so sizes come from short ladders (DESIGN.md, section 7).
-N_LADDER = (4, 5, 8, 19)
-D_LADDER = (1, 3, 8, 20)
-WIDTH_LADDER = (4, 16, 64)
-OUTPUTS_LADDER = (1, 3)
 
 
 def _require_counts(point: object, **counts: object) -> None:
@@ -57,6 +52,9 @@ def _as_code(point: Any) -> str:
 # Of fully connected networks: see `ntval.networks.mlp`.
 PARAMETRIZATIONS = ("ntk", "standard", "montanari_zhong")
 
+# Of inputs: see `ntval.data.laws`.
+INPUT_LAWS = ("sphere", "gaussian", "cube", "anisotropic", "low_rank", "clustered")
+
 
 @no_type_check  # checks its fields by itself, in its own words
 @dataclass(frozen=True)
@@ -66,7 +64,9 @@ class Regime:
     `n` samples in `d` dimensions, hidden `widths`, the name of an activation (None when the
     network has its own), an absolute `ridge` in K + ridge I, and label noise; of a fully connected
     network the standard deviations of its weights and biases, its `outputs`, and its
-    `parametrization`, a name of `PARAMETRIZATIONS`, or None for that of the theorem.
+    `parametrization`, a name of `PARAMETRIZATIONS`, or None for that of the theorem. `inputs`: the
+    law of the samples, a name of `INPUT_LAWS`, each with a mean square norm of d, times
+    `input_scale`.
     """
 
     n: int
@@ -79,6 +79,8 @@ class Regime:
     b_std: float = 0.5
     outputs: int = 1
     parametrization: str | None = None
+    inputs: str = "sphere"
+    input_scale: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
@@ -86,8 +88,15 @@ class Regime:
         for width in self.widths:
             _require_counts(self, widths=width)
         _require_nonnegative(
-            self, ridge=self.ridge, noise_std=self.noise_std, w_std=self.w_std, b_std=self.b_std
+            self,
+            ridge=self.ridge,
+            noise_std=self.noise_std,
+            w_std=self.w_std,
+            b_std=self.b_std,
+            input_scale=self.input_scale,
         )
+        if self.inputs not in INPUT_LAWS:
+            raise unknown_name("inputs", self.inputs, INPUT_LAWS)
         if self.parametrization not in (None, *PARAMETRIZATIONS):
             raise unknown_name("parametrization", self.parametrization, PARAMETRIZATIONS)
         if self.activation is not None:
@@ -109,10 +118,10 @@ class Regime:
         return degree
 
     def as_dict(self) -> dict[str, Any]:
-        """The regime as JSON-ready values; scales, outputs and parametrization where they are not
-        the usual ones, so that seeds from before they were fields give the same draws."""
+        """The regime as JSON-ready values; scales, outputs, parametrization and inputs where they
+        are not the usual ones, so that seeds from before they were fields give the same draws."""
         left_out = {f.name for f in dataclasses.fields(self) if getattr(self, f.name) == f.default}
-        left_out &= {"w_std", "b_std", "outputs", "parametrization"}
+        left_out -= {"widths", "activation", "ridge", "noise_std"}
         values = dataclasses.asdict(self) | {"widths": list(self.widths)}
         return {name: value for name, value in values.items() if name not in left_out}
 
@@ -227,3 +236,24 @@ def point_of(record: Mapping[str, Any]) -> Point:
     except TypeError as error:
         name = _KINDS[kind].__name__
         raise InputError(f"point needs the fields of a {name}, got others: {error}.") from None
+
+
+def point_from_code(text: str) -> Point:
+    """The point that its code makes, e.g. "Regime(n=60, d=20, widths=(4,))"; nothing is executed.
+
+    Raises: `InputError` when it is no call of a kind of point with literal arguments by name.
+    """
+    kinds = {kind.__name__: kind for kind in _KINDS.values()}
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+            raise ValueError("no such call")
+        values = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+        return kinds[call.func.id](**values)
+    except InputError:
+        raise
+    except (SyntaxError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"point needs code such as Regime(n=60, d=20, widths=(4,)), of a kind among "
+            f"{', '.join(kinds)}, with its fields by name, got {text!r} ({error})."
+        ) from None

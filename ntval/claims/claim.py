@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ntval.arrays import float64
+from ntval.claims.domain import Domain
 from ntval.claims.outcome import Result
 from ntval.claims.procedures import Procedure
 from ntval.claims.sampling import key_for
@@ -23,8 +24,8 @@ class Claim:
     `source`: where it is from, and whether it was read, derived or recalled.
     `statement`: what is claimed, in a sentence.
     `needs`: what a subject needs to have, names of `NEEDS`.
-    `points`: by profile, the points at which it is checked; those that Hypothesis may draw from
-        are called "random", and are those of "standard" where there are none.
+    `points`: by profile, the points at which it is checked.
+    `domain`: all points at which it is claimed; those of the profiles belong to it.
     `subject(point)`: builds what is examined.
     `procedure`: how it is tested.
     `faults`: names of the planted faults that it must refute, hardest to catch first.
@@ -44,6 +45,7 @@ class Claim:
     diagnose: Callable[..., str | None] | None = None
     prerequisite: tuple[str, str] | None = None
     every_input: bool = False
+    domain: Domain | None = None
 
     @property
     def statistical(self) -> bool:

@@ -86,7 +86,11 @@ def identity(comparisons: Sequence[Comparison]) -> Decision:
         allowed=worst_allowance,
         smallest_gap=blind,
         log_e=_certain(verdict),
-        details={"where": place, "comparisons": [c.label for c in comparisons]},
+        details={
+            "where": place,
+            "would_see": blind,
+            "comparisons": [c.label for c in comparisons],
+        },
     )
 
 
@@ -140,6 +144,7 @@ def bound(brackets: Sequence[Bracket]) -> Decision:
         details={
             "where": tightest.label,
             "notes": [f"{b.label}: {b.note}" for b in brackets if b.note],
+            "would_see": max((b.upper - b.lower) / max(b.scale, _TINY) for b in brackets),
             "tightness": (tightest.upper - tightest.bound) / max(tightest.scale, _TINY),
         },
     )

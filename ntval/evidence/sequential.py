@@ -215,8 +215,9 @@ def means(
     mean, target = float(values[:, i].mean()), float(sample.target[i])
     margin = float(sample.margin[i])
     smallest = margin + (high - low + missed) / 2
+    off, seen, where = _worth(sample, values, alpha=alpha, miss=miss, last=kind == "limit")
     if verdict is Verdict.SUPPORTED:
-        words = _worth(sample, values, alpha=alpha, miss=miss, last=kind == "limit")
+        words = f"within {percent(off)}; would see a fault of {percent(seen)} ({where})"
     else:
         words = (
             f"{sample.labels[i]}: {mean:.5g} in [{low:.5g}, {high:.5g}], "
@@ -242,6 +243,7 @@ def means(
             "interval": [low, high],
             "predicted": target,
             "remainder": margin,
+            "would_see": seen,
             "statistics": len(each),
         },
     )
@@ -267,16 +269,16 @@ def _worth(
     alpha: float,
     miss: float,
     last: bool,
-) -> str:
+) -> tuple[float, float, str]:
     """What SUPPORTED is worth, of the statistic that is known worst, or of the last: how far off
-    it can be, and how small a departure would have been seen, in percent of its `size`."""
+    it can be, and how small a departure would have been seen, in units of its `size`; and which."""
     room = sample.margin + 6 * values.std(axis=0) / math.sqrt(len(values))
     i = len(room) - 1 if last else int((room / np.maximum(sample.size, _TINY)).argmax())
     low, high, missed = _enclosed(sample, values, i, alpha=alpha, miss=miss)
     target, size = float(sample.target[i]), max(float(sample.size[i]), _TINY)
     off = max(abs(low - target), abs(high - target)) / size
     seen = (float(sample.margin[i]) + (high - low + missed) / 2) / size
-    return f"within {percent(off)}; would see a fault of {percent(seen)} ({sample.labels[i]})"
+    return off, seen, sample.labels[i]
 
 
 def _more(sample: Sample, values: Float[np.ndarray, "draws k"]) -> str:

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: sizes from written ladders, values freely, never a seed.
+"""Claims at points that Hypothesis draws, and strategies of inputs: never of a seed.
 
 Each new array shape compiles anew, so free sizes would cost seconds an example; statistical
 noise comes from hash(claim, point, suite seed), not from Hypothesis (EVIDENCE in DESIGN).
@@ -6,6 +6,8 @@ noise comes from hash(claim, point, suite seed), not from Hypothesis (EVIDENCE i
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import replace
 
 import hypothesis.extra.numpy as numpy_strategies
@@ -13,33 +15,13 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ntval.activations import ACTIVATIONS
 from ntval.claims.budget import CONFIRMATIONS, fresh_seed, point_alpha
 from ntval.claims.claim import Claim
 from ntval.claims.outcome import Outcome, Result
+from ntval.errors import InputError
 from ntval.evidence.verdict import Verdict
-from ntval.regimes import D_LADDER, N_LADDER, OUTPUTS_LADDER, WIDTH_LADDER, Point, Regime
-
-
-def points_for(claim: Claim) -> st.SearchStrategy[Point]:
-    """Regimes where a claim holds: those it writes out, or any size, depth, scale and activation.
-
-    A claim in which chance decides has its points written out, as its power depends on them.
-    """
-    written = claim.points.get("random")
-    if written or claim.statistical or "theorem's setting" in claim.needs:
-        return st.sampled_from(written or claim.points["standard"])
-    return st.builds(
-        Regime,
-        n=st.sampled_from(N_LADDER),
-        d=st.sampled_from(D_LADDER),
-        widths=st.lists(st.sampled_from(WIDTH_LADDER), min_size=1, max_size=3).map(tuple),
-        activation=st.sampled_from(sorted(ACTIVATIONS)),
-        w_std=st.floats(0.25, 2.0),
-        b_std=st.one_of(st.just(0.0), st.floats(0.0, 1.0)),
-        outputs=st.sampled_from(OUTPUTS_LADDER),
-        parametrization=st.sampled_from((None, "standard")),
-    )
+from ntval.regimes import Point
+from ntval.runs.domains import points_of
 
 
 def examined(
@@ -49,14 +31,24 @@ def examined(
     alpha: float = 1e-6,
     max_examples: int = 8,
     effort: float = 1.0,
+    seconds: float = math.inf,
 ) -> Outcome:
     """The claim's outcome over points that Hypothesis draws, repeated when it is refuted.
 
     `alpha` is the probability of refuting a true claim, whatever Hypothesis draws: it is not
     divided by `max_examples`. A point drawn twice is not counted again, and nothing is shrunk:
-    a point's key is a hash of the point, so verdicts at near points are independent.
+    a point's key is a hash of the point, so verdicts at near points are independent. After
+    `seconds` no further point is examined.
+    Raises: `InputError` for a claim without a domain.
     """
+    domain = claim.domain
+    if domain is None:
+        raise InputError(
+            f"examined needs a claim with a domain to draw points of, got {claim.name!r}; write "
+            "one, or check it at points of its profiles."
+        )
     found: dict[Point, Result] = {}
+    start = time.monotonic()
     level = point_alpha(alpha, max_examples)
 
     @settings(
@@ -66,10 +58,11 @@ def examined(
         phases=[Phase.generate],
         suppress_health_check=[HealthCheck.too_slow],
     )
-    @given(point=points_for(claim))
+    @given(point=points_of(domain))
     def example(point: Point) -> None:
         refuted = any(r.decision.verdict is Verdict.REFUTED for r in found.values())
-        if point not in found and not refuted:
+        late = time.monotonic() - start > seconds
+        if point not in found and not refuted and not late:
             found[point] = claim.check(seed, point, alpha=level, effort=effort)
 
     example()

@@ -72,3 +72,24 @@ def resident_bytes() -> int:
     if not statistics.exists():
         return 0
     return int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+_COMPILED = "/jax/core/compile/backend_compile_duration"
+_compiled = 0
+_listening = False
+
+
+def compilations() -> int:
+    """Programs that JAX compiled, or read from its cache, in this process since the first call."""
+    global _listening
+    if not _listening:
+        import jax.monitoring
+
+        jax.monitoring.register_event_duration_secs_listener(_count)
+        _listening = True
+    return _compiled
+
+
+def _count(event: str, *details: object, **more: object) -> None:
+    global _compiled
+    _compiled += event == _COMPILED

@@ -15,8 +15,9 @@ from ntval.claims.budget import CONFIRMATIONS, fresh_seed, point_alpha, shares
 from ntval.claims.catalogue import CLAIMS, OURS, Catalogue
 from ntval.claims.claim import Claim
 from ntval.claims.outcome import Outcome, Result
+from ntval.errors import InputError
 from ntval.evidence.verdict import Verdict
-from ntval.regimes import Point
+from ntval.regimes import Point, point_from_code
 from ntval.runs import engine
 from ntval.runs.applicable import NotRun, applicable
 from ntval.runs.cell import Cell, diagnosis, run_cell
@@ -122,6 +123,25 @@ def planned(
         if (item.claim if isinstance(item, NotRun) else item[0].name) in chosen
     ]
     return run_of(found, settings)
+
+
+def at(names: Sequence[str] | None, code: str, settings: Settings) -> Run:
+    """A run that has not started, of claims about ntval's own networks at one point of `code`.
+
+    Raises: `InputError` for code that is no point, for one outside of a claim's domain, and for a
+    network or data of the user's, which have points of their own.
+    """
+    if settings.network is not None or settings.data is not None:
+        raise InputError("--at needs ntval's own networks, got --network or --data; leave one out.")
+    point, chosen = point_from_code(code), OURS.chosen(names).values()
+    for claim in chosen:
+        outside = None if claim.domain is None else claim.domain.why_not(point)
+        if outside is not None:
+            raise InputError(
+                f"--at needs a point of the domain of {claim.name}, where {outside}, got {point}; "
+                "change it, or name other claims."
+            )
+    return run_of([(claim, point) for claim in chosen], settings)
 
 
 def run_of(found: Sequence[tuple[Claim, Point] | NotRun], settings: Settings) -> Run:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ntval.data import spheres
+from ntval.data import laws
 from ntval.networks import mlp
 from ntval.regimes import Regime
 from ntval.subjects.subject import NetworkSubject
@@ -18,7 +18,7 @@ def mlp_subject(
     parametrization: str | mlp.Parametrization = "ntk",
     kernel_fn: Callable[[mlp.Mlp], Callable[..., Any]] | None = None,
 ) -> NetworkSubject:
-    """Our fully connected network of a regime at uniform inputs on the sphere.
+    """Our fully connected network of a regime at inputs of the regime's law.
 
     `kernel_fn(mlp)` gives the network its infinite-width twin.
     """
@@ -26,4 +26,4 @@ def mlp_subject(
     network = mlp.network_of(architecture)
     if kernel_fn is not None:
         network = replace(network, kernel_fn=kernel_fn(architecture))
-    return NetworkSubject(network, lambda key, n: spheres.sphere(key, n, regime.d))
+    return NetworkSubject(network, laws.sampler(regime.inputs, regime.d, scale=regime.input_scale))

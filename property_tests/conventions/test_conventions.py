@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ntval.claims.catalogue import CLAIMS, find
+from ntval.claims.domain import ENOUGH
 from ntval.faults.catalogue import FAULTS
 from ntval.reports import theorems
 
@@ -57,7 +58,14 @@ def test_every_planted_fault_is_some_claim_s_to_refute():
 def test_every_claim_says_what_it_claims_and_from_where(claim):
     assert claim.statement.endswith(".")
     assert len(claim.source) > 20
-    assert {"quick", "standard", "thorough"} == set(claim.points) - {"random"}
+    assert {"quick", "standard", "thorough"} == set(claim.points)
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_every_claim_has_a_domain_that_holds_the_points_of_its_profiles(claim):
+    outside = [claim.domain.why_not(point) for points in claim.points.values() for point in points]
+    assert set(outside) == {None}
+    assert claim.domain.num_points() >= ENOUGH or claim.domain.narrow
 
 
 @pytest.mark.parametrize("row", [f"E{number:02}" for number in range(1, 28)])

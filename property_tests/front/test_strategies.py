@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ntval.claims.claim import Claim
+from ntval.claims.domain import Domain, OneOf
 from ntval.claims.procedures import ProbableBound
 from ntval.evidence.e_values import combined
 from ntval.evidence.verdict import Verdict
@@ -30,7 +31,8 @@ def claim_broken_in(share, seen):
         source="",
         statement="",
         needs=(),
-        points={"standard": POINTS * TIMES},
+        points={"standard": POINTS},
+        domain=Domain({"n": OneOf((4, 8) * TIMES), "d": OneOf((3,))}),
         subject=lambda point: GramSubject(np.eye(2)[None]),
         procedure=ProbableBound(sampler, failure=0.1, resolution=0.1, first=100, most=100),
     )

@@ -16,6 +16,7 @@ from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Claim
 from ntval.claims.kernel_identities import causes
 from ntval.claims.kernel_identities.setting import (
+    ANY,
     REGIMES,
     autodiff_rows,
     lowest_precision,
@@ -162,6 +163,7 @@ finite_differences = Claim(
     "forward pass; so is that of every activation.",
     needs=("forward pass",),
     points=REGIMES,
+    domain=ANY,
     subject=mlp_with_twin,
     procedure=Identity(_finite_differences),
     diagnose=derivative_words,

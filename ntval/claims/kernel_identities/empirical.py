@@ -17,6 +17,7 @@ from ntval.arrays import float32, rounding_or_all
 from ntval.claims.claim import Claim
 from ntval.claims.kernel_identities.method_words import batch_words, method_words
 from ntval.claims.kernel_identities.setting import (
+    ANY,
     ONE_LAYER,
     REGIMES,
     RELU,
@@ -73,6 +74,7 @@ batch_independence = Claim(
     statement="An output does not depend on the other inputs of the batch.",
     needs=("forward pass",),
     points=REGIMES,
+    domain=ANY,
     subject=mlp_with_twin,
     procedure=Identity(_batch_independence),
     diagnose=batch_words,
@@ -143,6 +145,7 @@ methods_agree = Claim(
     "give one empirical kernel.",
     needs=("forward pass", "two methods"),
     points=REGIMES,
+    domain=ANY,
     subject=mlp_with_twin,
     procedure=Identity(_methods_agree),
     diagnose=method_words,
@@ -189,6 +192,7 @@ jacobian_outer_product = Claim(
     statement="The kernel is the Gram matrix of the Jacobian that automatic differentiation gives.",
     needs=("forward pass",),
     points=REGIMES,
+    domain=ANY,
     subject=mlp_with_twin,
     procedure=Identity(jacobian_comparison),
     faults=(
@@ -260,6 +264,7 @@ precision = Claim(
         "standard": (ONE_LAYER, TWO_LAYERS, RELU),
         "thorough": (ONE_LAYER, TWO_LAYERS, THREE_LAYERS, RELU),
     },
+    domain=ANY,
     subject=mlp_with_twin,
     procedure=ProbableBound(_precision, failure=0.01, resolution=0.1),
     faults=(

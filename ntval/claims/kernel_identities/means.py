@@ -19,7 +19,13 @@ from ntval.claims.kernel_identities.gaps import (
     resolution,
 )
 from ntval.claims.kernel_identities.mean_words import mean_kernel_words
-from ntval.claims.kernel_identities.setting import mlp_with_twin, multiplies_branches
+from ntval.claims.kernel_identities.setting import (
+    ONE_LAYER_OR_MORE,
+    ONE_WIDE_LAYER,
+    WIDE,
+    mlp_with_twin,
+    multiplies_branches,
+)
 from ntval.claims.procedures import Means
 from ntval.claims.sampling import MEASURED, PILOT, grams_program, stream_of
 from ntval.evidence.sequential import Draw
@@ -49,11 +55,8 @@ unbiased_kernel = Claim(
         "quick": _one_hidden("erf", "relu"),
         "standard": _one_hidden("erf", "relu", "gelu", "tanh"),
         "thorough": _one_hidden("erf", "relu", "gelu", "tanh", "silu", "sin", "cos", "softplus"),
-        "random": _one_hidden(
-            *("erf", "relu", "leaky_relu", "gelu", "tanh", "silu", "sin", "softplus"),
-            dimensions=(3, 8, 20),
-        ),
     },
+    domain=ONE_WIDE_LAYER,
     subject=mlp_with_twin,
     procedure=Means(
         kernel_gaps,
@@ -158,6 +161,7 @@ mean_kernel = Claim(
             Regime(n=6, d=8, widths=(1024, 1024, 1024), activation="relu"),
         ),
     },
+    domain=WIDE,
     subject=mlp_with_twin,
     procedure=Means(
         kernel_gaps,
@@ -234,6 +238,7 @@ nngp_kernel = Claim(
             Regime(n=5, d=3, widths=(64, 64, 64), activation="erf", b_std=0.0, outputs=3),
         ),
     },
+    domain=ONE_LAYER_OR_MORE,
     subject=mlp_with_twin,
     procedure=Means(
         _covariance_gaps,

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from ntval.claims.claim import Claim
 from ntval.claims.kernel_identities.gaps import kernel_gaps
 from ntval.claims.kernel_identities.means import measured_bias, single_draw_variance
-from ntval.claims.kernel_identities.setting import mlp_ladder, multiplies_branches
+from ntval.claims.kernel_identities.setting import LADDERS, mlp_ladder, multiplies_branches
 from ntval.claims.kernel_identities.width_words import concentration_words, parametrization_words
 from ntval.claims.procedures import Slopes
 from ntval.claims.sampling import (
@@ -118,6 +118,7 @@ width_rate = Claim(
             Regime(n=4, d=8, widths=(128, 128), activation="relu"),
         ),
     },
+    domain=LADDERS,
     subject=mlp_ladder,
     procedure=Slopes(_width_rate, formula=-1.0, bias=_width_rate_bias, resolution=0.15, first=32),
     faults=("empirical_derivative", "analytic_drops_layer", "analytic_scale_100"),
@@ -216,6 +217,7 @@ width_concentration = Claim(
     "like 1/width.",
     needs=("random weights", "ladder"),
     points=_LADDERS,
+    domain=LADDERS,
     subject=mlp_ladder,
     procedure=Slopes(_width_concentration, formula=-1.0, bias=_concentration_bias, resolution=0.15),
     diagnose=concentration_words,
@@ -241,6 +243,7 @@ parametrization = Claim(
     "the width, up to 1/width.",
     needs=("random weights", "ladder"),
     points=_LADDERS,
+    domain=LADDERS,
     subject=mlp_ladder,
     procedure=Slopes(_parametrization, bias=_parametrization_bias, wrong=1.0, resolution=0.05),
     diagnose=parametrization_words,

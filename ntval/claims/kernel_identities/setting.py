@@ -12,14 +12,16 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
+from ntval.activations import ACTIVATIONS
 from ntval.arrays import AnyArray
+from ntval.claims.domain import Domain, Hypothesis, Interval, Layers, OneOf, Range, Sizes
 from ntval.claims.sampling import draw_params, empirical_at, kept
 from ntval.evidence.exact import Comparison
 from ntval.kernels import analytic
 from ntval.networks import loading, structure
 from ntval.networks.network import num_params
 from ntval.observables.entries import entry_scale
-from ntval.regimes import Regime
+from ntval.regimes import INPUT_LAWS, Regime
 from ntval.subjects.grams import (
     CONTRACTED,
     coincident_rounding,
@@ -54,6 +56,84 @@ REGIMES = {
         ),
     ),
 }
+
+_SHALLOW = Layers(Sizes((256, 300, 512, 1024)))
+_SCALES: dict[str, Range] = {"w_std": Interval(0.5, 2.0), "b_std": Interval(0.05, 1.0, zero=True)}
+
+# Of activations without a closed form, and how large their pre-activations may be: where both of
+# our quadratures are accurate.
+_BY_QUADRATURE = ("tanh", "sigmoid", "silu", "softplus")
+_LARGEST_STD = 8.0
+_ROUND = ("sphere", "cube")  # laws of which every input has the same norm
+_SPREAD = 10.0  # what |x|^2 of the other laws is times its mean, at most, with probability 0.998
+
+
+def _within_quadrature(regime: Regime) -> bool:
+    if regime.activation not in _BY_QUADRATURE:
+        return True
+    of_inputs = regime.input_scale**2 * (1.0 if regime.inputs in _ROUND else _SPREAD)
+    variance = regime.w_std**2 * of_inputs + regime.b_std**2
+    for _ in regime.widths[1:]:  # none of them is steeper than 1
+        variance = regime.w_std**2 * variance + regime.b_std**2
+    return variance <= _LARGEST_STD**2
+
+
+QUADRATURE = Hypothesis(
+    "pre-activations have a standard deviation of at most 8, if the activation has no closed form",
+    _within_quadrature,
+)
+
+# Of identities: any network of any size, at any inputs.
+ANY = Domain(
+    {
+        "n": Sizes((1, 2, 4, 5, 8, 19)),
+        "d": Sizes((1, 2, 3, 8, 20)),
+        "widths": Layers(Sizes((1, 4, 16, 64)), 1, 3),
+        "activation": OneOf(tuple(ACTIVATIONS)),
+        "w_std": Interval(0.25, 2.0),
+        "b_std": Interval(0.01, 1.0, zero=True),
+        "outputs": Sizes((1, 3)),
+        "parametrization": OneOf((None, "standard")),
+        "inputs": OneOf(INPUT_LAWS),
+        "input_scale": Interval(0.1, 3.0),
+    },
+    (QUADRATURE,),
+)
+# Of means: Lipschitz activations, of which a draw's size is bounded by its mean's.
+_LIPSCHITZ = OneOf(tuple(name for name in ACTIVATIONS if name not in ("quadratic", "cubic")))
+ONE_WIDE_LAYER = Domain(
+    {
+        "n": Sizes((2, 3, 4, 5)),
+        "d": Sizes((1, 3, 8, 20)),
+        "widths": _SHALLOW,
+        "activation": _LIPSCHITZ,
+        **_SCALES,
+        "inputs": OneOf(INPUT_LAWS),
+        "input_scale": Interval(0.3, 2.0),
+    },
+    (QUADRATURE,),
+)
+WIDE = Domain(
+    {
+        **ONE_WIDE_LAYER.ranges,
+        "n": Sizes((4, 5, 6)),
+        "widths": Layers(Sizes((256, 300, 512)), 1, 3),
+        "outputs": Sizes((1, 2, 3)),
+        "parametrization": OneOf((None, "standard")),
+    },
+    (QUADRATURE,),
+)
+ONE_LAYER_OR_MORE = Domain(
+    {**WIDE.ranges, "widths": Layers(Sizes((16, 32, 64, 100)), 1, 3)}, (QUADRATURE,)
+)
+LADDERS = Domain(
+    {
+        **ONE_WIDE_LAYER.ranges,
+        "n": Sizes((2, 3, 4, 5)),
+        "widths": Layers(Sizes((32, 48, 64)), 1, 3),
+    },
+    (QUADRATURE,),
+)
 
 
 @kept
@@ -92,14 +172,19 @@ def autodiff_rows(
     return np.asarray(flat), np.asarray(jacobian).reshape(len(x), -1, flat.size)
 
 
+_TAIL = 100
+
+
 def network_rounding(subject: NetworkSubject, params: Any, x: Float[Array, "n *shape"]) -> float:
     """Relative rounding of one kernel entry: a contraction over all P parameters.
 
     P products and sums, and P more for the entries of the Jacobian: each is a chain of inner
-    products whose lengths and cancellations, sum of fan_in^(3/2), stay below P. The precision is
-    the lowest that the forward pass meets, wherever it does.
+    products whose lengths and cancellations, sum of fan_in^(3/2), stay below P. An activation's
+    derivative amplifies the rounding of its argument h by |h s''(h) / s'(h)|, in a Gaussian tail
+    2 h^2: up to |h| = 10 that is 200, twice `_TAIL`. The precision is the lowest that the forward
+    pass meets, wherever it does.
     """
-    return entry_rounding(lowest_precision(subject), num_params(params))
+    return entry_rounding(lowest_precision(subject), num_params(params) + _TAIL)
 
 
 @kept

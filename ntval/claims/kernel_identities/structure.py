@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from ntval.arrays import AnyArray, rounding_allowance
 from ntval.claims.claim import Claim
-from ntval.claims.kernel_identities.setting import REGIMES, Kernel, kernels, mlp_with_twin
+from ntval.claims.kernel_identities.setting import ANY, REGIMES, Kernel, kernels, mlp_with_twin
 from ntval.claims.procedures import Bound, Identity
 from ntval.claims.sampling import draw_params
 from ntval.evidence.exact import Bracket, Comparison
@@ -42,6 +42,7 @@ symmetry = Claim(
     statement="K(x1, x2) = K(x2, x1)^T, empirical and analytic.",
     needs=("kernel",),
     points=REGIMES,
+    domain=ANY,
     subject=mlp_with_twin,
     procedure=Identity(_symmetry),
     faults=("analytic_asymmetric", "empirical_asymmetric", "analytic_stale_inputs"),
@@ -66,6 +67,7 @@ permutation_equivariance = Claim(
     statement="K(P x1, x2) = P K(x1, x2) for every permutation P, empirical and analytic.",
     needs=("kernel",),
     points=REGIMES,
+    domain=ANY,
     subject=mlp_with_twin,
     procedure=Identity(_permutation_equivariance),
     faults=("analytic_permuted_rows", "empirical_permuted_rows", "analytic_stale_inputs"),
@@ -107,6 +109,7 @@ block_consistency = Claim(
     "K([x1; x2]), empirical and analytic.",
     needs=("forward pass",),
     points=REGIMES,
+    domain=ANY,
     subject=mlp_with_twin,
     procedure=Identity(_block_consistency),
     every_input=True,
@@ -132,6 +135,7 @@ def _positive_semidefinite(key: Array, regime: Regime, subject: Kernels) -> list
             brackets.append(Bracket(words, math.nan, math.nan, bound=0.0, scale=1.0))
             continue
         floor = (kernel.rounding + 4 * rounding_allowance(len(gram) + 1)) * trace
+        floor = max(floor, 2 * np.finfo(float).tiny)  # where K is 0 a certificate leaves one
         smallest = spectra.min_eigenvalue(gram)
         features = None
         if isinstance(subject, NetworkSubject) and kernel.name == "empirical":
@@ -188,6 +192,7 @@ positive_semidefinite = Claim(
     statement="The smallest eigenvalue of K is not negative, empirical and analytic.",
     needs=("kernel",),
     points=REGIMES,
+    domain=ANY,
     subject=mlp_with_twin,
     procedure=Bound(_positive_semidefinite),
     every_input=True,
@@ -225,6 +230,7 @@ analytic_oracle = Claim(
             *(Regime(n=8, d=8, widths=(64,), activation=name) for name in ("relu", "gelu")),
         ),
     },
+    domain=ANY,
     subject=mlp_with_twin,
     procedure=Identity(_analytic_oracle),
     faults=(

@@ -11,10 +11,13 @@ from ntval.claims.claim import Claim
 from ntval.claims.montanari_zhong.setting import (
     PAPER,
     RATE_FACTORS,
+    SAMPLES,
     SETTING,
     arguments,
     grid,
     rate_ladder,
+    regimes,
+    samples_over_d,
     two_layer,
 )
 from ntval.claims.procedures import Means, Slopes
@@ -50,14 +53,8 @@ concentration = Claim(
             *((240, 60, width) for width in (32, 64, 128, 256)),
             activations=("relu", "tanh", "gelu"),
         ),
-        "random": grid(
-            (160, 40, 32),
-            (160, 40, 64),
-            (240, 60, 64),
-            (240, 60, 128),
-            activations=("relu", "tanh"),
-        ),
     },
+    domain=regimes(samples_over_d(2), widths=(32, 40, 48, 64, 80, 96, 128, 192, 256)),
     subject=two_layer,
     procedure=Means(
         _relative_distance,
@@ -102,6 +99,7 @@ concentration_rate = Claim(
         "standard": grid((120, 30, 32), (240, 60, 32)),
         "thorough": grid((120, 30, 32), (240, 60, 32), (240, 60, 64)),
     },
+    domain=regimes(samples_over_d(2), n=SAMPLES[:11], widths=(32, 36, 40, 48, 64)),
     subject=rate_ladder,
     procedure=Slopes(
         _concentration_slope,

@@ -8,15 +8,17 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
+from ntval.activations import ACTIVATIONS
 from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Claim
-from ntval.claims.montanari_zhong.setting import SETTING, grid, two_layer
+from ntval.claims.domain import Interval, OneOf
+from ntval.claims.montanari_zhong.setting import SETTING, grid, regimes, two_layer
 from ntval.claims.procedures import Identity
 from ntval.claims.sampling import Replicate
 from ntval.evidence.exact import Comparison
 from ntval.kernels.analytic import predict
 from ntval.observables import regression
-from ntval.regimes import Regime
+from ntval.regimes import INPUT_LAWS, Regime
 from ntval.subjects.subject import NetworkSubject
 
 
@@ -73,6 +75,15 @@ ridge_conventions = Claim(
             (30, 8, 16), (60, 20, 16), activations=("tanh", "gelu", "relu"), ridge=0.01
         ),
     },
+    domain=regimes(
+        n=(1, 4, 7, 15, 30, 60),
+        d=(1, 2, 8, 20),
+        widths=(1, 4, 16, 33),
+        activations=tuple(ACTIVATIONS),
+        ridge=Interval(0.01, 10.0),
+        inputs=OneOf(INPUT_LAWS),
+        input_scale=Interval(0.3, 3.0),
+    ),
     subject=two_layer,
     procedure=Identity(_ridge_conventions),
     faults=("ridge_not_averaged", "ridge_not_relative", "ridge_of_primal_over_n"),

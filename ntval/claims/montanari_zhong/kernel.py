@@ -8,8 +8,10 @@ import numpy as np
 import scipy.special
 from jaxtyping import Array, Float, Int
 
+from ntval.activations import ACTIVATIONS
 from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Claim
+from ntval.claims.domain import Interval, OneOf
 from ntval.claims.kernel_identities.empirical import jacobian_comparison
 from ntval.claims.montanari_zhong.setting import (
     PAPER,
@@ -17,6 +19,7 @@ from ntval.claims.montanari_zhong.setting import (
     SMOOTH,
     arguments,
     grid,
+    regimes,
     sigma,
     two_layer,
 )
@@ -34,10 +37,12 @@ from ntval.evidence.exact import Comparison
 from ntval.evidence.sequential import Draw
 from ntval.kernels import analytic, quadrature_oracle
 from ntval.observables.entries import entry_labels, upper_triangle
-from ntval.regimes import Regime
+from ntval.regimes import INPUT_LAWS, Regime
 from ntval.subjects.subject import NetworkSubject
 from ntval.theory import gegenbauer
 from ntval.theory import montanari_zhong as theory
+
+FROM_3 = (3, 4, 5, 7, 8, 11, 16, 20, 27, 40, 60, 90)
 
 
 @kept
@@ -69,8 +74,10 @@ normalization = Claim(
         "quick": grid((16, 20, 256), activations=("tanh",)),
         "standard": grid((16, 20, 256), (16, 60, 256), activations=("tanh", "gelu", "relu")),
         "thorough": grid((16, 8, 256), (16, 20, 256), (16, 60, 256), activations=(*SMOOTH, "relu")),
-        "random": grid((16, 8, 256), (16, 20, 256), (16, 60, 256), activations=(*SMOOTH, "relu")),
     },
+    domain=regimes(
+        n=(4, 7, 16, 33), d=FROM_3, widths=(256, 300, 512, 1024), activations=(*SMOOTH, "relu")
+    ),
     subject=two_layer,
     procedure=Means(
         _mean_diagonal,
@@ -99,6 +106,14 @@ gradient = Claim(
         "standard": grid((5, 6, 7), (16, 20, 64), activations=("tanh", "gelu", "relu")),
         "thorough": grid((5, 6, 7), (16, 20, 64), activations=(*SMOOTH, "relu", "cubic")),
     },
+    domain=regimes(
+        n=(1, 2, 5, 6, 16),
+        d=(1, 2, 3, 6, 20),
+        widths=(1, 2, 7, 64),
+        activations=tuple(ACTIVATIONS),
+        inputs=OneOf(INPUT_LAWS),
+        input_scale=Interval(0.1, 3.0),
+    ),
     subject=two_layer,
     procedure=Identity(jacobian_comparison),
     faults=(
@@ -146,10 +161,10 @@ unbiased_kernel = Claim(
         "thorough": grid(
             (8, 3, 1024), (8, 8, 1024), (8, 20, 1024), activations=("tanh", "erf", "gelu", "relu")
         ),
-        "random": grid(
-            (4, 3, 1024), (4, 8, 1024), (4, 20, 1024), activations=("tanh", "erf", "relu", "gelu")
-        ),
     },
+    domain=regimes(
+        n=(2, 3, 4, 5, 8), d=FROM_3, widths=(256, 512, 700, 1024), activations=(*SMOOTH, "relu")
+    ),
     subject=two_layer,
     procedure=Means(_entries_gap, labels=_entry_labels, wrong=-0.5, resolution=0.02, pilot=64),
     faults=(
@@ -211,6 +226,11 @@ hermite_energies = Claim(
         "standard": grid((2, 20, 4), (2, 60, 4), activations=("relu", "tanh", "gelu")),
         "thorough": grid((2, 12, 4), (2, 20, 4), (2, 60, 4), activations=("relu", *SMOOTH)),
     },
+    domain=regimes(
+        n=(2,),
+        d=tuple(range(3, 161)),
+        activations=(*SMOOTH, "relu", "leaky_relu", "sigmoid"),
+    ),
     subject=two_layer,
     procedure=Identity(_hermite_energies, formula=theory.energies),
     faults=(
@@ -252,6 +272,7 @@ parity = Claim(
         "standard": grid((16, 20, 4), (16, 60, 4), activations=("relu", *SMOOTH)),
         "thorough": grid((16, 8, 4), (16, 20, 4), (16, 60, 4), activations=("relu", *SMOOTH)),
     },
+    domain=regimes(n=(2, 3, 5, 8, 16, 31), d=tuple(range(3, 64)), activations=("relu", *SMOOTH)),
     subject=two_layer,
     procedure=Identity(_parity, formula=theory.energies),
     faults=(

@@ -13,7 +13,14 @@ from jaxtyping import Array, Float
 
 from ntval.activations import activation
 from ntval.claims.claim import Claim
-from ntval.claims.montanari_zhong.setting import SETTING, grid, two_layer
+from ntval.claims.montanari_zhong.setting import (
+    SETTING,
+    grid,
+    parameters_over_n,
+    regimes,
+    samples_over_d,
+    two_layer,
+)
 from ntval.claims.procedures import Slopes
 from ntval.claims.sampling import MEASURED, draw_params, kept, replicates, stream_of
 from ntval.evidence.sequential import Draw
@@ -95,6 +102,14 @@ lazy_training = Claim(
         "standard": grid((40, 10, 60), activations=("gelu", "tanh")),
         "thorough": grid((40, 10, 60), (80, 20, 120), activations=("gelu", "tanh", "silu")),
     },
+    domain=regimes(
+        samples_over_d(2, 5),
+        parameters_over_n(8),
+        n=tuple(range(24, 61)),
+        d=tuple(range(8, 17)),
+        widths=(60, 80, 100),
+        activations=("gelu", "tanh", "silu"),
+    ),
     subject=two_layer,
     procedure=Slopes(
         _lazy_training,

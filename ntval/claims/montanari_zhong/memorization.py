@@ -11,7 +11,15 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
-from ntval.claims.montanari_zhong.setting import PAPER, SETTING, arguments, grid, two_layer
+from ntval.claims.domain import Hypothesis, Interval, OneOf
+from ntval.claims.montanari_zhong.setting import (
+    PAPER,
+    SETTING,
+    arguments,
+    grid,
+    regimes,
+    two_layer,
+)
 from ntval.claims.procedures import Identity, Means
 from ntval.claims.sampling import Replicate, draw_params, empirical_at, looped
 from ntval.evidence.exact import Comparison
@@ -71,12 +79,15 @@ memorization = Claim(
             activations=("tanh", "gelu", "silu"),
             noise_std=1.0,
         ),
-        "random": grid(
-            *((n, 20, width) for n in (60, 100) for width in (2, 4, 8)),
-            activations=("tanh", "gelu", "silu", "erf"),
-            noise_std=1.0,
-        ),
     },
+    domain=regimes(
+        n=(40, 57, 60, 80, 100, 121, 150, 200),
+        d=(5, 8, 11, 16, 20, 26),
+        widths=(2, 3, 4, 5, 6, 8, 11, 16, 20),
+        activations=("tanh", "gelu", "silu", "erf", "softplus"),
+        noise_std=Interval(0.1, 2.0),
+        inputs=OneOf(("sphere", "gaussian")),
+    ),
     subject=two_layer,
     procedure=Means(
         _noise_fit,
@@ -102,6 +113,14 @@ def _relative_edge(draw: Replicate) -> list[float]:
     return [smallest / edge - 1 if edge > 0 else smallest / float(np.diag(draw.gram).mean())]
 
 
+AWAY_FROM_THE_TRANSITION = Hypothesis(
+    "Nd is at most n, or at least 1.4 n and N at least 12 (nearer, single draws spread far)",
+    lambda regime: (
+        regime.widths[0] * regime.d <= regime.n
+        or (regime.widths[0] * regime.d >= 1.4 * regime.n and regime.widths[0] >= 12)
+    ),
+)
+
 phase_diagram = Claim(
     name="montanari_zhong.phase_diagram",
     source=f"{PAPER}, smallest eigenvalue of K_N (abstract: away from 0 once Nd >> n); lower edge "
@@ -121,13 +140,12 @@ phase_diagram = Claim(
             ),
             *grid((200, 20, 5)),
         ),
-        # At 1 < Nd / n < 1.4 the smallest eigenvalue spreads so far that 512 draws decide nothing.
-        "random": grid(
-            *((100, 20, width) for width in (2, 4, 12, 20, 40)),
-            *((200, 20, width) for width in (2, 4, 14, 20, 40)),
-            activations=("relu", "tanh"),
-        ),
     },
+    domain=regimes(
+        AWAY_FROM_THE_TRANSITION,
+        n=(100, 110, 121, 133, 145, 160, 180, 200, 220, 240),
+        widths=(2, 3, 4, 5, 8, 12, 14, 16, 20, 28, 40),
+    ),
     subject=two_layer,
     procedure=Means(
         _relative_edge,
@@ -169,8 +187,13 @@ dead_points = Claim(
         "quick": grid((100, 20, 2)),
         "standard": grid((100, 20, 2), (100, 20, 4)),
         "thorough": grid((200, 20, 2), (200, 20, 4), (200, 60, 3), (200, 20, 5)),
-        "random": grid((100, 10, 2), (100, 20, 2), (100, 20, 3), (100, 40, 2), (100, 20, 4)),
     },
+    domain=regimes(
+        n=tuple(range(20, 201, 5)),
+        d=(3, 5, 8, 10, 16, 20, 30, 60),
+        widths=(1, 2, 3, 4, 5),
+        activations=("relu",),
+    ),
     subject=two_layer,
     procedure=Means(
         _dead_share,
@@ -211,6 +234,13 @@ quadratic_rank = Claim(
             *((200, 20, width) for width in (2, 5, 8, 10, 15, 30)), activations=("quadratic",)
         ),
     },
+    domain=regimes(
+        n=tuple(range(20, 241, 11)),
+        d=(3, 5, 8, 11, 16, 20),
+        widths=(1, 2, 3, 5, 8, 10, 15, 25, 30),
+        activations=("quadratic",),
+        inputs=OneOf(("sphere", "gaussian")),
+    ),
     subject=two_layer,
     procedure=Identity(_quadratic_rank, formula=theory.quadratic_rank),
     faults=(
@@ -249,6 +279,13 @@ symmetrized_initialization = Claim(
             (300, 20, 20), (200, 20, 8), (200, 20, 30), activations=("tanh", "gelu", "erf")
         ),
     },
+    domain=regimes(
+        n=(50, 75, 100, 150, 200, 250, 300),
+        d=(5, 8, 11, 16, 20),
+        widths=(2, 4, 6, 8, 12, 20, 30),
+        activations=("tanh", "gelu", "erf", "silu", "softplus"),
+        inputs=OneOf(("sphere", "gaussian")),
+    ),
     subject=two_layer,
     procedure=Identity(_symmetrized_initialization, formula=theory.effective_width),
     faults=("pairs_not_paired", "width_not_halved", "empirical_jitter", "empirical_without_inputs"),

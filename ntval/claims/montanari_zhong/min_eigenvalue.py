@@ -9,7 +9,18 @@ import numpy as np
 from jaxtyping import Array
 
 from ntval.claims.claim import Claim
-from ntval.claims.montanari_zhong.setting import PAPER, SETTING, arguments, grid, sigma, two_layer
+from ntval.claims.domain import Hypothesis
+from ntval.claims.montanari_zhong.setting import (
+    PAPER,
+    SETTING,
+    arguments,
+    grid,
+    parameters_over_n,
+    regimes,
+    samples_over_d,
+    sigma,
+    two_layer,
+)
 from ntval.claims.procedures import Bound, Limit, Means, ProbableBound
 from ntval.claims.sampling import MEASURED, Replicate, infinite, kept, looped
 from ntval.evidence.exact import Bracket
@@ -19,6 +30,11 @@ from ntval.observables import spectra
 from ntval.regimes import Regime
 from ntval.subjects.subject import Ladder, NetworkSubject
 from ntval.theory import montanari_zhong as theory
+
+FEWER_THAN_THE_NEXT_DEGREE = Hypothesis(
+    "d^l < n < d^(l+1), no power of d itself",
+    lambda regime: regime.d**regime.degree < regime.n,
+)
 
 
 @looped
@@ -44,11 +60,13 @@ min_eigenvalue = Claim(
         "thorough": grid(
             (120, 40, 512), (240, 80, 512), (480, 160, 1024), (960, 320, 2048), (854, 90, 2048)
         ),
-        "random": (
-            *grid((60, 20, 512), (120, 40, 512), (160, 40, 512), (240, 80, 512)),
-            *grid((120, 40, 512), (240, 80, 512), activations=("leaky_relu", "gelu", "silu")),
-        ),
     },
+    domain=regimes(
+        samples_over_d(2),
+        FEWER_THAN_THE_NEXT_DEGREE,
+        widths=(512, 640, 800, 1024),
+        activations=("relu", "leaky_relu", "gelu", "silu"),
+    ),
     subject=two_layer,
     procedure=Means(
         _smallest_eigenvalues,
@@ -93,6 +111,12 @@ min_eigenvalue_bound = Claim(
         "standard": grid((120, 30, 256), (240, 60, 256), activations=("relu", "tanh")),
         "thorough": grid((120, 30, 256), (240, 60, 256), activations=("relu", "tanh", "gelu")),
     },
+    domain=regimes(
+        samples_over_d(2),
+        FEWER_THAN_THE_NEXT_DEGREE,
+        parameters_over_n(8),
+        widths=(64, 96, 128, 200, 256, 300),
+    ),
     subject=two_layer,
     procedure=ProbableBound(
         _room_above_bound,
@@ -148,6 +172,12 @@ min_eigenvalue_limit = Claim(
         "standard": grid((30, 10, 4), (60, 20, 4), (100, 20, 4)),
         "thorough": grid((60, 20, 4), (100, 20, 4), activations=("relu", "gelu")),
     },
+    domain=regimes(
+        samples_over_d(2, 6),
+        n=tuple(range(24, 101)),
+        d=tuple(range(10, 31)),
+        activations=("relu", "gelu"),
+    ),
     subject=_ladder_in_d,
     procedure=Limit(
         _smallest_on_the_ladder,
@@ -174,6 +204,12 @@ few_samples = Claim(
         "standard": grid((50, 200, 4), (100, 200, 4), (50, 100, 4), (100, 100, 4)),
         "thorough": grid((50, 200, 4), (100, 200, 4), (50, 100, 4), (80, 100, 4), (220, 200, 4)),
     },
+    domain=regimes(
+        samples_over_d(0.125, 3),
+        n=tuple(range(25, 301)),
+        d=(100, 115, 130, 150, 170, 200),
+        activations=("relu",),
+    ),
     subject=two_layer,
     procedure=Means(
         _smallest_eigenvalue,
@@ -228,6 +264,11 @@ degenerate_inputs = Claim(
         "standard": grid((60, 30, 4), activations=("relu", "gelu", "tanh", "erf")),
         "thorough": grid((60, 30, 4), (90, 40, 4), activations=("relu", "gelu", "tanh", "erf")),
     },
+    domain=regimes(
+        n=tuple(range(2, 91)),
+        d=tuple(range(3, 41)),
+        activations=("relu", "gelu", "silu", "softplus", "tanh", "erf", "sin"),
+    ),
     subject=two_layer,
     procedure=Bound(_degenerate_inputs),
     faults=(

@@ -9,17 +9,23 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.claims.claim import Claim
+from ntval.claims.domain import Fixed, Interval
 from ntval.claims.montanari_zhong.setting import (
+    NOISES,
     PAPER,
     RATE_FACTORS,
+    RIDGES,
     SETTING,
     arguments,
     fresh_inputs,
     grid,
     harmonics_of,
+    parameters_over_n,
     rate_ladder,
+    regimes,
     ridge_of,
     risk_given_inputs,
+    samples_over_d,
     target_of,
     two_layer,
     widened,
@@ -95,6 +101,13 @@ ridge_equivalence = Claim(
             )
         ),
     },
+    domain=regimes(
+        samples_over_d(2, 10),
+        parameters_over_n(4),
+        widths=(40, 80, 160, 320),
+        ridge=RIDGES,
+        noise_std=NOISES,
+    ),
     subject=two_layer,
     procedure=ProbableBound(
         _room_for_equivalence,
@@ -151,18 +164,16 @@ ridge_equivalence_rate = Claim(
             ridge=0.05,
             noise_std=0.5,
         ),
-        "random": tuple(
-            regime
-            for noise_std in (0.0, 0.5, 1.0)
-            for regime in grid(
-                (60, 20, 32),
-                (60, 20, 64),
-                activations=("tanh", "relu"),
-                ridge=0.05,
-                noise_std=noise_std,
-            )
-        ),
     },
+    domain=regimes(
+        samples_over_d(2, 5),
+        parameters_over_n(5),
+        n=(40, 45, 52, 60, 70, 80, 92),
+        d=(10, 13, 16, 20, 23, 27, 30),
+        widths=(32, 48, 64),
+        ridge=Interval(0.05, 0.5),
+        noise_std=NOISES,
+    ),
     subject=rate_ladder,
     procedure=Slopes(
         _equivalence_slope,
@@ -208,6 +219,13 @@ double_descent = Claim(
             (120, 20, 6), (180, 30, 6), (240, 40, 6), activations=("tanh", "gelu"), noise_std=0.5
         ),
     },
+    domain=regimes(
+        n=Fixed("Nd", lambda drawn: drawn["widths"][0] * drawn["d"]),
+        d=tuple(range(15, 41)),
+        widths=(6, 9),
+        activations=("tanh", "gelu"),
+        noise_std=Interval(0.3, 1.0),
+    ),
     subject=_around_the_peak,
     procedure=ProbableBound(_peak, failure=0.2, resolution=0.25, first=32, most=256),
     faults=("weights_symmetrized", "ridge_left_on", "empirical_without_inputs"),

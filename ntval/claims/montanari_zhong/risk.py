@@ -14,16 +14,25 @@ import numpy as np
 
 from ntval.activations import Activation
 from ntval.claims.claim import Claim
+from ntval.claims.domain import Hypothesis, Interval
 from ntval.claims.montanari_zhong.setting import (
+    DIMENSIONS,
     LAST_DEGREE,
+    MEASURED,
+    NOISES,
     PAPER,
+    RIDGES,
+    SAMPLES,
     SETTING,
     arguments,
+    between,
     fresh_inputs,
     grid,
     harmonics_of,
+    regimes,
     ridge_of,
     risk_given_inputs,
+    samples_over_d,
     sigma,
     target_of,
     two_layer,
@@ -81,6 +90,13 @@ def _kernel_ridge_risk(
     return [kernel_risk(draw, target, ridge, score)]
 
 
+LINEAR_OR_QUADRATIC = Hypothesis(
+    "n / d is between 0.5 and 10 or n / d^2 between 1.2 and 4",
+    lambda regime: (
+        (0.5 <= regime.n / regime.d <= 10 and regime.degree < 2)
+        or 1.2 <= regime.n / regime.d**2 <= 4
+    ),
+)
 SMALL, MIDDLE, LARGE = (120, 40, 4), (240, 80, 4), (480, 160, 4)
 _RIDGES = tuple(
     regime
@@ -118,8 +134,14 @@ deterministic_equivalent = Claim(
             *grid(MIDDLE, LARGE, ridge=0.1, noise_std=0.5),
             *grid((252, 14, 4), (665, 22, 4), noise_std=0.3),
         ),
-        "random": (*_RIDGES, *_QUADRATIC),
     },
+    domain=regimes(
+        LINEAR_OR_QUADRATIC,
+        n=(*SAMPLES, 400),
+        d=(*range(10, 20), *DIMENSIONS),
+        ridge=RIDGES,
+        noise_std=NOISES,
+    ),
     subject=two_layer,
     procedure=Means(
         _kernel_ridge_risk,
@@ -168,6 +190,7 @@ constant_target = Claim(
         "standard": grid(SMALL, MIDDLE, activations=("relu", "gelu", "tanh")),
         "thorough": grid(SMALL, MIDDLE, LARGE, activations=("relu", "gelu", "tanh")),
     },
+    domain=regimes(samples_over_d(0.5, 10), d=(*range(10, 20), *DIMENSIONS), ridge=RIDGES),
     subject=two_layer,
     procedure=Means(
         _constant_risk,
@@ -206,8 +229,8 @@ linear_target_risk = Claim(
             *grid(SMALL, MIDDLE, activations=("relu", "tanh"), noise_std=0.5),
         ),
         "thorough": (*_RIDGES, *grid(MIDDLE, LARGE, noise_std=0.5)),
-        "random": _RIDGES,
     },
+    domain=regimes(samples_over_d(1.2, 10), ridge=RIDGES, noise_std=NOISES),
     subject=two_layer,
     procedure=Means(
         _polynomial_ridge_risk,
@@ -253,6 +276,7 @@ train_error = Claim(
             SMALL, MIDDLE, LARGE, activations=("relu", "tanh", "gelu"), ridge=0.1, noise_std=0.5
         ),
     },
+    domain=regimes(samples_over_d(1.2, 10), ridge=Interval(0.01, 1.0), noise_std=NOISES),
     subject=two_layer,
     procedure=Means(
         _train_error,
@@ -309,6 +333,12 @@ learned_degrees = Claim(
             *grid((120, 40, 4), activations=("relu", "tanh"), ridge=0.1),
         ),
     },
+    domain=regimes(
+        between("n / d", lambda regime: regime.n / regime.d, 3),
+        d=(*range(10, 20), *DIMENSIONS[:6]),
+        activations=(*MEASURED, "erf"),
+        ridge=RIDGES,
+    ),
     subject=two_layer,
     procedure=Means(
         _learned_shares,

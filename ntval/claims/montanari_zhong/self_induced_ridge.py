@@ -6,8 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from ntval.claims.claim import Claim
+from ntval.claims.domain import Interval
 from ntval.claims.montanari_zhong.risk import LARGE, MIDDLE, SMALL, kernel_risk, polynomial_risk
-from ntval.claims.montanari_zhong.setting import PAPER, SETTING, arguments, grid, two_layer
+from ntval.claims.montanari_zhong.setting import (
+    NOISES,
+    PAPER,
+    SETTING,
+    arguments,
+    grid,
+    regimes,
+    samples_over_d,
+    two_layer,
+)
 from ntval.claims.procedures import Means
 from ntval.claims.sampling import Replicate, looped
 from ntval.theory import montanari_zhong as theory
@@ -40,16 +50,13 @@ self_induced_ridge = Claim(
             *grid(SMALL, MIDDLE, LARGE, activations=("relu", "gelu"), noise_std=0.5),
             *grid(SMALL, MIDDLE, LARGE, ridge=0.1, noise_std=0.5),
         ),
-        "random": tuple(
-            regime
-            for noise_std in (0.0, 0.5, 1.0)
-            for regime in grid(
-                *(SMALL, (160, 40, 4), (180, 60, 4)),
-                activations=("relu", "gelu", "silu"),
-                noise_std=noise_std,
-            )
-        ),
     },
+    domain=regimes(
+        samples_over_d(2, 5),
+        activations=("relu", "gelu", "silu"),
+        ridge=Interval(0.01, 0.5, zero=True),
+        noise_std=NOISES,
+    ),
     subject=two_layer,
     procedure=Means(
         _gap,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.activations import Activation, activation
+from ntval.claims.domain import Domain, Fixed, Hypothesis, Interval, Layers, OneOf, Range, Sizes
 from ntval.claims.sampling import Replicate, kept
 from ntval.kernels import analytic, quadrature_oracle, zonal
 from ntval.networks.mlp import Mlp
@@ -35,6 +37,51 @@ def grid(
         for n, d, width in sizes
         for name in activations
     )
+
+
+# Activations for which remainders are measured.
+MEASURED = ("relu", "tanh", "gelu")
+# Numbers of inputs and dimensions of claims about spectra and risks: every residue of n by small
+# numbers, n = 3 d and others.
+SAMPLES = (60, 70, 80, 92, 101, 120, 133, 150, 165, 182, 200, 220, 240, 256, 280, 301)
+DIMENSIONS = (20, 23, 27, 30, 36, 40, 47, 54, 60)
+RIDGES = Interval(0.01, 1.0, zero=True)
+NOISES = Interval(0.05, 1.0, zero=True)
+
+
+def regimes(
+    *where: Hypothesis,
+    n: tuple[int, ...] | Fixed = SAMPLES,
+    d: tuple[int, ...] = DIMENSIONS,
+    widths: tuple[int, ...] = (4,),
+    activations: tuple[str, ...] = MEASURED,
+    narrow: str = "",
+    **ranges: Range,
+) -> Domain:
+    """Regimes of one hidden layer, with what is drawn of each field."""
+    sizes = {"d": Sizes(d), "widths": Layers(Sizes(widths))}
+    samples = n if isinstance(n, Fixed) else Sizes(n)
+    return Domain(
+        {"n": samples, **sizes, "activation": OneOf(activations), **ranges}, where, narrow=narrow
+    )
+
+
+def between(
+    words: str, quantity: Callable[[Regime], float], low: float, high: float = math.inf
+) -> Hypothesis:
+    """A quantity of a regime lies between two ends."""
+    ends = f"at least {low:g}" if math.isinf(high) else f"between {low:g} and {high:g}"
+    return Hypothesis(f"{words} is {ends}", lambda regime: low <= quantity(regime) <= high)
+
+
+def samples_over_d(low: float, high: float = math.inf) -> Hypothesis:
+    """n / d lies between two ends."""
+    return between("n / d", lambda regime: regime.n / regime.d, low, high)
+
+
+def parameters_over_n(low: float, high: float = math.inf) -> Hypothesis:
+    """Nd / n, parameters over samples, lies between two ends."""
+    return between("Nd / n", lambda regime: regime.widths[0] * regime.d / regime.n, low, high)
 
 
 def kernel_fn(mlp: Mlp) -> Callable[..., Any]:

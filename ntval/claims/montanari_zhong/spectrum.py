@@ -10,14 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ntval.activations import ACTIVATIONS
 from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Claim
+from ntval.claims.domain import OneOf
 from ntval.claims.montanari_zhong.setting import (
+    DIMENSIONS,
     PAPER,
     SETTING,
     SMOOTH,
     arguments,
     grid,
+    regimes,
+    samples_over_d,
     sigma,
     two_layer,
 )
@@ -25,7 +30,7 @@ from ntval.claims.procedures import Identity, Means
 from ntval.claims.sampling import Replicate, draw_params, looped
 from ntval.evidence.exact import Comparison
 from ntval.observables import spectra
-from ntval.regimes import Regime
+from ntval.regimes import INPUT_LAWS, Regime
 from ntval.subjects.subject import NetworkSubject
 from ntval.theory import gegenbauer
 from ntval.theory import montanari_zhong as theory
@@ -61,11 +66,12 @@ kernel_structure = Claim(
             *grid((120, 40, 4), (240, 80, 4), (480, 160, 4), activations=("relu", *SMOOTH)),
             *grid((600, 20, 4)),
         ),
-        "random": (
-            *grid((60, 20, 4), (120, 40, 4), (160, 40, 4), (240, 60, 4)),
-            *grid((120, 40, 4), (240, 60, 4), activations=("gelu", "silu")),
-        ),
     },
+    domain=regimes(
+        samples_over_d(2),
+        d=(*range(10, 20), *DIMENSIONS),
+        activations=("relu", *SMOOTH),
+    ),
     subject=two_layer,
     procedure=Means(
         _residual_norm,
@@ -109,6 +115,7 @@ outliers = Claim(
         "standard": grid((240, 40, 4), (480, 60, 4), activations=("relu", "tanh")),
         "thorough": grid((240, 40, 4), (480, 60, 4), (700, 90, 4), activations=("relu", "tanh")),
     },
+    domain=regimes(samples_over_d(3, 8), n=tuple(range(60, 301, 3)), d=tuple(range(20, 61, 2))),
     subject=two_layer,
     procedure=Means(
         _outliers,
@@ -168,6 +175,13 @@ precision = Claim(
         "standard": grid((60, 20, 64), (100, 20, 64), activations=("tanh", "gelu")),
         "thorough": grid((60, 20, 64), (200, 20, 64), activations=("tanh", "gelu", "erf")),
     },
+    domain=regimes(
+        n=tuple(range(2, 101, 7)),
+        d=(1, 2, 5, 10, 20, 33),
+        widths=(1, 2, 16, 64, 100),
+        activations=tuple(ACTIVATIONS),
+        inputs=OneOf(INPUT_LAWS),
+    ),
     subject=two_layer,
     procedure=Identity(_precision),
     faults=(

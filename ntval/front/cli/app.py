@@ -1,9 +1,9 @@
-"""The command line: check, baseline, power, calibrate, run, list, where, doctor.
+"""The command line: check, baseline, power, calibrate, explore, run, list, where, doctor.
 
 | exit status | |
 |---|---|
 | 0 | nothing refuted |
-| 1 | something refuted (`check`), missed (`power`), not calibrated, or drifted: never a crash |
+| 1 | something refuted, missed (`power`), not calibrated, or drifted: never a crash |
 | 2 | unusable arguments or input, told in one line |
 | 3 | something inconclusive, under --strict |
 | 70 | a crash, with its traceback: a fault of ntval's or of the network's (EX_SOFTWARE) |
@@ -21,7 +21,16 @@ import typer
 from typer.core import TyperGroup
 
 from ntval.errors import NtvalError, first_line
-from ntval.front.cli import baseline, calibrate, catalogue, check, doctor, power, run
+from ntval.front.cli import (
+    baseline,
+    calibrate,
+    catalogue,
+    check,
+    doctor,
+    explore,
+    power,
+    run,
+)
 
 
 class Commands(TyperGroup):
@@ -50,6 +59,7 @@ app.command()(check.check)
 app.add_typer(baseline.app, name="baseline")
 app.command()(power.power)
 app.command()(calibrate.calibrate)
+app.command()(explore.explore)
 app.command()(run.run)
 app.command("list")(catalogue.list_claims)
 app.command()(catalogue.where)

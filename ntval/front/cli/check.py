@@ -29,6 +29,10 @@ def check(
     data: DataName = None,
     alpha: Alpha = 1e-6,
     seed: Seed = "0",
+    at: Annotated[
+        str | None,
+        typer.Option(help="One point in place of the profile's.", metavar="'Regime(n=..., ...)'"),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on INCONCLUSIVE.")] = False,
     json_path: Json = None,
     junit_path: Annotated[
@@ -50,7 +54,7 @@ def check(
     from ntval.runs import suite
 
     require_directories(json_path, junit_path, report_path)
-    run = suite.planned(claims, settings)
+    run = suite.planned(claims, settings) if at is None else suite.at(claims, at, settings)
     with live.LiveRun(run) as table:
         for run in suite.states(run, workers=workers):  # noqa: B020
             if json_path is not None:
