@@ -1,4 +1,5 @@
-"""Planted faults by name: what each changes. A claim lists, in `faults`, those it must refute.
+"""Planted faults by name: what each changes. A claim lists, in `faults`, those it must refute, and
+in `faults_elsewhere` those that no quick point shows and points drawn from its domain do.
 
 Numbers in names are percent. Where a fault sits is the `site` of its plant.
 """
@@ -6,7 +7,7 @@ Numbers in names are percent. Where a fault sits is the `site` of its plant.
 from __future__ import annotations
 
 from ntval.errors import unknown_name
-from ntval.faults import inputs, kernels, montanari_zhong, sizes, weights
+from ntval.faults import elsewhere, inputs, kernels, montanari_zhong, sizes, weights
 from ntval.faults.fault import Fault
 
 FAULTS: dict[str, Fault] = {
@@ -17,6 +18,7 @@ FAULTS: dict[str, Fault] = {
         *weights.FAULTS,
         *inputs.FAULTS,
         *montanari_zhong.FAULTS,
+        *elsewhere.FAULTS,
     )
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,6 +71,7 @@ def _section(claim: Claim) -> Iterator[str]:
     if "remainder" in parts:
         yield f"- Remainder, and its domain: {parts['remainder']}"
     yield f"- Points: {_points(claim)}"
+    yield from _domain(claim)
     yield f"- Claim: {parts['claim']}"
     yield f"- Tested as `{procedure.__name__}`: {(procedure.__doc__ or '').splitlines()[0]}"
     yield f"- Test: `{parts['test']}`"
@@ -77,6 +79,21 @@ def _section(claim: Claim) -> Iterator[str]:
         yield f"- Figure: {parts['figure']}"
     yield "- Planted faults that it must refute:"
     yield from (f"  - `{name}`: {FAULTS[name].description}" for name in claim.faults)
+    if claim.faults_elsewhere:
+        yield "- Planted faults that points of its domain must refute, which no quick point shows:"
+        yield from (f"  - `{name}`: {FAULTS[name].description}" for name in claim.faults_elsewhere)
+
+
+def _domain(claim: Claim) -> Iterator[str]:
+    """Where the claim is made: what each field ranges over, and the hypotheses."""
+    domain = claim.domain
+    if domain is None:
+        return
+    number = domain.num_points()
+    drawn = "numbers drawn freely" if math.isinf(number) else f"{number} points to draw"
+    yield f"- Domain ({drawn}{f'; {domain.narrow}' if domain.narrow else ''}):"
+    yield from (f"  - {name}: {ranges}" for name, ranges in domain.ranges.items())
+    yield from (f"  - where {hypothesis.words}" for hypothesis in domain.where)
 
 
 def _points(claim: Claim) -> str:

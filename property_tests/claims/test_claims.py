@@ -1,5 +1,6 @@
 """Every claim holds at its quick points, and at points that Hypothesis draws."""
 
+import math
 import os
 import time
 
@@ -17,8 +18,9 @@ QUICK = [
     for point in claim.points["quick"]
 ]
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-# Points that are drawn of a claim's domain, and the seconds that they may take.
-POINTS, SECONDS = (200, 150.0) if NIGHTLY else (3, 60.0)
+# Points that are drawn of a claim's domain, with chance in it and without, and the seconds that
+# they may take.
+DRAWN, CERTAIN, SECONDS = (200, 200, 150.0) if NIGHTLY else (2, 4, math.inf)
 
 
 @pytest.mark.parametrize(("claim", "point"), QUICK)
@@ -31,15 +33,16 @@ def test_claim_is_supported(claim, point):
 @pytest.mark.parametrize("name", CLAIMS)
 def test_claim_holds_over_its_domain(name):
     start, compiled = time.monotonic(), compilations()
-    outcome = examined(CLAIMS[name], alpha=ALPHA, max_examples=POINTS, seconds=SECONDS)
+    most = DRAWN if CLAIMS[name].statistical else CERTAIN
+    outcome = examined(CLAIMS[name], alpha=ALPHA, max_examples=most, seconds=SECONDS)
     verdicts = [result.decision.verdict for result in outcome.results]
     print(
-        f"{name}: {len(verdicts)} of {POINTS} points in {time.monotonic() - start:.0f} s, "
+        f"{name}: {len(verdicts)} of {most} points in {time.monotonic() - start:.0f} s, "
         f"{compilations() - compiled} programs compiled; "
         f"{verdicts.count(Verdict.INCONCLUSIVE)} inconclusive"
     )
     assert outcome.verdict is not Verdict.REFUTED, outcome
-    assert 2 * verdicts.count(Verdict.SUPPORTED) > len(verdicts), outcome
+    assert 2 * verdicts.count(Verdict.SUPPORTED) >= len(verdicts), outcome
 
 
 def test_a_claim_compiles_nothing_anew_for_another_seed(caplog):

@@ -7,6 +7,7 @@ import pytest
 from ntval.claims.catalogue import CLAIMS
 from ntval.evidence.verdict import Verdict
 from ntval.faults.catalogue import FAULTS
+from ntval.front.strategies import examined
 
 HARDEST = 3  # a claim's `faults` are in order, hardest to catch first
 
@@ -24,6 +25,10 @@ def planted(hardest: int | None) -> list[tuple[str, str]]:
 PAIRS = planted(None if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else HARDEST)
 
 
+ELSEWHERE = [(name, fault) for name, c in CLAIMS.items() for fault in c.faults_elsewhere]
+DRAWN = 12  # points of a domain in which such a fault has to show
+
+
 @pytest.mark.parametrize(("name", "fault"), PAIRS, ids=[f"{n}-{f}" for n, f in PAIRS])
 def test_planted_fault_is_refuted(name, fault):
     claim = FAULTS[fault].plant(CLAIMS[name])
@@ -33,7 +38,16 @@ def test_planted_fault_is_refuted(name, fault):
     )
 
 
+@pytest.mark.parametrize(("name", "fault"), ELSEWHERE, ids=[f"{n}-{f}" for n, f in ELSEWHERE])
+def test_a_fault_that_no_quick_point_shows_is_refuted_at_points_of_the_domain(name, fault):
+    claim = FAULTS[fault].plant(CLAIMS[name])
+    for point in claim.points["quick"]:
+        assert claim.check(0, point, alpha=1e-8).decision.verdict is Verdict.SUPPORTED
+    outcome = examined(claim, alpha=1e-8, max_examples=DRAWN)
+    assert outcome.verdict is Verdict.REFUTED, outcome
+
+
 def test_a_commit_plants_every_fault():
     pairs = planted(HARDEST)
-    assert {fault for _, fault in pairs} == set(FAULTS)
+    assert {fault for _, fault in pairs} == set(FAULTS) - {fault for _, fault in ELSEWHERE}
     assert len(pairs) == len(set(pairs))

@@ -149,6 +149,7 @@ methods_agree = Claim(
     subject=mlp_with_twin,
     procedure=Identity(_methods_agree),
     diagnose=method_words,
+    faults_elsewhere=("empirical_on_the_sphere",),
     faults=(
         "empirical_scale_1",
         "empirical_scale_3",

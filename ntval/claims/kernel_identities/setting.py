@@ -117,7 +117,7 @@ WIDE = Domain(
     {
         **ONE_WIDE_LAYER.ranges,
         "n": Sizes((4, 5, 6)),
-        "widths": Layers(Sizes((256, 300, 512)), 1, 3),
+        "widths": Layers(Sizes((256, 300, 512)), 1, 2),
         "outputs": Sizes((1, 2, 3)),
         "parametrization": OneOf((None, "standard")),
     },
@@ -130,7 +130,7 @@ LADDERS = Domain(
     {
         **ONE_WIDE_LAYER.ranges,
         "n": Sizes((2, 3, 4, 5)),
-        "widths": Layers(Sizes((32, 48, 64)), 1, 3),
+        "widths": Layers(Sizes((32, 48, 64)), 1, 2),
     },
     (QUADRATURE,),
 )

@@ -233,6 +233,7 @@ analytic_oracle = Claim(
     domain=ANY,
     subject=mlp_with_twin,
     procedure=Identity(_analytic_oracle),
+    faults_elsewhere=("analytic_bias_cubed",),
     faults=(
         "analytic_scale_1",
         "analytic_scale_3",

@@ -54,7 +54,9 @@ concentration = Claim(
             activations=("relu", "tanh", "gelu"),
         ),
     },
-    domain=regimes(samples_over_d(2), widths=(32, 40, 48, 64, 80, 96, 128, 192, 256)),
+    domain=regimes(
+        samples_over_d(4), n=SAMPLES[4:], widths=(32, 40, 48, 64, 80, 96, 128, 192, 256)
+    ),
     subject=two_layer,
     procedure=Means(
         _relative_distance,

@@ -76,9 +76,9 @@ ridge_conventions = Claim(
         ),
     },
     domain=regimes(
-        n=(1, 4, 7, 15, 30, 60),
-        d=(1, 2, 8, 20),
-        widths=(1, 4, 16, 33),
+        n=(4, 7, 15, 30, 60),
+        d=(2, 3, 8, 20),
+        widths=(16, 33, 50),
         activations=tuple(ACTIVATIONS),
         ridge=Interval(0.01, 10.0),
         inputs=OneOf(INPUT_LAWS),

@@ -29,11 +29,15 @@ from ntval.kernels import analytic, quadrature_oracle
 from ntval.observables import spectra
 from ntval.regimes import Regime
 from ntval.subjects.subject import Ladder, NetworkSubject
+from ntval.theory import gegenbauer
 from ntval.theory import montanari_zhong as theory
 
-FEWER_THAN_THE_NEXT_DEGREE = Hypothesis(
-    "d^l < n < d^(l+1), no power of d itself",
-    lambda regime: regime.d**regime.degree < regime.n,
+BELOW_THE_NEXT_DEGREE = Hypothesis(
+    "d^l < n < d^(l+1), and n is at most half of B(d, l+1)",
+    lambda regime: (
+        regime.d**regime.degree < regime.n
+        and 2 * regime.n <= gegenbauer.dimension(regime.d, regime.degree + 1)
+    ),
 )
 
 
@@ -63,7 +67,7 @@ min_eigenvalue = Claim(
     },
     domain=regimes(
         samples_over_d(2),
-        FEWER_THAN_THE_NEXT_DEGREE,
+        BELOW_THE_NEXT_DEGREE,
         widths=(512, 640, 800, 1024),
         activations=("relu", "leaky_relu", "gelu", "silu"),
     ),
@@ -113,7 +117,7 @@ min_eigenvalue_bound = Claim(
     },
     domain=regimes(
         samples_over_d(2),
-        FEWER_THAN_THE_NEXT_DEGREE,
+        BELOW_THE_NEXT_DEGREE,
         parameters_over_n(8),
         widths=(64, 96, 128, 200, 256, 300),
     ),
@@ -229,17 +233,19 @@ few_samples = Claim(
 def _degenerate_inputs(key, regime: Regime, subject: NetworkSubject) -> list[Bracket]:
     """Smallest eigenvalues where an input is repeated, and where one is the other's opposite."""
     x = np.asarray(subject.inputs(key, regime.n))
+    others = spectra.min_eigenvalue(infinite(subject, x[:-1]))
     brackets = []
     for label, last in (("a repeated input", x[0]), ("opposite inputs", -x[0])):
         gram = infinite(subject, np.concatenate([x[:-1], last[None]]))
         trace = float(np.trace(gram))
         rounding = 8 * len(gram) * (analytic.accuracy(subject.network) + quadrature_oracle.ACCURACY)
         smallest = spectra.min_eigenvalue(gram)
-        singular = label == "a repeated input" or sigma(regime).parity == -1
+        singular = label == "a repeated input" or sigma(regime).parity != 0
         slack = rounding * trace
         # Singular: both lambda_min and -lambda_min are >= 0, up to rounding. Regular: lambda_min
-        # is at least a quarter of what a repeated input takes it away from.
-        floor = 0.0 if singular else theory.tail_energy(sigma(regime), regime.d, 1) / 4
+        # is at least a quarter of what it is without the opposite. It would be less if that came
+        # four times as near to another input as any two are: at random with probability 4^(1-d).
+        floor = 0.0 if singular else others / 4
         brackets += [
             Bracket(
                 f"{'' if sign > 0 else 'minus '}the smallest eigenvalue at {label}",
@@ -257,7 +263,7 @@ degenerate_inputs = Claim(
     name="montanari_zhong.degenerate_inputs",
     source="K is a function of the angle; derived and checked in the spec, section 6; E24.",
     statement="K is singular at repeated inputs, for every activation, and at opposite ones when "
-    "it has odd degrees alone; otherwise opposite inputs leave it regular.",
+    "it has odd degrees alone, or even ones; otherwise opposite inputs leave it regular.",
     needs=("theorem's setting", "kernel_fn"),
     points={
         "quick": grid((60, 30, 4), activations=("relu", "tanh")),
@@ -266,8 +272,8 @@ degenerate_inputs = Claim(
     },
     domain=regimes(
         n=tuple(range(2, 91)),
-        d=tuple(range(3, 41)),
-        activations=("relu", "gelu", "silu", "softplus", "tanh", "erf", "sin"),
+        d=tuple(range(16, 41)),
+        activations=("relu", "gelu", "silu", "softplus", "tanh", "erf", "sin", "cos"),
     ),
     subject=two_layer,
     procedure=Bound(_degenerate_inputs),

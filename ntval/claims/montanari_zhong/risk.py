@@ -153,6 +153,7 @@ deterministic_equivalent = Claim(
         first=32,
         most=256,
     ),
+    faults_elsewhere=("prediction_of_three_d",),
     faults=(
         "analytic_off_diagonal_10",
         "inputs_on_unit_sphere",
@@ -242,6 +243,7 @@ linear_target_risk = Claim(
         first=32,
         most=256,
     ),
+    faults_elsewhere=("prediction_n_mod_3",),
     faults=(
         "tail_shifted_up",
         "tail_shifted_down",

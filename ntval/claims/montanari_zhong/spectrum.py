@@ -15,7 +15,6 @@ from ntval.arrays import rounding_allowance
 from ntval.claims.claim import Claim
 from ntval.claims.domain import OneOf
 from ntval.claims.montanari_zhong.setting import (
-    DIMENSIONS,
     PAPER,
     SETTING,
     SMOOTH,
@@ -69,7 +68,7 @@ kernel_structure = Claim(
     },
     domain=regimes(
         samples_over_d(2),
-        d=(*range(10, 20), *DIMENSIONS),
+        d=tuple(range(18, 61)),
         activations=("relu", *SMOOTH),
     ),
     subject=two_layer,
