@@ -6,7 +6,14 @@ import pytest
 
 from ntval.errors import InputError, NtvalError, UnknownNameError
 from ntval.networks import mlp
-from ntval.regimes import PARAMETRIZATIONS, PowerLaw, RealData, Regime, point_of
+from ntval.regimes import (
+    PARAMETRIZATIONS,
+    PowerLaw,
+    RealData,
+    Regime,
+    point_from_code,
+    point_of,
+)
 
 
 def test_regime_prints_as_code_that_makes_it_again():
@@ -108,3 +115,40 @@ def test_a_record_that_is_no_point_is_refused_in_one_line(record, told):
     with pytest.raises(NtvalError, match=told) as refused:
         point_of(record)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        Regime(n=60, d=20, widths=(4, 7), activation="tanh", ridge=0.5, inputs="cube"),
+        PowerLaw(n=10, features=20, decay=2.0),
+        RealData(data="digits", n=50, n_test=20),
+    ],
+)
+def test_a_point_is_read_from_its_code(point):
+    assert point_from_code(str(point)) == point
+    assert point_from_code(str(point).replace("'", '"')) == point
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "Regime",
+        "Regime(60, 20)",
+        "Regim(n=60, d=20)",
+        "Regime(n=60)",
+        "Regime(n=60, d=20, size=3)",
+        "Regime(n=60, d=__import__('os').getpid())",
+        "Regime(n=60, d=20); 1",
+        "Regime(**{'n': 60, 'd': 20})",
+    ],
+)
+def test_code_that_is_no_point_is_refused_and_not_executed(code):
+    with pytest.raises(InputError, match="point needs code such as Regime"):
+        point_from_code(code)
+
+
+def test_a_value_out_of_range_is_refused_in_its_own_words():
+    with pytest.raises(InputError, match="n >= 1, got n=0"):
+        point_from_code("Regime(n=0, d=20)")

@@ -9,6 +9,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ntval import arrays
@@ -266,7 +267,7 @@ def _by_quadrature(sigma: Activation):
         variances = [jnp.max(v) for v in (k.cov1, k.cov2) if v is not None]
         largest = jnp.sqrt(functools.reduce(jnp.maximum, variances))
         rule = jnp.minimum(jnp.searchsorted(ends, largest), len(rules) - 1)
-        if isinstance(rule, jax.core.Tracer):
+        if isinstance(rule, Tracer):
             found = jax.lax.switch(rule, [functools.partial(r, **options) for r in rules], k)
         else:
             found = rules[int(rule)](k, **options)

@@ -216,7 +216,7 @@ def _places(found: Exploration, axis: str) -> tuple[np.ndarray, list[str], bool]
     if all(isinstance(value, int | float) for value in values):
         numbers = np.array(values, dtype=float)
         wide = len(numbers) > 0 and numbers.min() > 0 and numbers.max() > 20 * numbers.min()
-        return numbers, [], wide
+        return numbers, [], bool(wide)
     names = sorted({str(value) for value in values})
     spread = np.random.default_rng(0).uniform(-0.25, 0.25, len(values))  # points, not a line
     return np.array([names.index(str(v)) for v in values]) + spread, names, False

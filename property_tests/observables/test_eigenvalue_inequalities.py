@@ -133,10 +133,9 @@ def test_certificate_and_value_enclose_the_exact_one_of_whole_numbers(lower):
     value = float(np.linalg.eigvalsh(matrix)[0])
     if np.trace(matrix) > 0:
         value = spectra.min_eigenvalue(matrix)
-    above = Fraction(value) + Fraction(rounding_allowance(40 * len(matrix))) * Fraction(
-        max(float(np.abs(matrix).sum()), 1.0)
-    )
-    assert not semidefinite(shifted(matrix, above))  # and the value is no larger than it, nearly
+    allowed = Fraction(rounding_allowance(40 * len(matrix)) * max(np.abs(matrix).sum(), 1.0))
+    assert semidefinite(shifted(matrix, Fraction(value) - allowed))  # and so is the value, nearly,
+    assert not semidefinite(shifted(matrix, Fraction(value) + allowed))  # and no smaller than it
 
 
 def test_elimination_tells_signs():

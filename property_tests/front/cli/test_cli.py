@@ -6,7 +6,6 @@ import subprocess
 import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -17,26 +16,6 @@ ROOT = HERE.parents[2]
 FAST = "kernel_identities.methods_agree"
 THREE = (FAST, "kernel_identities.symmetry", "montanari_zhong.normalization")
 DIGITS = (FAST, "batch_independence", "analytic_oracle", "mean_kernel")
-
-
-@pytest.fixture
-def here(monkeypatch, capsys):
-    """The command line in this process, which has compiled what others need: (status, out, err)."""
-    from ntval.front.cli import app
-
-    monkeypatch.chdir(HERE)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["ntval", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            app.main()
-        output = capsys.readouterr()
-        return SimpleNamespace(
-            returncode=stopped.value.code or 0, stdout=output.out, stderr=output.err
-        )
-
-    return run
 
 
 def ntval(*words, cwd=HERE):
