@@ -192,6 +192,11 @@ FAULTS = (
         in_prediction(0.0),
     ),
     Fault(
+        "prediction_of_infinite_width",
+        "the risk of infinite width in place of that of finite width",
+        in_prediction(theory.kernel_ridge_risk),
+    ),
+    Fault(
         "prediction_limit",
         "the limit v_1 in place of the finite-d formula",
         in_prediction(theory.min_eigenvalue_limit),

@@ -26,6 +26,7 @@ from ntval.claims.montanari_zhong.min_eigenvalue import (
 )
 from ntval.claims.montanari_zhong.ridge_equivalence import (
     double_descent,
+    finite_width_risk,
     ridge_equivalence,
     ridge_equivalence_rate,
 )
@@ -71,5 +72,6 @@ __all__ = [  # noqa: RUF022
     "learned_degrees",
     "constant_target",
     "double_descent",
+    "finite_width_risk",
     "lazy_training",
 ]

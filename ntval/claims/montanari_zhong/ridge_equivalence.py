@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from ntval.claims.claim import Claim
 from ntval.claims.domain import Fixed, Interval
 from ntval.claims.montanari_zhong.setting import (
+    MEASURED,
     NOISES,
     PAPER,
     RATE_FACTORS,
@@ -30,7 +31,7 @@ from ntval.claims.montanari_zhong.setting import (
     two_layer,
     widened,
 )
-from ntval.claims.procedures import ProbableBound, Slopes
+from ntval.claims.procedures import Means, ProbableBound, Slopes
 from ntval.claims.sampling import Replicate, infinite, looped
 from ntval.observables.slopes import log_slope
 from ntval.regimes import Regime
@@ -229,4 +230,54 @@ double_descent = Claim(
     subject=_around_the_peak,
     procedure=ProbableBound(_peak, failure=0.2, resolution=0.25, first=32, most=256),
     faults=("weights_symmetrized", "ridge_left_on", "empirical_without_inputs"),
+)
+
+
+@looped
+def _tangent_risk(draw: Replicate, ridge: Ridge = ridge_of) -> list[float]:
+    """Risk of regression with K_N, given the inputs and the weights."""
+    return _fresh_scores(draw, [draw.subject], ridge)[1:]
+
+
+finite_width_risk = Claim(
+    name="montanari_zhong.finite_width_risk",
+    source="Random features of K, k = Nd of them; spec, Z1 (heuristic of ours, checked); E14.",
+    statement="The risk of regression with K_N is that of Nd independent random features of K: the "
+    "descent beyond the peak at Nd = n, within 20 % for Nd >= 2 n.",
+    needs=SETTING,
+    points={
+        "quick": grid((120, 30, 12), activations=("tanh",), noise_std=0.3),
+        "standard": (
+            *grid((120, 30, 12), activations=("tanh", "relu", "gelu"), noise_std=0.3),
+            *grid((100, 20, 16), activations=("tanh",), ridge=0.05, noise_std=0.5),
+        ),
+        "thorough": grid(
+            (120, 30, 12), (100, 20, 16), (180, 40, 12), activations=MEASURED, noise_std=0.3
+        ),
+    },
+    domain=regimes(
+        samples_over_d(2, 6),
+        parameters_over_n(2.5, 4),
+        widths=(6, 8, 10, 12, 14, 16, 20, 24),
+        ridge=Interval(0.01, 0.1, zero=True),
+        noise_std=Interval(0.2, 1.0),
+    ),
+    subject=two_layer,
+    procedure=Means(
+        _tangent_risk,
+        labels=("risk of regression with K_N",),
+        formula=theory.finite_width_risk,
+        remainder=theory.finite_width_risk_remainder,
+        wrong=theory.kernel_ridge_risk,
+        at=arguments,
+        resolution=0.01,
+        first=32,
+        most=512,
+    ),
+    faults=(
+        "prediction_of_infinite_width",
+        "weights_symmetrized",
+        "ridge_left_on",
+        "empirical_without_inputs",
+    ),
 )

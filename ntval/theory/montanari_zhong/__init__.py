@@ -11,6 +11,10 @@ from ntval.theory.montanari_zhong.concentration import (
     mean_concentration,
     mean_concentration_remainder,
 )
+from ntval.theory.montanari_zhong.finite_width_risk import (
+    finite_width_risk,
+    finite_width_risk_remainder,
+)
 from ntval.theory.montanari_zhong.kernel import (
     ENERGIES_ACCURACY,
     diagonal,
@@ -104,6 +108,8 @@ __all__ = [
     "expected_min_eigenvalue_remainder",
     "finite_width_min_eigenvalue",
     "finite_width_min_eigenvalue_remainder",
+    "finite_width_risk",
+    "finite_width_risk_remainder",
     "kernel_ridge_equivalent",
     "kernel_ridge_risk",
     "kernel_ridge_risk_remainder",
