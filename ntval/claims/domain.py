@@ -38,7 +38,8 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Layers:
-    """Hidden layers, from `fewest` to `most`, the width of each from these."""
+    """Hidden layers, from `fewest` to `most`, the width of each from these. Where the two differ,
+    deeper networks than are drawn belong as well."""
 
     sizes: Sizes
     fewest: int = 1
@@ -47,7 +48,7 @@ class Layers:
     def __contains__(self, value: object) -> bool:
         return (
             isinstance(value, tuple)
-            and len(value) >= self.fewest
+            and (len(value) == self.fewest or len(value) > self.fewest < self.most)
             and all(width in self.sizes for width in value)
         )
 

@@ -35,6 +35,14 @@ def test_sizes_between_and_beyond_those_that_are_drawn_belong():
     assert Regime(n=9, d=40, widths=(5, 900, 3), activation="erf") in DOMAIN
 
 
+def test_one_layer_is_one_layer_and_one_or_two_are_any_number_of_them():
+    one, two = Layers(Sizes((3,))), Layers(Sizes((3,)), 1, 2)
+    assert (4,) in one
+    assert (4, 4) not in one
+    assert (4, 4, 4) in two
+    assert () not in two
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
