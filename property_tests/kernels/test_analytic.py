@@ -203,6 +203,18 @@ def test_rows_of_zeros_and_repeated_rows_are_fine_without_biases(name):
     assert np.isfinite(np.asarray(analytic.ntk(mlp, x, X2))).all()
 
 
+def test_a_row_of_zeros_without_biases_has_the_mean_output_of_the_other_row():
+    # softplus: not 0 at 0, and its mean depends on the variance, unlike that of the sigmoid.
+    mlp, zeros = Mlp(D, (4,), "softplus", b_std=0.0), np.zeros((1, D))
+    x = np.concatenate([X2, 0.2 * X2])
+    rows = 2 * (x**2).sum(1) / D  # w_std^2 = 2
+    assert rows.min() < 1 < rows.max()
+    mean, _ = _expectations("softplus")
+    expected = 2 * mean(np.zeros((len(x), 1)), rows, np.zeros(1))
+    assert _gap(analytic.nngp(mlp, x, zeros), expected) <= analytic.ACCURACY
+    assert _gap(analytic.nngp(mlp, zeros, x), expected.T) <= analytic.ACCURACY
+
+
 @pytest.mark.parametrize("name", ["relu", "leaky_relu"])
 def test_montanari_zhong_is_the_first_layer_alone(name):
     second, derivative = _expectations(name)
