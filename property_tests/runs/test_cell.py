@@ -67,17 +67,30 @@ def test_a_planted_fault_is_refuted_and_planted_once():
     assert cells.run_cell(OURS).decision.verdict is Verdict.SUPPORTED
 
 
-def test_a_claim_about_a_users_data_is_the_one_of_its_name_that_applies(tmp_path):
-    path = tmp_path / "a.npz"
-    np.savez(path, x=np.random.default_rng(0).standard_normal((6, 5)))
-    data = replace(OURS.settings, data=str(path))
+ONE_NETWORK = """
+from ntval.networks import mlp
+
+network = mlp.network_of(mlp.Mlp(5, (6,), "tanh"))
+"""
+
+
+@pytest.mark.parametrize("whose", [("network",), ("data",), ("network", "data")])
+def test_a_claim_about_what_a_user_has_is_the_one_of_its_name_that_applies(
+    whose, tmp_path, monkeypatch
+):
+    np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).standard_normal((6, 5)))
+    (tmp_path / "one_network.py").write_text(ONE_NETWORK)
+    monkeypatch.syspath_prepend(tmp_path)
+    named = {"network": "one_network:network", "data": str(tmp_path / "a.npz")}
+    users = Settings("standard", **{name: named[name] for name in whose})
     claim, point = next(
         item
-        for item in applicable(None, str(path), "standard")
+        for item in applicable(users.network, users.data, "standard")
         if isinstance(item, tuple) and item[0].name == SYMMETRY.name
     )
     # Claims are about functions of their own: the very object that applies.
-    assert cells.claim_of(Cell(SYMMETRY.name, point, 1e-3, data)) is claim
+    assert cells.claim_of(Cell(SYMMETRY.name, point, 1e-3, users)) is claim
+    assert claim is not SYMMETRY
 
 
 def multiplied():
