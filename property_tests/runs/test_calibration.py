@@ -104,6 +104,8 @@ def test_the_mean_e_value_and_the_evidence_of_it_are_those_of_the_runs():
 
 
 def test_a_certificate_against_a_true_claim_breaks_the_level_with_finite_numbers():
+    # It counts as e^700: float64 ends at e^709.
+    assert calibrated([math.inf]).mean_e == pytest.approx(math.exp(700), rel=rounding_allowance(8))
     found = calibrated([math.inf] + [-9.0] * 399)
     assert math.isfinite(found.mean_e)
     assert math.isfinite(found.log_evidence)
