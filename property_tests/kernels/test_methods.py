@@ -19,6 +19,7 @@ PARAMS = mlp.init(SHALLOW.mlp, jax.random.key(0))
 @pytest.mark.parametrize(
     ("widths", "parametrization", "names"),
     [
+        ((), "ntk", ("deep_mlp", "jacobian", "operator")),
         ((6,), "ntk", ("two_layer", "deep_mlp", "jacobian", "operator")),
         ((6,), "montanari_zhong", ("two_layer", "jacobian", "operator")),
         ((6, 5), "ntk", ("deep_mlp", "jacobian", "operator")),
