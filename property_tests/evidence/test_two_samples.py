@@ -260,3 +260,35 @@ def test_a_gap_that_clipping_hides_on_one_side_is_not_called_seen(level):
     counts[level] = 64
     settings = {"log_e": math.log(1e8), "miss": 1e-3}
     assert two_samples.smallest_gap(counts, Frame(0.0, 1.0), (64, 64), **settings) == math.inf
+
+
+def test_a_gap_wider_than_half_of_the_frame_is_found():
+    # Half of the draws at either end: moved up, those at the lower end alone have room.
+    counts = np.zeros(LEVELS, dtype=int)
+    counts[[0, -1]] = 48
+    level, step = math.log(1e8), 2 / (LEVELS - 1)
+    # At miss = 0.5 noise hides nothing, and draws so far apart leave rounding nothing to hide.
+    gap = two_samples.smallest_gap(counts, Frame(0.0, 1.0), (96, 96), log_e=level, miss=0.5)
+    assert 1 < gap < 2
+
+    def evidence(levels):
+        moved = np.zeros(LEVELS, dtype=int)
+        moved[[levels, -1]] = 48
+        return two_samples.log_evidence(counts, moved)
+
+    assert evidence(math.ceil(gap / step)) >= level - two_samples._ACCURACY
+    # Bisection ends within a hundredth.
+    assert evidence(math.floor(0.99 * gap / step)) < level
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.05])
+def test_of_very_many_draws_rounding_alone_hides_a_gap(share):
+    n = 10**9
+    counts = np.zeros(LEVELS)
+    counts[10:12] = 1 - share, share
+    width = 2 / (LEVELS - 1)
+    hidden = width / 2 * math.exp(-2 * math.pi**2 * share * (1 - share))
+    gap = two_samples.smallest_gap(counts, Frame(0.0, 1.0), (n, n), log_e=math.log(1e8), miss=0.5)
+    # What 2e9 draws do not show is of the order of sd sqrt(4 log_e / n) < 6e-6, 1e-3 of what is
+    # hidden; the sum and the exponential are rounded.
+    assert hidden * (1 - rounding_allowance(20)) <= gap < 1.001 * hidden

@@ -203,6 +203,18 @@ def test_rows_of_zeros_and_repeated_rows_are_fine_without_biases(name):
     assert np.isfinite(np.asarray(analytic.ntk(mlp, x, X2))).all()
 
 
+def test_a_row_of_zeros_without_biases_has_the_mean_output_of_the_other_row():
+    # softplus: not 0 at 0, and its mean depends on the variance, unlike that of the sigmoid.
+    mlp, zeros = Mlp(D, (4,), "softplus", b_std=0.0), np.zeros((1, D))
+    x = np.concatenate([X2, 0.2 * X2])
+    rows = 2 * (x**2).sum(1) / D  # w_std^2 = 2
+    assert rows.min() < 1 < rows.max()
+    mean, _ = _expectations("softplus")
+    expected = 2 * mean(np.zeros((len(x), 1)), rows, np.zeros(1))
+    assert _gap(analytic.nngp(mlp, x, zeros), expected) <= analytic.ACCURACY
+    assert _gap(analytic.nngp(mlp, zeros, x), expected.T) <= analytic.ACCURACY
+
+
 @pytest.mark.parametrize("name", ["relu", "leaky_relu"])
 def test_montanari_zhong_is_the_first_layer_alone(name):
     second, derivative = _expectations(name)
@@ -238,6 +250,35 @@ def test_mean_of_empirical_kernels_is_the_kernel_of_the_same_widths(parametrizat
     expected = np.asarray(analytic.ntk(ours, x))
     error = draws.std(0, ddof=1) / math.sqrt(len(draws))
     assert (np.abs(draws.mean(0) - expected) <= 5 * error).all()
+
+
+def test_accuracy_is_that_of_closed_forms_where_all_layers_are_known():
+    ours = Mlp(D, (4,), "relu")
+    known = (Regime(n=5, d=D, widths=(4,), activation="relu"), ours, mlp.network_of(ours))
+    assert {analytic.accuracy(architecture) for architecture in known} == {analytic.ACCURACY}
+    s = ntval.stax
+    unknown = _stax_network(s.Dense(4), s.Relu(), s.Dense(1))
+    assert analytic.accuracy(unknown) == analytic.COINCIDENT_ACCURACY
+
+
+@pytest.mark.parametrize("parametrization", ["ntk", "montanari_zhong"])
+def test_twin_gives_the_ntk_unless_told_otherwise(parametrization):
+    twin = analytic.kernel_fn(Mlp(D, (4,), "relu", parametrization=parametrization))
+    for inputs in ((X1, None), (X1, X2)):
+        np.testing.assert_array_equal(twin(*inputs), twin(*inputs, "ntk"))  # the same call
+    np.testing.assert_array_equal(twin(X1), twin(X1, None, "ntk"))
+
+
+def test_twin_of_a_trained_first_layer_has_no_other_kernel():
+    twin = analytic.kernel_fn(Mlp(D, (4,), "relu", parametrization="montanari_zhong"))
+    with pytest.raises(InputError, match="has get='ntk', got 'nngp'"):
+        twin(X1, None, "nngp")
+
+
+def test_a_parametrization_that_is_not_ours_is_refused():
+    mine = dataclasses.replace(mlp.NTK, name="mine")
+    with pytest.raises(InputError, match="a parametrization of ntval's own, got 'mine'"):
+        analytic.ntk(Mlp(D, (4,), "erf", parametrization=mine), X1)
 
 
 def test_regime_mlp_and_network_have_one_kernel():

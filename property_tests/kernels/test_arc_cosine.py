@@ -173,20 +173,6 @@ def test_expectation_does_not_move_when_the_nodes_are_doubled(name, monkeypatch)
     assert np.abs(np.array(coarse) - np.array(fine)).max() <= quadrature_oracle.ACCURACY
 
 
-def test_kinks_off_the_origin_are_split_too():
-    # P(|u| < 1, |v| < 1) for unit variances: one-dimensional, by the conditional law of v.
-    def conditional(s):
-        spread = mpmath.sqrt(1 - mpmath.mpf("0.25"))
-        inside = mpmath.ncdf((1 - s / 2) / spread) - mpmath.ncdf((-1 - s / 2) / spread)
-        return mpmath.npdf(s) * inside
-
-    expected = float(mpmath.quad(conditional, [-1, 0, 1]))
-    value = quadrature_oracle.expectation(
-        lambda t: np.where(np.abs(t) < 1, 1.0, 0.0), 1.0, 1.0, 0.5, breakpoints=(-1.0, 1.0)
-    )
-    assert abs(float(value) - expected) <= 1e-9  # as stated for breakpoints other than 0
-
-
 # THE SPHERE
 
 

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ntval.claims.budget import CONFIRMATIONS
+from ntval.claims.budget import CONFIRMATIONS, fresh_seed, point_alpha
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.outcome import Result
 from ntval.data.sets import data_of
@@ -30,27 +30,28 @@ NETWORK = "a network"
 
 @pytest.fixture
 def checked(monkeypatch):
-    """A run whose cells end as told: {claim: log e-value}, 0 for the others."""
+    """A run whose cells end as told: {claim: log e-value, or a function of the cell}, 0 for the
+    others."""
 
-    def run(evidence, names=None, network=None):
+    def run(evidence, names=None, network=None, profile="quick", words="a word on {}"):
         seen = []
 
         def run_cell(cell, catalogue):
             seen.append(cell)
             log_e = evidence.get(cell.claim.partition(".")[2], 0.0)
-            log_e = log_e(cell.settings.seed) if callable(log_e) else log_e
+            log_e = log_e(cell) if callable(log_e) else log_e
             refuted = log_e > 0 and (cell.alpha == 0 or log_e >= -math.log(cell.alpha))
             verdict = Verdict.REFUTED if refuted else Verdict.SUPPORTED
             decision = Decision(verdict, "means", "", 0.0, 0.0, 1.0, log_e=log_e)
             return Result(cell.claim, cell.point, cell.settings.seed, decision, 0.0)
 
         monkeypatch.setattr(suite, "run_cell", run_cell)
-        monkeypatch.setattr(suite, "diagnosis", lambda cell, _: f"a word on {cell.claim}")
-        plan = suite.planned(names)
+        monkeypatch.setattr(suite, "diagnosis", lambda cell, _: words and words.format(cell.claim))
+        plan = suite.planned(names, Settings(profile))
         settings = replace(plan.settings, network=network)
         cells = tuple(replace(cell, settings=settings) for cell in plan.cells)
         plan = replace(plan, settings=settings, cells=cells)
-        *_, last = suite.states(plan)
+        *_, last = run.states = list(suite.states(plan))
         return last, seen
 
     return run
@@ -103,7 +104,7 @@ def test_a_refuted_claim_is_repeated_on_fresh_keys(checked):
 
 
 def test_a_fluke_is_not_called_a_refutation(checked):
-    run, _ = checked({"normalization": lambda seed: 20.0 if seed == 0 else -3.0})
+    run, _ = checked({"normalization": lambda cell: -3.0 if cell.settings.seed else 20.0})
     assert verdict(run, "normalization") is Verdict.INCONCLUSIVE
 
 
@@ -208,6 +209,89 @@ def wait_for(condition, seconds=120):
 
 
 def test_a_refuted_claim_is_diagnosed_once(checked):
-    run = checked({"symmetry": math.inf})
-    run = run[0] if isinstance(run, tuple) else run
+    run, _ = checked({"symmetry": math.inf})
     assert run.diagnoses == {"kernel_identities.symmetry": "a word on kernel_identities.symmetry"}
+
+
+def test_a_refuted_claim_without_words_has_no_diagnosis(checked):
+    run, _ = checked({"symmetry": math.inf}, words=None)
+    assert verdict(run, "symmetry") is Verdict.REFUTED
+    assert run.diagnoses == {}
+
+
+def test_points_that_refute_alone_are_the_ones_repeated(checked):
+    name = "kernel_identities.unbiased_kernel"
+    points = CLAIMS[name].points["standard"]
+    evidence = {"unbiased_kernel": lambda cell: 60.0 if cell.point == points[1] else -1.0}
+    run, seen = checked(evidence, [name, "symmetry"], profile="standard")
+    again = seen[len(run.cells) :]
+    assert [cell.point for cell in again] == [points[1]] * CONFIRMATIONS
+    assert {cell.claim for cell in again} == {name}
+    seeds = [fresh_seed(0, repetition) for repetition in range(1, CONFIRMATIONS + 1)]
+    assert [cell.settings.seed for cell in again] == seeds
+    assert list(run.repetitions) == [name]
+    assert [[result.seed for result in part] for part in run.repetitions[name]] == [
+        [seed] for seed in seeds
+    ]
+
+
+def test_a_state_is_given_after_every_check_repetition_and_diagnosis(checked):
+    names = ["normalization", "symmetry"]
+    run, seen = checked({"normalization": 40.0}, names)
+    states = checked.states
+    results = len(run.cells)
+    counted = [
+        (len(state.results), sum(map(len, state.repetitions.values())), len(state.diagnoses))
+        for state in states
+    ]
+    assert counted == [
+        *((done, 0, 0) for done in range(1, results + 1)),
+        *((results, again, 0) for again in range(1, CONFIRMATIONS + 1)),
+        (results, CONFIRMATIONS, 1),
+    ]
+    assert len(seen) == results + CONFIRMATIONS
+    assert suite.planned(names).spent == 0
+    # Certificates spend nothing, the one claim of chance all of it.
+    assert {state.spent for state in states} <= {0, run.settings.alpha}
+    assert run.spent == run.settings.alpha
+
+
+def test_claims_after_a_broken_prerequisite_are_not_run_each_for_one_reason(checked):
+    run, _ = checked({"batch_independence": math.inf}, network=NETWORK)
+    assert {cell.claim for cell in run.cells} == {"kernel_identities.batch_independence"}
+    planned = {cell.claim for cell in suite.planned().cells}
+    names = [item.claim for item in run.not_run]
+    assert sorted(names) == sorted(planned - {"kernel_identities.batch_independence"})
+    assert list(run.finished) == ["kernel_identities.batch_independence"]
+
+
+def test_a_plan_splits_alpha_over_the_claims_that_are_chosen():
+    settings = Settings("standard", alpha=1e-3, seed=3)
+    names = ["normalization", "kernel_identities.unbiased_kernel", "symmetry"]
+    plan = suite.planned(names, settings)
+    assert plan.shares == {
+        "montanari_zhong.normalization": 1e-3 / 2,
+        "kernel_identities.unbiased_kernel": 1e-3 / 2,
+        "kernel_identities.symmetry": 0.0,
+    }
+    assert {cell.settings for cell in plan.cells} == {settings}
+    for name, share in plan.shares.items():
+        points = CLAIMS[name].points["standard"]
+        cells = [cell for cell in plan.cells if cell.claim == name]
+        assert [cell.point for cell in cells] == list(points)
+        assert {cell.alpha for cell in cells} == {point_alpha(share, len(points))}
+    assert (plan.results, plan.not_run, plan.note) == ((), (), "")
+    assert list(plan.outcomes) == [name for name in CLAIMS if name in plan.shares]
+
+
+def test_a_plan_says_of_the_claims_that_are_chosen_why_they_do_not_apply(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).standard_normal((6, 5)))
+    settings = Settings(data=str(tmp_path / "a.npz"))
+    every = suite.planned(settings=settings)
+    excluded = every.not_run[0]
+    plan = suite.planned([excluded.claim, "symmetry"], settings)
+    assert plan.not_run == (excluded,)
+    assert {cell.claim for cell in plan.cells} == {"kernel_identities.symmetry"}
+    assert {cell.claim for cell in every.cells} | {item.claim for item in every.not_run} == set(
+        CLAIMS
+    )
