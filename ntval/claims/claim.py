@@ -29,8 +29,6 @@ class Claim:
     `subject(point)`: builds what is examined.
     `procedure`: how it is tested.
     `faults`: names of the planted faults that it must refute, hardest to catch first.
-    `faults_elsewhere`: those that do no harm at the quick profile's points, and that points drawn
-        from the domain must refute.
     `diagnose(key, point, subject)`: says in words what a refuted claim looks like.
     `prerequisite`: (rule, way out); where it is refuted, no other claim has a meaning.
     `every_input`: whether a user's network is examined at all of its inputs.
@@ -48,7 +46,6 @@ class Claim:
     prerequisite: tuple[str, str] | None = None
     every_input: bool = False
     domain: Domain | None = None
-    faults_elsewhere: tuple[str, ...] = ()
 
     @property
     def statistical(self) -> bool:

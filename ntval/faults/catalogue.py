@@ -1,11 +1,11 @@
-"""Planted faults by name: what each changes. A claim lists, in `faults`, those it must refute, and
-in `faults_elsewhere` those that no quick point shows and points drawn from its domain do.
+"""Planted faults by name: what each changes. A claim lists, in `faults`, those it must refute.
 
 Numbers in names are percent. Where a fault sits is the `site` of its plant.
 """
 
 from __future__ import annotations
 
+from ntval.claims.claim import Claim
 from ntval.errors import unknown_name
 from ntval.faults import elsewhere, inputs, kernels, montanari_zhong, sizes, weights
 from ntval.faults.fault import Fault
@@ -21,6 +21,11 @@ FAULTS: dict[str, Fault] = {
         *elsewhere.FAULTS,
     )
 }
+
+
+def shown_by_points(claim: Claim) -> tuple[str, ...]:
+    """The faults of a claim that the points of its profiles show; the others are `elsewhere`."""
+    return tuple(name for name in claim.faults if not FAULTS[name].elsewhere)
 
 
 def find(name: str) -> Fault:

@@ -1,5 +1,5 @@
 """Planted faults that do no harm at the points of the quick profile: what points drawn from a
-claim's domain are for. A claim lists them in `faults_elsewhere`."""
+claim's domain are for."""
 
 from __future__ import annotations
 
@@ -49,25 +49,30 @@ FAULTS = (
         "analytic_bias_cubed",
         "the variance of a bias is 2 b^3 in the analytic kernel: right at b = 0 and 1/2 only",
         in_twin(_cubed),
+        elsewhere=True,
     ),
     Fault(
         "empirical_on_the_sphere",
         "the empirical kernel normalizes its inputs: right where they lie on the sphere",
         in_method(_on_the_sphere),
+        elsewhere=True,
     ),
     Fault(
         "prediction_noise_not_squared",
         "the noise enters by its standard deviation: right at 1 only",
         in_prediction((theory.relative_rank, _noise_not_squared)),
+        elsewhere=True,
     ),
     Fault(
         "prediction_n_mod_3",
         "the risk is 10 % too large where n leaves 2 after division by 3",
         in_prediction(_off_by_ten_percent),
+        elsewhere=True,
     ),
     Fault(
         "prediction_of_three_d",
         "the risk of 3 d samples in place of n: right at n = 3 d only",
         in_prediction(_of_three_d),
+        elsewhere=True,
     ),
 )

@@ -41,6 +41,8 @@ class Fault:
 
     `plant`: where it sits and what it changes.
     `family`, `size`: of a fault that comes in every size, a share of what it changes.
+    `elsewhere`: it does no harm at the quick profile's points; points drawn from the domain of a
+        claim that lists it must refute it.
     """
 
     name: str
@@ -48,3 +50,4 @@ class Fault:
     plant: Plant
     family: str | None = None
     size: float | None = None
+    elsewhere: bool = False

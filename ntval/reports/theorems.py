@@ -12,7 +12,7 @@ from typing import Any
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.claim import Claim
 from ntval.claims.procedures import formulas_of, remainders_of
-from ntval.faults.catalogue import FAULTS
+from ntval.faults.catalogue import FAULTS, shown_by_points
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -78,10 +78,12 @@ def _section(claim: Claim) -> Iterator[str]:
     if "figure" in parts:
         yield f"- Figure: {parts['figure']}"
     yield "- Planted faults that it must refute:"
-    yield from (f"  - `{name}`: {FAULTS[name].description}" for name in claim.faults)
-    if claim.faults_elsewhere:
+    shown = shown_by_points(claim)
+    yield from (f"  - `{name}`: {FAULTS[name].description}" for name in shown)
+    elsewhere = [name for name in claim.faults if name not in shown]
+    if elsewhere:
         yield "- Planted faults that points of its domain must refute, which no quick point shows:"
-        yield from (f"  - `{name}`: {FAULTS[name].description}" for name in claim.faults_elsewhere)
+        yield from (f"  - `{name}`: {FAULTS[name].description}" for name in elsewhere)
 
 
 def _domain(claim: Claim) -> Iterator[str]:

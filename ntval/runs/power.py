@@ -76,7 +76,7 @@ def cells(
     return [
         cell
         for claim in claims
-        for fault in claim.faults
+        for fault in catalogue.shown_by_points(claim)
         if fault_names is None or fault in fault_names
         for cell in _cells(claim, part[claim.name], settings, fault)
     ]

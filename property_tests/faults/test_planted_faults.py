@@ -6,7 +6,7 @@ import pytest
 
 from ntval.claims.catalogue import CLAIMS
 from ntval.evidence.verdict import Verdict
-from ntval.faults.catalogue import FAULTS
+from ntval.faults.catalogue import FAULTS, shown_by_points
 from ntval.front.strategies import examined
 
 HARDEST = 3  # a claim's `faults` are in order, hardest to catch first
@@ -14,18 +14,19 @@ HARDEST = 3  # a claim's `faults` are in order, hardest to catch first
 
 def planted(hardest: int | None) -> list[tuple[str, str]]:
     """Pairs of claim and fault: `hardest` a claim (all, if None), and every fault at least once."""
-    pairs = [(name, fault) for name, claim in CLAIMS.items() for fault in claim.faults[:hardest]]
+    shown = {name: shown_by_points(claim) for name, claim in CLAIMS.items()}
+    pairs = [(name, fault) for name, faults in shown.items() for fault in faults[:hardest]]
     met = {fault for _, fault in pairs}
-    for name, claim in CLAIMS.items():
-        pairs += [(name, fault) for fault in claim.faults if fault not in met]
-        met.update(claim.faults)
+    for name, faults in shown.items():
+        pairs += [(name, fault) for fault in faults if fault not in met]
+        met.update(faults)
     return pairs
 
 
 PAIRS = planted(None if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else HARDEST)
 
 
-ELSEWHERE = [(name, fault) for name, c in CLAIMS.items() for fault in c.faults_elsewhere]
+ELSEWHERE = [(n, f) for n, claim in CLAIMS.items() for f in claim.faults if FAULTS[f].elsewhere]
 DRAWN = 12  # points of a domain in which such a fault has to show
 
 

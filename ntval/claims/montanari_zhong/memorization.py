@@ -103,8 +103,13 @@ memorization = Claim(
         resolution=_three_percent,
         pilot=64,
     ),
-    faults_elsewhere=("prediction_noise_not_squared",),
-    faults=("ridge_left_on", "weights_symmetrized", "empirical_without_inputs", "empirical_jitter"),
+    faults=(
+        "ridge_left_on",
+        "weights_symmetrized",
+        "empirical_without_inputs",
+        "empirical_jitter",
+        "prediction_noise_not_squared",
+    ),
 )
 
 

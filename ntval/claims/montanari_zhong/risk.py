@@ -153,7 +153,6 @@ deterministic_equivalent = Claim(
         first=32,
         most=256,
     ),
-    faults_elsewhere=("prediction_of_three_d",),
     faults=(
         "analytic_off_diagonal_10",
         "inputs_on_unit_sphere",
@@ -162,6 +161,7 @@ deterministic_equivalent = Claim(
         "ridge_over_n",
         "train_for_test",
         "noise_in_risk",
+        "prediction_of_three_d",
     ),
 )
 
@@ -243,13 +243,13 @@ linear_target_risk = Claim(
         first=32,
         most=256,
     ),
-    faults_elsewhere=("prediction_n_mod_3",),
     faults=(
         "tail_shifted_up",
         "tail_shifted_down",
         "tail_missing",
         "noise_in_risk",
         "ridge_times_n",
+        "prediction_n_mod_3",
     ),
 )
 
