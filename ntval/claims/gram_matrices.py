@@ -12,7 +12,7 @@ from ntval.claims.claim import Claim
 from ntval.claims.kernel_identities import causes
 from ntval.claims.kernel_identities.gaps import gap_units
 from ntval.claims.kernel_identities.means import HALF
-from ntval.claims.kernel_identities.setting import ANY, ONE_WIDE_LAYER
+from ntval.claims.kernel_identities.setting import ANY, WIDE
 from ntval.claims.kernel_identities.words import Fit, gap_words
 from ntval.claims.procedures import Identity, Means
 from ntval.claims.sampling import MEASURED, grams_program, infinite, kept
@@ -172,7 +172,7 @@ mean = Claim(
         "standard": (Regime(n=4, d=8, widths=(512,), activation="erf"),),
         "thorough": (Regime(n=8, d=8, widths=(512, 512), activation="erf"),),
     },
-    domain=ONE_WIDE_LAYER,
+    domain=WIDE,
     subject=_draws_of_mlp,
     procedure=Means(
         _mean,

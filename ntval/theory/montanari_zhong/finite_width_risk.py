@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import math
 
-from scipy.optimize import brentq
-
 from ntval.activations import Activation
 from ntval.errors import InputError
 from ntval.theory.domains import require_measured
+from ntval.theory.levels import bracketed_root
 from ntval.theory.montanari_zhong.spectrum import operator_levels
 from ntval.theory.ridge_equivalents import Target
 
@@ -37,8 +36,8 @@ def finite_width_risk(
       + (1 - \rho)(1 - L_k)\big] + \sigma^2\Big), \qquad 1 - L_k = \frac{\kappa}{e_k + \kappa}$$
     with k = Nd. For $N \to \infty$ it is `kernel_ridge_risk`.
 
-    Source: spec montanari_zhong, Z1 (random-feature eigenframework, our heuristic, checked): for
-    independent features it is a theorem, and those of one neuron are not.
+    Source: spec montanari_zhong, Z1 (random-feature eigenframework: for independent features a
+    theorem, recalled; here a heuristic, measured, as features of one neuron are dependent).
     Accuracy: `finite_width_risk_remainder`; 15 to 35 % too high below Nd = n (spec).
     Raises: `InputError` on a negative ridge, and without one at Nd = n, where R is infinite, or
     for a polynomial of fewer directions than samples and parameters.
@@ -63,7 +62,7 @@ def finite_width_risk(
             low -= 1.0
         while excess(math.exp(high)) >= 0:
             high += 1.0
-        return math.exp(brentq(lambda log: excess(math.exp(log)), low, high, xtol=1e-13))
+        return math.exp(bracketed_root(lambda log: excess(math.exp(log)), low, high))
 
     fewest = min(n, parameters)
     directions = math.inf if tail > 0 else float(counts[eigenvalues > 0].sum())
