@@ -31,15 +31,16 @@ def test_claim_is_supported(claim, point):
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_claim_holds_over_its_domain(name):
+def test_claim_holds_over_its_domain(name, record_property):
     start, compiled = time.monotonic(), compilations()
     most = DRAWN if CLAIMS[name].statistical else CERTAIN
     outcome = examined(CLAIMS[name], alpha=ALPHA, max_examples=most, seconds=SECONDS)
     verdicts = [result.decision.verdict for result in outcome.results]
-    print(
+    record_property(
+        "said",
         f"{name}: {len(verdicts)} of {most} points in {time.monotonic() - start:.0f} s, "
         f"{compilations() - compiled} programs compiled; "
-        f"{verdicts.count(Verdict.INCONCLUSIVE)} inconclusive"
+        f"{verdicts.count(Verdict.INCONCLUSIVE)} inconclusive",
     )
     assert outcome.verdict is not Verdict.REFUTED, outcome
     assert 2 * verdicts.count(Verdict.SUPPORTED) >= len(verdicts), outcome
