@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from ntval.errors import InputError
 from ntval.front.cli.options import Alpha, Json, Profile, Seed, prepare, require_directories
+from ntval.runs.process import cache_directory
 from ntval.runs.settings import Settings, alpha_of, seed_of
 
 
@@ -37,6 +39,7 @@ def explore(
     if names is not None and len(names) != 2:
         raise InputError(f"--axes needs two names with a comma between, got {axes!r}; e.g. d,n.")
     prepare()
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(cache_directory().parent / "search"))
     from ntval.claims.catalogue import OURS
     from ntval.reports import documents, figures, terminal
     from ntval.reports import exploration as reports
