@@ -103,7 +103,6 @@ def watched(claim: str, minutes: float) -> Iterator[Callable[[Exploration], None
 
 def print_exploration(found: Exploration, on: Console) -> None:
     """The closing words of a search: the worst points, how to repeat them, what was covered."""
-    alpha = found.settings.alpha
     on.print(Text("\n") + counts(found))
     on.print(Text("worst points", style="bold"))
     for visit in found.worst():
@@ -117,16 +116,18 @@ def print_exploration(found: Exploration, on: Console) -> None:
     on.print(Text("coverage", style="bold"))
     on.print(Padding(Text("\n".join(coverage(found))), (0, 0, 0, 2)), soft_wrap=True)
     on.print(Text("level", style="bold"))
+    on.print(Padding(Text(level(found)), (0, 0, 0, 2)))
+
+
+def level(found: Exploration) -> str:
+    """How often a search refutes a true claim, and the strongest evidence that it met."""
+    if not found.statistical:
+        return "Chance has no part: a point that is refuted is a counterexample."
     strongest = max((visit.corrected for visit in found.visits), default=0.0)
-    on.print(
-        Padding(
-            Text(
-                f"The whole search refutes a true claim with probability at most {alpha:g}: point "
-                "number i is examined at alpha / (i (i + 1)). Strongest evidence, after the choice "
-                f"among points: {e_values.text(strongest)}."
-            ),
-            (0, 0, 0, 2),
-        )
+    return (
+        f"The whole search refutes a true claim with probability at most {found.settings.alpha:g}: "
+        "point number i is examined at alpha / (i (i + 1)). Strongest evidence, after the choice "
+        f"among points: {e_values.text(strongest)}."
     )
 
 

@@ -89,12 +89,14 @@ def visit_of(record: dict[str, Any]) -> Visit:
 class Exploration:
     """A search of a claim's domain, as far as it is.
 
+    `statistical`: whether chance has a part in its verdicts.
     `compiled`: the number of programs that were compiled or read from the compilation cache.
     """
 
     claim: str
     domain: Domain
     settings: Settings
+    statistical: bool = True
     visits: tuple[Visit, ...] = ()
     compiled: int = 0
 
@@ -157,7 +159,9 @@ def explored(
         raise InputError(f"--minutes needs a positive number, got {minutes!r}; the default is 5.")
     known = {} if kept is None else _known(claim, settings, kept)
     visits: dict[Point, Visit] = {visit.point: visit for visit in known}
-    found = Exploration(claim.name, claim.domain, settings, tuple(visits.values()))
+    found = Exploration(
+        claim.name, claim.domain, settings, claim.statistical, tuple(visits.values())
+    )
     start, compiled = time.monotonic(), compilations()
     done = False
 

@@ -12,7 +12,7 @@ def test_a_search_prints_its_worst_points_draws_a_map_and_can_be_repeated(here, 
     files = ("--out", tmp_path, "--json", tmp_path / "a.json")
     first = here("explore", *words, *files, "--axes", "d,activation")
     assert first.returncode == 0, first.stdout + first.stderr
-    assert "probability at most 1e-06" in first.stdout
+    assert "a point that is refuted is a counterexample" in first.stdout
     assert "of 1264 distinct points" in first.stdout
     assert (tmp_path / "montanari_zhong.hermite_energies.png").stat().st_size > 5000
     found = json.loads((tmp_path / "a.json").read_text())
@@ -27,6 +27,13 @@ def test_a_search_prints_its_worst_points_draws_a_map_and_can_be_repeated(here, 
     repeated = here(*shlex.split(command))
     assert repeated.returncode == 0, repeated.stdout + repeated.stderr
     assert "1 SUPPORTED" in repeated.stdout
+
+
+def test_the_level_of_a_search_is_that_of_all_its_points(here, tmp_path):
+    words = ("dead_points", "--minutes", 0.02, "--alpha", 1e-4)
+    result = here("explore", *words, "--store", tmp_path / "a.sqlite", "--out", tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "refutes a true claim with probability at most 0.0001" in result.stdout
 
 
 @pytest.mark.parametrize(
