@@ -131,8 +131,8 @@ def _kernel(architecture: Architecture, x1, x2, get: Get) -> Float[Array, "n1 n2
         way_out = "look at its formula at equal and opposite inputs, where roots and arccos end"
         if _trusted(architecture):
             way_out = (
-                f"an activation without a closed form needs pre-activations of standard deviation "
-                f"up to {LARGEST_STD:g}: scale the inputs, or w_std"
+                f"scale the inputs, or w_std: an activation without a closed form needs "
+                f"pre-activations of standard deviation up to {LARGEST_STD:g}"
             )
         gram = jnp.asarray(arrays.as_float64(f"kernel_fn of {name}", result, way_out=way_out))
         return (gram + gram.T) / 2 if second is None and _trusted(architecture) else gram

@@ -43,7 +43,7 @@ def test_claim_holds_over_its_domain(name, record_property):
         f"{verdicts.count(Verdict.INCONCLUSIVE)} inconclusive",
     )
     assert outcome.verdict is not Verdict.REFUTED, outcome
-    assert 2 * verdicts.count(Verdict.SUPPORTED) >= len(verdicts), outcome
+    assert verdicts.count(Verdict.INCONCLUSIVE) <= len(verdicts) // 10, outcome
 
 
 def test_a_claim_compiles_nothing_anew_for_another_seed(caplog):

@@ -66,7 +66,7 @@ min_eigenvalue = Claim(
         ),
     },
     domain=regimes(
-        samples_over_d(2),
+        samples_over_d(2.5),
         BELOW_THE_NEXT_DEGREE,
         widths=(512, 640, 800, 1024),
         activations=("relu", "leaky_relu", "gelu", "silu"),

@@ -16,6 +16,7 @@ from ntval.claims.claim import Claim
 from ntval.claims.domain import OneOf
 from ntval.claims.montanari_zhong.setting import (
     PAPER,
+    SAMPLES,
     SETTING,
     SMOOTH,
     arguments,
@@ -68,6 +69,7 @@ kernel_structure = Claim(
     },
     domain=regimes(
         samples_over_d(2),
+        n=SAMPLES[3:],
         d=tuple(range(18, 61)),
         activations=("relu", *SMOOTH),
     ),

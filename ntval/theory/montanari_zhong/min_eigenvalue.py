@@ -111,7 +111,7 @@ def min_eigenvalue_remainder(activation: Activation, n: int, d: int, *, degree: 
     Source: derived here, but c is measured here: in units of $\gamma_{k_*} \sqrt{r'}$ the mean
     lies 0.08 to 0.43 below the lower edge of `support` for $k_* = 3$ (d = 20..160,
     n = 60..900), 0.43 to 0.71 for $k_* = 4$ (d = 10..28, n = 252..1500), and not for $k_* = 2$.
-    Searched at 119 points (ReLU, leaky ReLU, GELU, SiLU; d = 20..60, n = 60..301 at least 2 d):
+    Searched at 119 points (ReLU, leaky ReLU, GELU, SiLU; d = 20..60, n = 60..301, 2 d and more):
     none refuted, and at least 1.1 times the gap (GELU, n = 2 d).
     Raises: `InputError` as `min_eigenvalue`.
     """
