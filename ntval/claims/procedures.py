@@ -6,7 +6,6 @@
 | an inequality holds surely | `Bound` | a certificate from both sides |
 | an inequality holds with probability at least 1 - delta | `ProbableBound` | an e-value |
 | a mean equals a value, or lies within a margin of it | `Means` | an e-value |
-| a quantity tends to a value | `Limit` | an e-value, on a ladder |
 | an error decays like a power | `Slopes` | an e-value, of slopes |
 
 `examine(key, point, subject)` measures and predicts, `decide(examination, alpha, effort)` gives
@@ -47,7 +46,7 @@ Options = Mapping[str, object]
 
 @runtime_checkable
 class Procedure(Protocol):
-    """What all six records have in common."""
+    """What all five records have in common."""
 
     statistical: ClassVar[bool]
 
@@ -63,7 +62,7 @@ class Procedure(Protocol):
     def taking(self, **options: object) -> Procedure: ...
 
 
-_P = TypeVar("_P", "Identity", "Bound", "Means", "Slopes", "Limit", "ProbableBound")
+_P = TypeVar("_P", "Identity", "Bound", "Means", "Slopes", "ProbableBound")
 
 
 def _taking(procedure: _P, measure: Callable, options: Options) -> _P:
@@ -252,62 +251,6 @@ class Slopes(Means):
     first: int = 16
     most: int = 256
     kind: ClassVar[str] = "slopes"
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A quantity tends to a value along a ladder.
-
-    `sampler`: draws the quantity, a rung a column.
-    `ladder(point)`: the points of the rungs.
-    `formula`: the limit.
-    `remainder`: how far the mean at a rung may lie from the limit; it halves along the ladder.
-    `wrong`: as of `Means`; the last rung has to tell the limit from it.
-    `at(point)`: the arguments of both by name.
-    `resolution`: the departure beyond the remainder that has to be seen, in units of it.
-    `pilot`, `first`, `most`: as of `Means`.
-    """
-
-    sampler: Sampler
-    _: KW_ONLY
-    ladder: Callable[[Any], Sequence[Point]]
-    formula: Formula
-    remainder: Formula
-    wrong: Formula = 0.0
-    at: Callable[[Any], Mapping[str, object]] = _no_arguments
-    resolution: float = 0.5
-    pilot: int = 16
-    first: int = 64
-    most: int = 4096
-    options: Options = field(default_factory=dict)
-    statistical: ClassVar[bool] = True
-
-    def draw(self, key: Array, point: Point, subject: Subject) -> Draw:
-        """The function that draws what is measured."""
-        return self.sampler(key, point, subject, **self.options)
-
-    def examine(self, key: Array, point: Point, subject: Subject) -> Sample:
-        """The quantity on each rung, its limit, and how far from it each rung may lie."""
-        rungs = self.ladder(point)
-        remainders = np.array([value_of(self.remainder, self.at(rung)) for rung in rungs])
-        pilot = self.sampler(key, point, subject, stream=PILOT)(0, self.pilot)
-        return Sample(
-            self.draw(key, point, subject),
-            tuple(f"at {rung}" for rung in rungs),
-            np.asarray(value_of(self.formula, self.at(point)), dtype=float),
-            allowance(pilot, remainder=remainders, resolution=self.resolution * remainders),
-            np.append(np.full(len(rungs) - 1, np.inf), value_of(self.wrong, self.at(point))),
-        )
-
-    def decide(self, examination: Sample, *, alpha: float, effort: float) -> Decision:
-        """The verdict, at a false-alarm probability of at most `alpha`."""
-        return sequential.limit(
-            examination, alpha=alpha, effort=effort, first=self.first, most=self.most
-        )
-
-    def taking(self, **options: object) -> Limit:
-        """The same with options of `sampler`; the pilot speaks of correct code, and keeps its."""
-        return _taking(self, self.sampler, options)
 
 
 @dataclass(frozen=True)

@@ -215,7 +215,7 @@ def means(
     mean, target = float(values[:, i].mean()), float(sample.target[i])
     margin = float(sample.margin[i])
     smallest = margin + (high - low + missed) / 2
-    off, seen, where = _worth(sample, values, alpha=alpha, miss=miss, last=kind == "limit")
+    off, seen, where = _worth(sample, values, alpha=alpha, miss=miss)
     if verdict is Verdict.SUPPORTED:
         words = f"within {percent(off)}; would see a fault of {percent(seen)} ({where})"
     else:
@@ -268,12 +268,11 @@ def _worth(
     *,
     alpha: float,
     miss: float,
-    last: bool,
 ) -> tuple[float, float, str]:
-    """What SUPPORTED is worth, of the statistic that is known worst, or of the last: how far off
-    it can be, and how small a departure would have been seen, in units of its `size`; and which."""
+    """What SUPPORTED is worth, of the statistic that is known worst: how far off it
+    can be, and how small a departure would have been seen, in units of its `size`; and which."""
     room = sample.margin + 6 * values.std(axis=0) / math.sqrt(len(values))
-    i = len(room) - 1 if last else int((room / np.maximum(sample.size, _TINY)).argmax())
+    i = int((room / np.maximum(sample.size, _TINY)).argmax())
     low, high, missed = _enclosed(sample, values, i, alpha=alpha, miss=miss)
     target, size = float(sample.target[i]), max(float(sample.size[i]), _TINY)
     off = max(abs(low - target), abs(high - target)) / size
@@ -294,31 +293,6 @@ def _more(sample: Sample, values: Float[np.ndarray, "draws k"]) -> str:
 def _log_mean(log_e: Float[np.ndarray, "k"]) -> float:
     """Log of the mean of e-values: evidence that one of the nulls is false, whichever."""
     return float(np.asarray(logsumexp(log_e))) - math.log(len(log_e))
-
-
-def limit(
-    sample: Sample,
-    *,
-    alpha: float,
-    effort: float = 1.0,
-    miss: float = MISS,
-    first: int = 64,
-    most: int = 4096,
-) -> Decision:
-    """A quantity tends to the predicted value: `means` of k rungs of a ladder, one a column.
-
-    VACUOUS unless the remainder at least halves along the ladder.
-    """
-    decision = means(
-        sample, alpha=alpha, effort=effort, miss=miss, first=first, most=most, kind="limit"
-    )
-    if decision.verdict is Verdict.SUPPORTED and sample.margin[-1] > sample.margin[0] / 2:
-        return replace(
-            decision,
-            verdict=Verdict.INCONCLUSIVE,
-            summary=f"VACUOUS: the remainder does not halve on the ladder; {decision.summary}",
-        )
-    return decision
 
 
 def probable_bound(

@@ -18,7 +18,7 @@ from jaxtyping import Array
 
 from ntval.arrays import float64
 from ntval.claims.claim import Claim
-from ntval.claims.procedures import Formula, Limit, Means
+from ntval.claims.procedures import Formula, Means
 from ntval.claims.sampling import draw_params, kept
 from ntval.faults.fault import Plant, Site
 from ntval.kernels import quadrature_oracle
@@ -217,7 +217,7 @@ def in_prediction(formula: Formula) -> Plant:
 
     def plant(claim: Claim) -> Claim:
         procedure = claim.procedure
-        assert isinstance(procedure, Means | Limit), f"{claim.name} predicts no mean"
+        assert isinstance(procedure, Means), f"{claim.name} predicts no mean"
         # The nearest wrong theory may be the one that is planted: none is named in its place.
         return replace(claim, procedure=replace(procedure, formula=formula, wrong=math.inf))
 

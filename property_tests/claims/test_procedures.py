@@ -15,7 +15,6 @@ from ntval.claims.claim import Claim
 from ntval.claims.procedures import (
     Bound,
     Identity,
-    Limit,
     Means,
     ProbableBound,
     Slopes,
@@ -57,8 +56,8 @@ def test_a_claim_is_at_most_twelve_fields():
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
-def test_every_claim_is_tested_by_one_of_six_procedures(claim):
-    kinds = (Identity, Bound, Means, Slopes, Limit, ProbableBound)
+def test_every_claim_is_tested_by_one_of_five_procedures(claim):
+    kinds = (Identity, Bound, Means, Slopes, ProbableBound)
     assert type(claim.procedure) in kinds
     assert claim.statistical == (type(claim.procedure) not in (Identity, Bound))
 
@@ -139,7 +138,7 @@ def test_looped_statistics_have_a_stream_for_the_pilot(monkeypatch):
     [
         name
         for name, claim in CLAIMS.items()
-        if isinstance(claim.procedure, Means | Limit)
+        if isinstance(claim.procedure, Means)
         if name != "gram_matrices.mean" and not is_looped(claim.procedure.sampler)
     ],
 )
@@ -188,35 +187,6 @@ def test_a_formula_takes_the_arguments_that_it_names():
     assert value_of((lambda n: n, lambda width: width), arguments).tolist() == [3.0, 7.0]
     with pytest.raises(TypeError, match="ridge"):
         value_of(lambda ridge: ridge, arguments)
-
-
-@pytest.mark.parametrize(("formula", "verdict"), [(0.0, "SUPPORTED"), (0.1, "REFUTED")])
-def test_a_limit_is_held_against_its_remainder_on_each_rung(formula, verdict):
-    def rungs(point):
-        return [Regime(n=n, d=20) for n in (40, 80, 160)]
-
-    def on_rungs(key, point, subject, *, stream="measured"):
-        column = normal(key, point, subject, stream=stream)
-        return lambda start, count: np.tile(column(start, count), 3)
-
-    limit = Limit(
-        on_rungs,
-        ladder=rungs,
-        formula=lambda: formula,
-        remainder=lambda n: 4 / n,
-        wrong=1.0,
-        at=lambda point: {"n": point.n},
-    )
-    examination = limit.examine(KEY, REGIME, SUBJECT)
-    # A margin is the rung's remainder and what clipping, wider than it, may move the mean by.
-    pilot = np.tile(normal(KEY, REGIME, SUBJECT, stream=PILOT)(0, limit.pilot), 3)
-    remainder = np.array([0.1, 0.05, 0.025])
-    resolution = limit.resolution * remainder
-    expected = allowance(pilot, remainder=remainder, resolution=resolution).remainder
-    assert np.max(np.abs(examination.margin - expected)) <= rounding_allowance(3) * 0.1
-    assert (examination.margin > remainder).all()
-    np.testing.assert_allclose(examination.resolution, [0.05, 0.025, 0.0125])
-    assert limit.decide(examination, **SETTINGS).verdict == verdict
 
 
 def test_a_bound_that_is_trivial_is_vacuous():
@@ -296,7 +266,7 @@ def test_the_level_of_the_claim_is_what_evidence_is_compared_with():
 
 @pytest.mark.parametrize(
     "claim",
-    [claim for claim in CLAIMS.values() if isinstance(claim.procedure, Means | Limit)],
+    [claim for claim in CLAIMS.values() if isinstance(claim.procedure, Means)],
     ids=lambda claim: claim.name,
 )
 def test_what_cannot_tell_a_theorem_from_the_nearest_wrong_one_is_vacuous(claim):

@@ -90,10 +90,9 @@ def test_gaps_are_those_of_the_statistic_that_departs_most(miss):
 @pytest.mark.usefixtures("no_interval")
 def test_budgets_and_the_miss_are_as_stated_when_none_is_given():
     undecided = sample(normal_stream([0.0], 1.0), resolution=1e-3)
-    for decide in (sequential.means, sequential.limit):
-        decision = decide(undecided, alpha=1e-6)
-        assert (decision.draws, decision.miss) == (4096, 1e-3)
-        assert decide(sample(normal_stream([5.0], 1.0)), alpha=1e-6).draws == 64
+    decision = sequential.means(undecided, alpha=1e-6)
+    assert (decision.draws, decision.miss) == (4096, 1e-3)
+    assert sequential.means(sample(normal_stream([5.0], 1.0)), alpha=1e-6).draws == 64
     decision = probable_bound(room(0.01), resolution=1e-3)
     assert (decision.draws, decision.miss) == (1024, 1e-3)
     assert probable_bound(room(1.0)).draws == 64
@@ -282,31 +281,6 @@ def test_what_is_compared_with_alpha_is_the_mean_over_statistics():
     assert log_e < max(each)
     for distance, verdict in ((0.1, Verdict.REFUTED), (-0.1, Verdict.INCONCLUSIVE)):
         assert of(every, math.exp(-log_e + distance)).verdict is verdict
-
-
-def limit(values, remainders, spread=0.01):
-    remainders = np.array(remainders)
-    sizes = {"remainder": remainders, "span": 6 * remainders, "resolution": remainders / 2}
-    return sequential.limit(
-        sample(normal_stream(values, spread), predicted=1.0, **sizes), alpha=1e-6
-    )
-
-
-def test_limit_supports_a_gap_within_a_remainder_that_shrinks():
-    assert limit([1.2, 1.1, 1.05], [0.4, 0.2, 0.1]).verdict is Verdict.SUPPORTED
-
-
-def test_limit_refutes_a_gap_that_stays():
-    decision = limit([1.2, 1.2, 1.2], [0.4, 0.2, 0.1])
-    assert decision.verdict is Verdict.REFUTED
-    assert "statistic 2" in decision.summary
-
-
-def test_limit_on_a_ladder_that_leads_nowhere_is_vacuous():
-    for last, verdict in ((0.3, Verdict.INCONCLUSIVE), (0.2, Verdict.SUPPORTED)):
-        decision = limit([1.1, 1.1, 1.1], [0.4, 0.3, last])
-        assert decision.verdict is verdict
-        assert ("VACUOUS" in decision.summary) == (verdict is Verdict.INCONCLUSIVE)
 
 
 def room(broken, seed=0):

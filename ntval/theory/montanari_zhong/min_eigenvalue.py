@@ -6,6 +6,7 @@ The notation is that of `kernel`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -51,15 +52,24 @@ def min_eigenvalue_limit(activation: Activation, *, degree: int = 1) -> float:
     return tail_energy_limit(activation, degree)
 
 
-def min_eigenvalue_limit_remainder(activation: Activation, n: int, d: int) -> float:
-    r"""How far the mean smallest eigenvalue may lie from `min_eigenvalue_limit` at finite n and d:
-    the distance of `min_eigenvalue` with its own remainder, $O(\sqrt n / d)$ for n > d.
+def min_eigenvalue_limit_remainder(
+    activation: Activation, sizes: Sequence[tuple[int, int]]
+) -> float:
+    r"""How far the mean smallest eigenvalue, extrapolated to d infinite, may lie from
+    `min_eigenvalue_limit`: 2 % of it, and 3 times the distance of `min_eigenvalue` extrapolated.
 
-    Source: derived here. Accuracy: that of `min_eigenvalue_remainder`.
+    Extrapolated: the constant of a parabola in $d^{-1/2}$ through values at the `sizes` (n, d) of a
+    ladder with n / d fixed. `min_eigenvalue` is a power series in $\sqrt n / d$ there.
+
+    Source: derived here, but the 2 % and the 3 are measured (ReLU, GELU; d = 10..30,
+    n = 2 d..6 d, ladders d, 2 d, 4 d, 8 d of 16 to 200 draws): the mean lies 0.2 to 2 % from the
+    limit for n <= 5 d, each known to 0.3 to 1 %, and 3.6 % below at (60, 10).
     Raises: `InputError` as `min_eigenvalue`.
     """
-    distance = abs(min_eigenvalue_limit(activation) - min_eigenvalue(activation, n, d))
-    return distance + min_eigenvalue_remainder(activation, n, d)
+    limit = min_eigenvalue_limit(activation)
+    steps = [d**-0.5 for _, d in sizes]
+    values = [min_eigenvalue(activation, n, d) for n, d in sizes]
+    return 0.02 * limit + 3 * abs(limit - float(np.polyfit(steps, values, 2)[-1]))
 
 
 def _lower_edge(activation: Activation, n: int, d: int) -> tuple[float, float]:

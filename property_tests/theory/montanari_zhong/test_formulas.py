@@ -71,13 +71,14 @@ LINEAR = Target(energies=(0.5, 1.0), noise_std=0.5)
 
 
 def test_remainders_of_risks_are_the_shares_that_they_state():
-    risk = theory.kernel_ridge_risk(RELU, 120, 40, LINEAR, ridge=0.1)
-    found = theory.kernel_ridge_risk_remainder(RELU, 120, 40, LINEAR, ridge=0.1)
-    assert found == pytest.approx((risk + 0.5) / 160, **HAND)
     silent = Target(energies=(), noise_std=0.5)  # F_0 = 0
-    risk = theory.kernel_ridge_risk(RELU, 120, 40, silent, ridge=0.1)
+    noise = theory.kernel_ridge_risk(RELU, 120, 40, silent, ridge=0.1)
     found = theory.kernel_ridge_risk_remainder(RELU, 120, 40, silent, ridge=0.1)
-    assert found == pytest.approx(risk / 160, **HAND)
+    assert found == pytest.approx(noise / 160, **HAND)
+    bias = theory.kernel_ridge_risk(RELU, 120, 40, LINEAR, ridge=0.1) - noise
+    factor = 1 + noise / 0.5**2
+    found = theory.kernel_ridge_risk_remainder(RELU, 120, 40, LINEAR, ridge=0.1)
+    assert found == pytest.approx((1.5 * factor**2 * bias + noise + 0.5) / 160, **HAND)
     error = theory.kernel_ridge_train_error(RELU, 120, 40, LINEAR, ridge=0.1)
     found = theory.kernel_ridge_train_error_remainder(RELU, 120, 40, LINEAR, ridge=0.1)
     assert found == pytest.approx(error / 100, **HAND)
@@ -144,10 +145,12 @@ def test_remainders_of_edges_are_the_shares_that_they_state():
     assert remainder == pytest.approx(0.06 * edge, **HAND)
     assert theory.relative_edge_remainder(RELU, 40, 20, 12) == pytest.approx(0.06, **HAND)
     assert theory.relative_edge_remainder(RELU, 40, 20, 2) == 0.0
-    least, limit = theory.min_eigenvalue(RELU, 120, 40), theory.min_eigenvalue_limit(RELU)
-    own = theory.min_eigenvalue_remainder(RELU, 120, 40)
-    found = theory.min_eigenvalue_limit_remainder(RELU, 120, 40)
-    assert found == pytest.approx(abs(limit - least) + own, **HAND)
+    # Through three sizes 16, 64, 256 the constant of the parabola in 1/4, 1/8, 1/16 is Lagrange's.
+    sizes = [(48, 16), (192, 64), (768, 256)]
+    values = [theory.min_eigenvalue(RELU, n, d) for n, d in sizes]
+    constant = (values[0] - 6 * values[1] + 8 * values[2]) / 3
+    found = theory.min_eigenvalue_limit_remainder(RELU, sizes)
+    assert found == pytest.approx(0.005 + 3 * abs(0.25 - constant), rel=1e-9)
     largest = theory.largest_bulk_eigenvalue(RELU, 240, 80)
     # Inwards of the edge of one degree alone: by the other degrees, and by Tracy and Widom's shift.
     assert 0.9 * theory.bulk_edges(RELU, 240, 80)[1] < largest < theory.bulk_edges(RELU, 240, 80)[1]

@@ -19,6 +19,7 @@ from ntval.theory.ridge_equivalents import Target
 LINEAR = Target(energies=(0.0, 1.0), noise_std=0.5)
 CUBIC = Target(energies=(0.25, 0.25, 0.25, 0.25), noise_std=0.3)
 CONSTANT = Target(energies=(1.0,))
+NOISELESS = Target(energies=(0.0, 1.0))
 # gamma_eff at ridge 0 of spec section 2.1; tanh from its columns v_1 / mu_0^2, since the printed
 # .265819774 is off by 4e-9, and the two erfs in closed form, since they have fewer digits there.
 EFFECTIVE_RIDGES = {
@@ -137,6 +138,9 @@ def test_kernel_ridge_train_error_meets_the_spec():
         *[("gelu", 20, 40, 0.1, LINEAR, 40), ("gelu", 200, 20, 0.0, LINEAR, 8)],
         *[("relu", 60, 20, 0.0, CONSTANT, 60), ("relu", 252, 14, 0.1, CUBIC, 6)],
         ("gelu", 252, 14, 0.0, CUBIC, 6),
+        # Bias alone, near n = B(d, 2): where a search refuted the remainder of before.
+        *[("relu", 60, 10, 0.0, NOISELESS, 200), ("gelu", 80, 10, 0.0, NOISELESS, 200)],
+        ("gelu", 137, 23, 0.0, NOISELESS, 60),
     ],
 )
 def test_kernel_ridge_risk_and_train_error_are_means_of_exact_ones(
