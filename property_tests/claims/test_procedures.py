@@ -23,7 +23,6 @@ from ntval.claims.procedures import (
 )
 from ntval.claims.sampling import MEASURED, PILOT, kept, key_for, looped, stream_of
 from ntval.errors import InputError
-from ntval.evidence.allowance import allowance
 from ntval.evidence.exact import Bracket, Comparison
 from ntval.evidence.sequential import Sample, Trials
 from ntval.evidence.verdict import Verdict
