@@ -43,7 +43,6 @@ from ntval.theory.montanari_zhong.min_eigenvalue import (
     min_eigenvalue_limit,
     min_eigenvalue_limit_remainder,
     min_eigenvalue_remainder,
-    relative_edge_remainder,
 )
 from ntval.theory.montanari_zhong.ridge_equivalence import (
     ridge_equivalence_bound,
@@ -139,7 +138,6 @@ __all__ = [
     "polynomial_ridge_train_error",
     "quadratic_rank",
     "rank",
-    "relative_edge_remainder",
     "relative_rank",
     "residual_norm",
     "residual_norm_remainder",

@@ -143,12 +143,9 @@ def test_remainders_of_edges_are_the_shares_that_they_state():
     expected = theory.expected_min_eigenvalue(RELU, 50, 200)
     remainder = theory.expected_min_eigenvalue_remainder(RELU, 50, 200)
     assert remainder == pytest.approx(0.015 * expected, **HAND)
-    spectrum = np.linspace(0.1, 1.0, 40)
-    edge = theory.finite_width_min_eigenvalue(spectrum, 20, 12)
-    remainder = theory.finite_width_min_eigenvalue_remainder(RELU, spectrum, 20, 12)
-    assert remainder == pytest.approx(0.06 * edge, **HAND)
-    assert theory.relative_edge_remainder(RELU, 40, 20, 12) == pytest.approx(0.06, **HAND)
-    assert theory.relative_edge_remainder(RELU, 40, 20, 2) == 0.0
+    remainder = theory.finite_width_min_eigenvalue_remainder
+    assert remainder(RELU, 40, 20, 16) == pytest.approx(0.12, **HAND)
+    assert remainder(RELU, 40, 20, 2) == 0.0
     # Through three sizes 16, 64, 256 the constant of the parabola in 1/4, 1/8, 1/16 is Lagrange's.
     sizes = [(48, 16), (192, 64), (768, 256)]
     values = [theory.min_eigenvalue(RELU, n, d) for n, d in sizes]
