@@ -89,6 +89,9 @@ def test_remainders_of_risks_are_the_shares_that_they_state():
     risk = theory.linear_target_risk(RELU, 120, 40, ridge=0.1, noise_std=0.5)
     found = theory.linear_target_risk_remainder(RELU, 120, 40, ridge=0.1, noise_std=0.5)
     assert found == pytest.approx(0.03 * risk, **HAND)
+    risk = theory.linear_target_risk(RELU, 120, 20, ridge=0.1, noise_std=0.5)
+    found = theory.linear_target_risk_remainder(RELU, 120, 20, ridge=0.1, noise_std=0.5)
+    assert found == pytest.approx(0.06 * risk, **HAND)
 
 
 @pytest.mark.parametrize("last", [0, 3, 10])
