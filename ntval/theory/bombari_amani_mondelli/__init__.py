@@ -1,0 +1,52 @@
+"""Bombari, Amani & Mondelli, 2205.10217: the smallest eigenvalue of deep networks' kernels, and
+bounds by their neighbors.
+
+Each name stands in the module it is imported from, with its notation.
+"""
+
+from ntval.theory.bombari_amani_mondelli.chernoff import (
+    chernoff_lower_bound,
+    chernoff_upper_bound,
+    lower_deviation,
+    upper_deviation,
+)
+from ntval.theory.bombari_amani_mondelli.dual_kernels import derivative_kernel, dual_kernel
+from ntval.theory.bombari_amani_mondelli.finite_width import (
+    centered_gram,
+    expected_block,
+    finite_width_lower_bound,
+    finite_width_upper_bound,
+    largest_slope,
+    sharp_min_eigenvalue,
+    truncated_second_moment,
+)
+from ntval.theory.bombari_amani_mondelli.inequalities import (
+    diagonal_upper_bound,
+    gershgorin_lower_bound,
+    pair_upper_bound,
+    schur_lower_bound,
+    schur_upper_bound,
+    trace_upper_bound,
+)
+
+__all__ = [
+    "centered_gram",
+    "chernoff_lower_bound",
+    "chernoff_upper_bound",
+    "derivative_kernel",
+    "diagonal_upper_bound",
+    "dual_kernel",
+    "expected_block",
+    "finite_width_lower_bound",
+    "finite_width_upper_bound",
+    "gershgorin_lower_bound",
+    "largest_slope",
+    "lower_deviation",
+    "pair_upper_bound",
+    "schur_lower_bound",
+    "schur_upper_bound",
+    "sharp_min_eigenvalue",
+    "trace_upper_bound",
+    "truncated_second_moment",
+    "upper_deviation",
+]

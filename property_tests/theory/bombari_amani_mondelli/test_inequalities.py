@@ -1,0 +1,101 @@
+"""Inequalities between eigenvalues, on drawn matrices: singular ones, zero rows and all scales."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ntval.errors import InputError
+from ntval.theory import bombari_amani_mondelli as theory
+
+
+@st.composite
+def pairs_of_grams(draw):
+    n = draw(st.integers(1, 8))
+    grams = []
+    for _ in range(2):
+        rank = draw(st.integers(1, 8))
+        rows = st.lists(st.integers(-3, 3), min_size=rank, max_size=rank)
+        scale = draw(st.sampled_from((1e-6, 1.0, 1e6)))
+        x = np.array([draw(rows) for _ in range(n)], dtype=float) * scale
+        grams.append(x @ x.T)
+    return grams
+
+
+def rounding(*matrices):
+    scale = np.prod([max(float(np.trace(matrix)), 0.0) for matrix in matrices])
+    return 16 * len(matrices[0]) * np.finfo(float).eps * scale
+
+
+@given(pairs_of_grams())
+def test_bounds_of_one_matrix_enclose_its_smallest_eigenvalue(grams):
+    for gram in grams:
+        smallest, slack = float(np.linalg.eigvalsh(gram)[0]), rounding(gram)
+        assert theory.gershgorin_lower_bound(gram) <= smallest + slack
+        upper = [
+            theory.pair_upper_bound(gram),
+            theory.diagonal_upper_bound(gram),
+            theory.trace_upper_bound(gram),
+        ]
+        assert smallest - slack <= upper[0]
+        assert all(tighter <= looser + slack for tighter, looser in itertools.pairwise(upper))
+
+
+@given(pairs_of_grams())
+def test_schur_bounds_enclose_the_spectrum_of_a_hadamard_product(grams):
+    values, slack = np.linalg.eigvalsh(grams[0] * grams[1]), rounding(*grams)
+    assert theory.schur_lower_bound(*grams) <= values[0] + slack
+    assert values[-1] <= theory.schur_upper_bound(*grams) + slack
+
+
+def test_bounds_are_the_values_of_hand():
+    gram = np.array([[2.0, 1.0, 0.0], [1.0, 3.0, 0.5], [0.0, 0.5, 4.0]])
+    assert theory.gershgorin_lower_bound(gram) == 1.0
+    assert theory.diagonal_upper_bound(gram) == 2.0
+    assert theory.trace_upper_bound(gram) == 3.0
+    assert theory.pair_upper_bound(gram) == pytest.approx(2.5 - np.sqrt(1.25), rel=1e-14)
+    assert theory.pair_upper_bound(np.array([[3.0]])) == 3.0
+    assert theory.pair_upper_bound(np.zeros((2, 2))) == 0.0
+    other = np.diag([1.0, 2.0, 5.0])
+    smallest, largest = np.linalg.eigvalsh(gram)[[0, -1]]
+    assert theory.schur_lower_bound(gram, other) == pytest.approx(max(2.0, smallest), rel=1e-14)
+    assert theory.schur_upper_bound(gram, other) == pytest.approx(min(20.0, 5 * largest), rel=1e-14)
+
+
+@pytest.mark.parametrize(("n", "failure"), [(1, 0.5), (100, 1e-6)])
+@pytest.mark.parametrize("ratio", [1.0, 20.0, 500.0])
+def test_deviations_solve_their_equations(ratio, n, failure):
+    epsilon = theory.lower_deviation(ratio, n, failure)
+    if np.log(n / failure) >= ratio:
+        assert epsilon == 1.0
+    else:
+        exponent = epsilon + (1 - epsilon) * np.log1p(-epsilon)
+        assert n * np.exp(-exponent * ratio) == pytest.approx(failure, rel=1e-8)
+    above = theory.upper_deviation(ratio, failure)
+    exponent = (1 + above) * np.log1p(above) - above
+    assert np.exp(-exponent * ratio) == pytest.approx(failure, rel=1e-8)
+
+
+def test_chernoff_bounds_hold_as_often_as_they_say():
+    # Sums of 200 projections on random lines in the plane: mean 100 I, terms of norm 1.
+    rng = np.random.default_rng(0)
+    angles = rng.uniform(0, np.pi, (4000, 200))
+    lines = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    smallest = np.linalg.eigvalsh(np.einsum("kti,ktj->kij", lines, lines))[:, 0]
+    low = theory.chernoff_lower_bound(100.0, 1.0, 2, failure=0.01)
+    high = theory.chernoff_upper_bound(100.0, 1.0, failure=0.01)
+    assert (smallest < low).mean() <= 0.01
+    assert (smallest > high).mean() <= 0.01
+    assert low > 60  # and it says something
+
+
+def test_what_cannot_be_bounded_is_zero_and_bad_arguments_are_refused():
+    assert theory.chernoff_lower_bound(0.0, 1.0, 5, failure=0.1) == 0.0
+    assert theory.chernoff_lower_bound(1.0, 1.0, 5, failure=0.1) == 0.0
+    assert theory.chernoff_upper_bound(0.0, 1.0, failure=0.1) == 0.0
+    assert theory.upper_deviation(0.0, 0.1) == np.inf
+    for bad in ({"failure": 0.0}, {"failure": 1.0}, {"failure": float("nan")}):
+        with pytest.raises(InputError, match="failure between 0 and 1"):
+            theory.chernoff_lower_bound(1.0, 1.0, 5, **bad)
