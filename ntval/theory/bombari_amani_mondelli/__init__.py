@@ -11,6 +11,14 @@ from ntval.theory.bombari_amani_mondelli.chernoff import (
     upper_deviation,
 )
 from ntval.theory.bombari_amani_mondelli.dual_kernels import derivative_kernel, dual_kernel
+from ntval.theory.bombari_amani_mondelli.exact_laws import (
+    descent_bound,
+    descent_losses,
+    largest_rank,
+    num_parameters,
+    rank_one_probability,
+    relative_second_moment,
+)
 from ntval.theory.bombari_amani_mondelli.finite_width import (
     centered_gram,
     expected_block,
@@ -28,21 +36,39 @@ from ntval.theory.bombari_amani_mondelli.inequalities import (
     schur_upper_bound,
     trace_upper_bound,
 )
+from ntval.theory.bombari_amani_mondelli.infinite_width import (
+    chain_lower_bound,
+    close_pair_upper_bound,
+    gegenbauer_lower_bound,
+    hermite_lower_bound,
+    incoherence_lower_bound,
+)
 
 __all__ = [
     "centered_gram",
+    "chain_lower_bound",
     "chernoff_lower_bound",
     "chernoff_upper_bound",
+    "close_pair_upper_bound",
     "derivative_kernel",
+    "descent_bound",
+    "descent_losses",
     "diagonal_upper_bound",
     "dual_kernel",
     "expected_block",
     "finite_width_lower_bound",
     "finite_width_upper_bound",
+    "gegenbauer_lower_bound",
     "gershgorin_lower_bound",
+    "hermite_lower_bound",
+    "incoherence_lower_bound",
+    "largest_rank",
     "largest_slope",
     "lower_deviation",
+    "num_parameters",
     "pair_upper_bound",
+    "rank_one_probability",
+    "relative_second_moment",
     "schur_lower_bound",
     "schur_upper_bound",
     "sharp_min_eigenvalue",
