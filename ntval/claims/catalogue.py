@@ -6,7 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ntval.claims import gram_matrices, kernel_identities, montanari_zhong
+from ntval.claims import (
+    bombari_amani_mondelli,
+    gram_matrices,
+    kernel_identities,
+    montanari_zhong,
+)
 from ntval.claims.claim import Claim
 from ntval.errors import unknown_name
 
@@ -17,6 +22,7 @@ CLAIMS: dict[str, Claim] = {
         gram_matrices.equals_reference,
         gram_matrices.mean,
         *(getattr(montanari_zhong, word) for word in montanari_zhong.__all__),
+        *(getattr(bombari_amani_mondelli, word) for word in bombari_amani_mondelli.__all__),
     )
 }
 

@@ -38,18 +38,21 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Layers:
-    """Hidden layers, from `fewest` to `most`, the width of each from these. Where the two differ,
-    deeper networks than are drawn belong as well."""
+    """Hidden layers, from `fewest` to `most`, the width of each from these; of the last from
+    `last`, where that is given. Where the two numbers differ, deeper networks than are drawn belong
+    as well."""
 
     sizes: Sizes
     fewest: int = 1
     most: int = 1
+    last: Sizes | None = None
 
     def __contains__(self, value: object) -> bool:
         return (
             isinstance(value, tuple)
             and (len(value) == self.fewest or len(value) > self.fewest < self.most)
-            and all(width in self.sizes for width in value)
+            and all(width in self.sizes for width in value[:-1])
+            and (not value or value[-1] in (self.last or self.sizes))
         )
 
     def some(self) -> tuple[tuple[int, ...], ...]:
@@ -57,12 +60,14 @@ class Layers:
         return tuple(
             widths
             for depth in depths
-            for widths in itertools.product(self.sizes.values, repeat=depth)
+            for widths in itertools.product(
+                *[self.sizes.values] * (depth - 1), (self.last or self.sizes).values
+            )
         )
 
     def __str__(self) -> str:
         depth = f"{self.fewest} to {self.most}" if self.most > self.fewest else f"{self.most}"
-        return f"{depth} of {self.sizes}"
+        return f"{depth} of {self.sizes}" + (f", the last of {self.last}" if self.last else "")
 
 
 @dataclass(frozen=True)
@@ -194,4 +199,6 @@ class Domain:
         points = self.representatives()
         if any(isinstance(r, Interval) for r in self.drawn.values()):
             return math.inf if next(points, None) else 0
+        if not self.where:
+            return math.prod(len(r.some()) for r in self.drawn.values())
         return sum(1 for _ in points)

@@ -205,13 +205,14 @@ class Replicate:
         return infinite(self.subject, self.x)
 
     @functools.cached_property
-    def _params(self) -> Any:
+    def params(self) -> Any:
+        """The weights."""
         return draw_params(self.subject.network, self._key_params)
 
     @functools.cached_property
     def empirical(self) -> Float[np.ndarray, "n n"]:
         """K_N at the inputs."""
-        return empirical_at(self.subject, self._params, self.x)
+        return empirical_at(self.subject, self.params, self.x)
 
     def at(self, rung: NetworkSubject) -> Replicate:
         """The same inputs, at another width, with other weights."""
@@ -219,12 +220,12 @@ class Replicate:
 
     def rows_at(self, x: Float[AnyArray, "m *shape"]) -> Float[np.ndarray, "m n"]:
         """K_N between other points and the inputs, at the weights of `empirical`."""
-        return empirical_at(self.subject, self._params, x, self.x)
+        return empirical_at(self.subject, self.params, x, self.x)
 
     def features_at(self, x: Float[AnyArray, "m *shape"]) -> Float[np.ndarray, "m p"]:
         """Gradients of the output by the weights of `empirical`, a row an input."""
         apply_fn = self.subject.network.apply_fn
-        jacobian = jax.jacobian(lambda params: apply_fn(params, x)[:, 0])(self._params)
+        jacobian = jax.jacobian(lambda params: apply_fn(params, x)[:, 0])(self.params)
         return np.concatenate(
             [np.asarray(j).reshape(len(x), -1) for j in jax.tree.leaves(jacobian)], 1
         )

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from ntval.claims.claim import Claim
 from ntval.errors import unknown_name
-from ntval.faults import elsewhere, inputs, kernels, montanari_zhong, sizes, weights
+from ntval.faults import (
+    bombari_amani_mondelli,
+    elsewhere,
+    inputs,
+    kernels,
+    montanari_zhong,
+    sizes,
+    weights,
+)
 from ntval.faults.fault import Fault
 
 FAULTS: dict[str, Fault] = {
@@ -18,6 +26,7 @@ FAULTS: dict[str, Fault] = {
         *weights.FAULTS,
         *inputs.FAULTS,
         *montanari_zhong.FAULTS,
+        *bombari_amani_mondelli.FAULTS,
         *elsewhere.FAULTS,
     )
 }

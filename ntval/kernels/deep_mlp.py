@@ -78,6 +78,44 @@ def gram(
     return symmetric(result) if x2 is None else result
 
 
+def factors(
+    mlp: Mlp, params: Params, x: Float[AnyArray, "n d"]
+) -> list[tuple[Float[Array, "n n"], Float[Array, "n n"]]]:
+    r"""Of each layer's share of the kernel of one output, from the first layer to the last, both
+    factors of its Hadamard product: $F_l F_l^\top$ of the features that enter it, and
+    $B_{l+1} B_{l+1}^\top$ of the output's derivatives by its pre-activations.
+
+    Without biases; the factors of the forward pass go with the features. Traceable.
+
+    Source: chain rule (derived); Bombari, Amani and Mondelli, decomposition of the Jacobian.
+    Raises: `InputError` for the `montanari_zhong` parametrization, biases, or several outputs.
+    """
+    _require_layers(mlp)
+    if mlp.b_std or mlp.outputs != 1:
+        raise InputError(
+            f"factors needs one output and no biases, got outputs={mlp.outputs}, "
+            f"b_std={mlp.b_std!r}; use gram(..., per_layer=True)."
+        )
+    products = []
+    for layer, (z, g) in zip(params, _layer_terms(mlp, params, x), strict=True):
+        w_scale, _ = scales(mlp, layer["w"].shape[0])
+        features = symmetric(w_scale**2 * jnp.asarray(z @ z.T))
+        signals = jnp.ones_like(features) if g is None else symmetric(g @ g.T)
+        products.append((features, signals))
+    return products
+
+
+def features(
+    mlp: Mlp, params: Params, x: Float[AnyArray, "n d"]
+) -> list[Float[AnyArray, "n width"]]:
+    r"""$F_0 = x, F_1, \dots, F_{L-1}$: the features that enter each layer. Traceable.
+
+    Source: forward pass (derived). Raises: `InputError` for `montanari_zhong`.
+    """
+    _require_layers(mlp)
+    return [z for z, _ in _layer_terms(mlp, params, x)]
+
+
 def _require_layers(mlp: Mlp) -> None:
     if mlp.trained_first:
         raise InputError(

@@ -1,9 +1,11 @@
-r"""Fully connected networks of our own, in three parametrizations.
+r"""Fully connected networks of our own, in five parametrizations.
 
 | parametrization | hidden layer | output layer |
 |---|---|---|
 | `ntk` | $h = w_\mathrm{std}\, x W / \sqrt{\text{fan in}} + b_\mathrm{std}\, b$, entries N(0, 1) | the same |
 | `standard` | $h = x W + b$, entries N(0, $w_\mathrm{std}^2$ / fan in) and N(0, $b_\mathrm{std}^2$) | the same |
+| `unscaled_last_layer` | $h = x W$, entries N(0, $w_\mathrm{std}^2$ / fan in) | $x W$, entries N(0, 1) |
+| `signed_last_layer` | the same | $x W$, entries +1 and -1 |
 | `montanari_zhong` | $h = x W$, columns of W uniform on the unit sphere | $(N d)^{-1/2} \sum_l b_l \sigma(h_l)$, fixed signs $b_l = (-1)^l$ |
 """
 
@@ -115,6 +117,17 @@ def _on_the_sphere(mlp: Mlp, key: Array) -> Params:
     return [{"w": w / jnp.linalg.norm(w, axis=0)}]
 
 
+def _last_layer_unscaled(mlp: Mlp, key: Array) -> Params:
+    *hidden, last = STANDARD.init(mlp, key)
+    fan_in = last["w"].shape[0]
+    return [*hidden, {**last, "w": last["w"] * (math.sqrt(fan_in) / mlp.w_std)}]
+
+
+def _last_layer_of_signs(mlp: Mlp, key: Array) -> Params:
+    *hidden, last = STANDARD.init(mlp, key)
+    return [*hidden, {**last, "w": jnp.where(last["w"] < 0, -1.0, 1.0)}]
+
+
 NTK = Parametrization(
     "ntk",
     init=lambda mlp, key: _drawn(mlp, key, lambda fan_in: (1.0, 1.0)),
@@ -136,6 +149,14 @@ MONTANARI_ZHONG = Parametrization(
 PARAMETRIZATIONS: dict[str, Parametrization] = {
     known.name: known for known in (NTK, STANDARD, MONTANARI_ZHONG)
 }
+# Bombari, Amani and Mondelli's: outputs grow with the width, and so does the kernel. No regime
+# names them: their kernels have no limit of infinite width.
+UNSCALED_LAST_LAYER = Parametrization(
+    "unscaled_last_layer", init=_last_layer_unscaled, scales=lambda mlp, fan_in: (1.0, 1.0)
+)
+SIGNED_LAST_LAYER = Parametrization(
+    "signed_last_layer", init=_last_layer_of_signs, scales=lambda mlp, fan_in: (1.0, 1.0)
+)
 
 
 def parametrization(name: str | Parametrization) -> Parametrization:

@@ -20,6 +20,7 @@ _TITLES = {
     "kernel_identities": "Kernel identities: what holds of every neural tangent kernel",
     "gram_matrices": "Gram matrices that were computed elsewhere",
     "montanari_zhong": "Montanari & Zhong, 2007.12826",
+    "bombari_amani_mondelli": "Bombari, Amani & Mondelli, 2205.10217",
 }
 
 

@@ -19,7 +19,7 @@ def _values_of(drawn: Drawn) -> st.SearchStrategy:
     if isinstance(drawn, Interval):
         numbers = st.floats(drawn.low, drawn.high)
         return st.one_of(st.just(0.0), numbers) if drawn.zero else numbers
-    if isinstance(drawn, Layers):
+    if isinstance(drawn, Layers) and drawn.last is None:
         widths = st.sampled_from(drawn.sizes.values)
         return st.lists(widths, min_size=drawn.fewest, max_size=drawn.most).map(tuple)
     return st.sampled_from(drawn.some())

@@ -37,6 +37,11 @@ def test_sizes_between_and_beyond_those_that_are_drawn_belong():
 
 def test_one_layer_is_one_layer_and_one_or_two_are_any_number_of_them():
     one, two = Layers(Sizes((3,))), Layers(Sizes((3,)), 1, 2)
+    wide = Layers(Sizes((3, 5)), 2, 2, last=Sizes((40, 50)))
+    assert wide.some() == ((3, 40), (3, 50), (5, 40), (5, 50))
+    assert (3, 40) in wide
+    assert (40, 3) not in wide
+    assert "the last of 40 and more" in str(wide)
     assert (4,) in one
     assert (4, 4) not in one
     assert (4, 4, 4) in two

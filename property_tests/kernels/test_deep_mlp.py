@@ -14,7 +14,7 @@ from ntval.arrays import rounding_allowance
 from ntval.errors import InputError, NetworkError
 from ntval.front.strategies import inputs
 from ntval.kernels import deep_mlp
-from ntval.networks.mlp import Mlp, apply, init
+from ntval.networks.mlp import UNSCALED_LAST_LAYER, Mlp, apply, init
 
 WIDTHS = ((), (6,), (6, 4), (6, 4, 5))
 X1, X2 = (np.random.default_rng(seed).standard_normal((n, 5)) for seed, n in ((1, 6), (2, 4)))
@@ -131,3 +131,24 @@ def test_what_does_not_fit_the_network_is_refused_with_a_way_out():
         deep_mlp.ntk(mlp, params, X1[:, :, None])
     with pytest.raises(NetworkError, match=r"list of 2 layers.*dict"):
         deep_mlp.ntk(mlp, {"w": 1.0}, X1)
+
+
+@pytest.mark.parametrize("parametrization", ["ntk", "standard", UNSCALED_LAST_LAYER])
+@pytest.mark.parametrize("widths", WIDTHS[1:])
+def test_factors_are_those_of_each_layer_s_share(widths, parametrization):
+    mlp = Mlp(5, widths, "tanh", b_std=0.0, parametrization=parametrization)
+    params = _params(mlp)
+    products = deep_mlp.factors(mlp, params, X1)
+    shares = deep_mlp.gram(mlp, params, X1, per_layer=True)
+    for (features, signals), share in zip(products, shares, strict=True):
+        np.testing.assert_allclose(features * signals, share, rtol=1e-5)
+    features = deep_mlp.features(mlp, params, X1)
+    assert np.array_equal(features[0], X1)
+    assert [z.shape[1] for z in features] == [5, *widths]
+
+
+@pytest.mark.parametrize("changes", [{"b_std": 0.5}, {"b_std": 0.0, "outputs": 2}])
+def test_factors_are_of_one_output_without_biases(changes):
+    mlp = Mlp(5, (6,), **changes)
+    with pytest.raises(InputError, match="per_layer=True"):
+        deep_mlp.factors(mlp, _params(mlp), X1)

@@ -84,3 +84,16 @@ def test_both_parametrizations_are_one_function_of_rescaled_weights(name):
         left, right = mlp.apply(network, params, X), mlp.apply(other, moved, X)
         # A dozen roundings a layer on terms of the size of their sums.
         assert np.abs(left - right).max() <= rounding_allowance(200) * np.abs(left).max() * 10
+
+
+def test_last_layers_that_nothing_divides():
+    shape = {"activation": "tanh", "w_std": 1.5, "b_std": 0.0}
+    for record in (mlp.UNSCALED_LAST_LAYER, mlp.SIGNED_LAST_LAYER):
+        network = Mlp(40, (50, 2000), parametrization=record, **shape)
+        *hidden, last = (np.asarray(layer["w"]) for layer in mlp.init(network, jax.random.key(0)))
+        for weights in hidden:
+            assert weights.std() * np.sqrt(len(weights)) == pytest.approx(1.5, rel=0.1)
+        assert last.shape == (2000, 1)
+        assert (last**2).mean() == pytest.approx(1.0, rel=0.2)
+        assert abs(last.mean()) < 5 / np.sqrt(2000)
+    assert set(last.ravel()) == {-1.0, 1.0}

@@ -105,7 +105,7 @@ concentration_rate = Claim(
         "standard": grid((120, 30, 32), (240, 60, 32)),
         "thorough": grid((120, 30, 32), (240, 60, 32), (240, 60, 64)),
     },
-    domain=regimes(samples_over_d(4), n=SAMPLES[2:11], widths=(32, 36, 40, 48, 64)),
+    domain=regimes(samples_over_d(4), n=SAMPLES[2:13], widths=(32, 36, 40, 44, 48, 52, 56, 64)),
     subject=rate_ladder,
     procedure=Slopes(
         _concentration_slope,

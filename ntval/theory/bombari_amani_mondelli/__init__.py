@@ -26,6 +26,7 @@ from ntval.theory.bombari_amani_mondelli.finite_width import (
     finite_width_upper_bound,
     largest_slope,
     sharp_min_eigenvalue,
+    sharp_min_eigenvalue_remainder,
     truncated_second_moment,
 )
 from ntval.theory.bombari_amani_mondelli.inequalities import (
@@ -72,6 +73,7 @@ __all__ = [
     "schur_lower_bound",
     "schur_upper_bound",
     "sharp_min_eigenvalue",
+    "sharp_min_eigenvalue_remainder",
     "trace_upper_bound",
     "truncated_second_moment",
     "upper_deviation",

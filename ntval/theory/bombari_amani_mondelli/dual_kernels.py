@@ -47,7 +47,7 @@ def dual_kernel(activation: Activation, covariance: Covariance) -> Covariance:
     ReLU: $\sqrt{ab}\,(\sin\theta + (\pi - \theta) \cos\theta) / 2\pi$. erf:
     $\tfrac2\pi \arcsin(2c / \sqrt{(1 + 2a)(1 + 2b)})$.
 
-    Source: as `derivative_kernel`. Accuracy: as it. Raises: `InputError` as it.
+    Source: as `derivative_kernel` (derived and checked). Accuracy, Raises: as it.
     """
     if activation.name == "relu":
         angles = _angles(covariance)
