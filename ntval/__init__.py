@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ntval.networks.mlp import Mlp as Mlp
     from ntval.networks.network import Network as Network
     from ntval.regimes import Regime as Regime
+    from ntval.runs.bounds import bounds as bounds
 
 _HOMES = {
     "CLAIMS": "ntval.claims.catalogue",
@@ -30,6 +31,7 @@ _HOMES = {
     "Regime": "ntval.regimes",
     "Result": "ntval.claims.outcome",
     "Verdict": "ntval.evidence.verdict",
+    "bounds": "ntval.runs.bounds",
     "check_network": "ntval.front.check_network",
     "parametrize_with_claims": "ntval.front.checks",
     "stax": "ntval.kernels._neural_tangents",
@@ -44,6 +46,7 @@ __all__ = [
     "Regime",
     "Result",
     "Verdict",
+    "bounds",
     "check_network",
     "parametrize_with_claims",
     "stax",

@@ -20,6 +20,7 @@ from ntval.theory.bombari_amani_mondelli.exact_laws import (
     relative_second_moment,
 )
 from ntval.theory.bombari_amani_mondelli.finite_width import (
+    LARGEST_SLOPES,
     centered_gram,
     expected_block,
     finite_width_lower_bound,
@@ -46,6 +47,7 @@ from ntval.theory.bombari_amani_mondelli.infinite_width import (
 )
 
 __all__ = [
+    "LARGEST_SLOPES",
     "centered_gram",
     "chain_lower_bound",
     "chernoff_lower_bound",
