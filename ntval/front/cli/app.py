@@ -1,4 +1,4 @@
-"""The command line: check, baseline, power, calibrate, explore, run, list, where, doctor.
+"""The command line: check, baseline, power, calibrate, explore, bounds, run, list, where, doctor.
 
 | exit status | |
 |---|---|
@@ -23,6 +23,7 @@ from typer.core import TyperGroup
 from ntval.errors import NtvalError, first_line
 from ntval.front.cli import (
     baseline,
+    bounds,
     calibrate,
     catalogue,
     check,
@@ -60,6 +61,7 @@ app.add_typer(baseline.app, name="baseline")
 app.command()(power.power)
 app.command()(calibrate.calibrate)
 app.command()(explore.explore)
+app.command()(bounds.bounds)
 app.command()(run.run)
 app.command("list")(catalogue.list_claims)
 app.command()(catalogue.where)
