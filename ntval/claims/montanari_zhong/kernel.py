@@ -203,11 +203,13 @@ def _hermite_energies(key, regime: Regime, subject: NetworkSubject, energies=the
     left = dimensions * (polynomials @ (weights * kernel)) / weights.sum()
     # E|P_k| <= B^(-1/2): an error of the kernel is amplified by sqrt(B) at most. Of P_k, at most 1,
     # it is the recurrence's: two roundings a degree, times B. A square-root end point of the
-    # kernel (ReLU) leaves the quadrature at m^-d, below all of these.
+    # kernel (ReLU) leaves the quadrature of m nodes at m^-d, times B: all of it at d = 3.
     size = float(np.abs(kernel).max())
     of_kernel = analytic.accuracy(subject.network) + quadrature_oracle.ACCURACY
     of_kernel += rounding_allowance(_PROJECTION_NODES)
     of_polynomials = rounding_allowance(2 * _DEGREES)
+    if fn.breakpoints:
+        of_polynomials += float(_PROJECTION_NODES) ** -d
     allowance = theory.ENERGIES_ACCURACY + size * (
         np.sqrt(dimensions) * of_kernel + dimensions * of_polynomials
     )
