@@ -18,9 +18,9 @@ QUICK = [
     for point in claim.points["quick"]
 ]
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-# Points that are drawn of a claim's domain, with chance in it and without, and the seconds that
-# they may take.
-DRAWN, CERTAIN, SECONDS = (200, 200, 150.0) if NIGHTLY else (2, 4, math.inf)
+# Points that are drawn of a claim's domain: on a ladder of networks, which compiles each rung;
+# with chance; without. And the seconds that they may take.
+ON_LADDERS, DRAWN, CERTAIN, SECONDS = (200, 200, 200, 150.0) if NIGHTLY else (1, 2, 3, math.inf)
 
 
 @pytest.mark.parametrize(("claim", "point"), QUICK)
@@ -34,6 +34,7 @@ def test_claim_is_supported(claim, point):
 def test_claim_holds_over_its_domain(name, record_property):
     start, compiled = time.monotonic(), compilations()
     most = DRAWN if CLAIMS[name].statistical else CERTAIN
+    most = ON_LADDERS if "ladder" in CLAIMS[name].needs else most
     outcome = examined(CLAIMS[name], alpha=ALPHA, max_examples=most, seconds=SECONDS)
     verdicts = [result.decision.verdict for result in outcome.results]
     record_property(
