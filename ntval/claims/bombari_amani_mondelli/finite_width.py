@@ -49,6 +49,12 @@ _DOMAIN = Domain(
     (WIDE_LAST_LAYER,),
 )
 
+_POINTS = {
+    "quick": deep((40, 60, 60, 2000), activations=("erf",)),
+    "standard": deep((40, 60, 60, 2000), (60, 80, 80, 4000), activations=("erf", "tanh")),
+    "thorough": deep((100, 100, 100, 4000), activations=("erf", "tanh")),
+}
+
 
 def _block(draw: Replicate, factors: FactorsOf) -> float:
     """The smallest eigenvalue of K_{L-2}."""
@@ -75,11 +81,7 @@ sharp_min_eigenvalue = Claim(
     statement="The smallest eigenvalue of K_{L-2} is n_{L-1} times that of H o F F^T, H the mean "
     "of products of slopes.",
     needs=SETTING,
-    points={
-        "quick": deep((40, 60, 60, 2000), activations=("erf",)),
-        "standard": deep((40, 60, 60, 2000), (60, 80, 80, 4000), activations=("erf", "tanh")),
-        "thorough": deep((100, 100, 100, 4000), activations=("erf", "tanh")),
-    },
+    points=_POINTS,
     domain=_DOMAIN,
     subject=signed,
     procedure=Means(
@@ -123,11 +125,7 @@ finite_width_bound = Claim(
     "(1 - e) n_{L-1} lambda_min(H o G) and (1 + e') n_{L-1} lambda_min(H o F F^T) with probability "
     "at least 0.99, e and e' by Chernoff's bound for matrices.",
     needs=SETTING,
-    points={
-        "quick": deep((40, 60, 60, 2000), activations=("erf",)),
-        "standard": deep((40, 60, 60, 2000), (60, 80, 80, 4000), activations=("erf", "tanh")),
-        "thorough": deep((100, 100, 100, 4000), activations=("erf", "tanh")),
-    },
+    points=_POINTS,
     domain=_DOMAIN,
     subject=signed,
     procedure=ProbableBound(
