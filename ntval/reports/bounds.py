@@ -21,8 +21,9 @@ def print_bounds(found: Bounds, on: Console) -> None:
 
 
 def _title(found: Bounds, of: str) -> Text:
-    measured, certified = found.measured[of], found.certified[of]
-    return Text(f"{of}: smallest eigenvalue {measured:.6g}, certified at least {certified:.6g}")
+    certified = found.certified[of]
+    words = "not certified" if certified is None else f"certified at least {certified:.6g}"
+    return Text(f"{of}: smallest eigenvalue {found.measured[of]:.6g}, {words}")
 
 
 def _table(found: Bounds, of: str) -> Table:

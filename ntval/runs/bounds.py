@@ -57,12 +57,12 @@ class Bounds:
     """Bounds on smallest eigenvalues, beside what they are.
 
     `measured`, `certified`: by kernel, the computed smallest eigenvalue, and a lower bound of it
-        with rounding included.
+        with rounding included, None where entries of many scales allow none.
     `rows`: the bounds, of each kernel and side the tightest first; those not applied last.
     """
 
     measured: dict[str, float]
-    certified: dict[str, float]
+    certified: dict[str, float | None]
     rows: tuple[EigenvalueBound, ...]
 
     def ratio(self, row: EigenvalueBound) -> float | None:
@@ -110,9 +110,9 @@ def bounds(
         if isinstance(network, Network) and network.init_fn is None and network.params is None:
             network = _with_weights(network, params)
         network = loading.network_from(network, input_shape=rows.shape[1:])
-    drawn = params is None
+    drawn = params is None and network.init_fn is not None
     with float64():
-        if drawn:
+        if params is None:
             params = _drawn(network, rows, seed)
         name = methods_of(network)[0]
         gram = np.asarray(PUBLIC[name](network, params, rows, None))
@@ -141,11 +141,11 @@ def _drawn(network: Network, rows: Float[AnyArray, "n *shape"], seed: int) -> An
     return network.init_fn(jax.random.key(seed), (-1, *rows.shape[1:]))[1]
 
 
-def _certified(gram: Float[np.ndarray, "n n"]) -> float:
+def _certified(gram: Float[np.ndarray, "n n"]) -> float | None:
     try:
         return spectra.certified_min_eigenvalue(gram)
-    except NtvalError:  # no Cholesky factor of any shift runs: entries of many scales, or zeros
-        return -math.inf
+    except NtvalError:  # no Cholesky factor of any shift runs
+        return None
 
 
 def _tightest_first(row: EigenvalueBound) -> tuple:
@@ -188,8 +188,12 @@ def _of_layers(
     if n > rank:
         words = f"{n} inputs, and features that span {rank} directions"
         yield EigenvalueBound("rank", "upper", EMPIRICAL, words, 0.0)
-    reason = _why_no_chernoff(mlp, drawn)
-    value = None if reason else _chernoff(mlp, params, x, failure)
+    reason, value = _why_no_chernoff(mlp, drawn), None
+    if not reason:
+        try:
+            value = _chernoff(mlp, params, x, failure)
+        except InputError as error:  # inputs at which its means are not known
+            reason = str(error)
     yield EigenvalueBound(names[1][0], "lower", EMPIRICAL, names[1][1], value, failure, reason)
 
 
@@ -246,13 +250,15 @@ def _infinite_width(
         return None
     try:
         gram = np.asarray(analytic.ntk(mlp, x))
-        _, value = theory.chain_lower_bound(
-            activation(mlp.activation),
-            np.asarray(x) @ np.asarray(x).T / mlp.d,
-            len(mlp.widths),
-            weight_std=mlp.w_std,
-        )
-    except NtvalError:  # an activation without a closed form, or inputs that it refuses
+    except NtvalError:  # an activation without an analytic kernel
         return None
+    value, reason = None, ""
+    try:
+        inputs = np.asarray(x) @ np.asarray(x).T / mlp.d
+        _, value = theory.chain_lower_bound(
+            activation(mlp.activation), inputs, len(mlp.widths), weight_std=mlp.w_std
+        )
+    except InputError as error:  # an activation or inputs whose means are not known
+        reason = str(error)
     words = "a fully connected network without biases, at infinite width"
-    return gram, EigenvalueBound("chain of layers", "lower", INFINITE, words, value)
+    return gram, EigenvalueBound("chain of layers", "lower", INFINITE, words, value, 0.0, reason)

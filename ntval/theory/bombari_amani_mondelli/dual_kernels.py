@@ -21,6 +21,9 @@ from ntval.theory import hermite
 Covariance = Float[np.ndarray, "n n"]
 
 _DEGREES = 80
+# The quadrature's panels of length 1 resolve tanh(s z), whose poles are at pi / 2 s: to 1e-15 at 4.
+_LARGEST_STD = 4.0
+_ACCURACY = 1e-9
 _SMOOTH = ("tanh", "sigmoid", "gelu", "silu", "softplus", "sin", "cos")
 
 
@@ -31,8 +34,9 @@ def derivative_kernel(activation: Activation, covariance: Covariance) -> Covaria
     entries $a, b$ on the diagonal and c off it. Smooth activations by Hermite series.
 
     Source: spec bombari_amani_mondelli, sections 2.3 and 4.3 (derived and checked).
-    Accuracy: 1e-15 in closed form; of a series 1e-9 absolute for variances up to 1.5.
-    Raises: `InputError` for other activations, and for a variance of 0 with ReLU.
+    Accuracy: 1e-15 in closed form; of a series 1e-9 of the largest variance of an activation.
+    Raises: `InputError` for other activations, for a variance of 0 with ReLU, and where 80 degrees
+    of a series leave more: at variances above 16, or at near coincident inputs of large variance.
     """
     if activation.name == "relu":
         return (np.pi - _angles(covariance)) / (2 * np.pi)
@@ -96,5 +100,15 @@ def _series(activation: Activation, fn: Callable, covariance: Covariance) -> Cov
         total += np.outer(column[rows], column[rows]) * power
         power = power * correlation
     exact = np.array([hermite.second_moment(lambda z, s=s: fn(s * z)) for s in values])
+    # What is cut off adds at most sqrt(t_i t_j) rho^(R + 1), t = E f^2 - sum of the squares kept.
+    cut = np.sqrt(np.maximum(exact - (each**2).sum(axis=1), 0.0))[rows]
+    left = np.outer(cut, cut) * np.abs(power)
+    np.fill_diagonal(left, 0.0)
+    if values[-1] > _LARGEST_STD or left.max() > _ACCURACY * exact.max():
+        raise InputError(
+            f"covariance needs variances up to {_LARGEST_STD**2:g}, and less at near coincident "
+            f"inputs, for a Hermite series of {activation.name!r}, got {values[-1] ** 2:.3g}; "
+            "scale the inputs down."
+        )
     total[np.diag_indices_from(total)] = exact[rows]
     return total
