@@ -24,6 +24,7 @@ from ntval.claims.bombari_amani_mondelli.setting import (
 )
 from ntval.claims.claim import Claim
 from ntval.claims.domain import Domain, Hypothesis, Layers, OneOf, Sizes
+from ntval.claims.kernel_identities.setting import network_rounding
 from ntval.claims.procedures import Bound, Identity
 from ntval.claims.sampling import Replicate
 from ntval.evidence.exact import Bracket, Comparison
@@ -68,8 +69,7 @@ def _jacobian_decomposition(
     draw = Replicate(key, regime, subject)
     products = factors_of(draw, factors)
     scale = entry_scale(np.diag(sum(left * right for left, right in products)))
-    # A product of `depth` matrices and slopes, forward and back.
-    operations = 8 * sum(subject.mlp.sizes)
+    rounding = network_rounding(subject, draw.params, draw.x)
     comparisons = []
     for layer, (left, right) in enumerate(products):
         block = _of_one_layer(subject, draw.params, draw.x, layer)
@@ -78,7 +78,7 @@ def _jacobian_decomposition(
                 f"the share of layer {layer + 1}",
                 left * right,
                 block,
-                rounding_allowance(operations) * scale,
+                rounding * scale,
                 entry_scale(np.diag(block)),
             )
         )
@@ -140,10 +140,12 @@ def _loewner_chain(
         ("K_{L-2} - (F Q F^T) o (B B^T)", left * right, centered * right),
         ("(F Q F^T) o (B B^T) - (F Q F^T) o (B Q' B^T)", centered * right, centered * both),
     )
+    # Of an entry, and n roundings of the norm, which the trace bounds, of an eigenvalue.
+    rounding = network_rounding(subject, draw.params, draw.x) + rounding_allowance(8 * regime.n)
     brackets = []
     for label, larger, smaller in chain:
         trace = float(np.trace(larger))
-        slack = rounding_allowance(8 * (sum(subject.mlp.sizes) + regime.n)) * trace
+        slack = rounding * trace
         smallest = float(np.linalg.eigvalsh(larger - smaller)[0])
         brackets.append(
             Bracket(

@@ -33,7 +33,7 @@ WIDE_LAST_LAYER = Hypothesis(
 
 _DOMAIN = Domain(
     {
-        "n": Sizes(tuple(range(10, 31))),
+        "n": Sizes(tuple(range(20, 31))),
         "d": Sizes((30, 40, 50, 60, 80, 100)),
         "widths": Layers(
             Sizes((30, 40, 50, 60, 80, 100)),
@@ -71,7 +71,7 @@ def _relative_to_sharp(draw: Replicate, factors: FactorsOf = deep_mlp.factors) -
 
 
 def _sizes(regime: Regime) -> dict[str, Any]:
-    return {"n": regime.n, "width": regime.widths[-1]}
+    return {"activation": sigma(regime), "n": regime.n, "width": regime.widths[-1]}
 
 
 sharp_min_eigenvalue = Claim(

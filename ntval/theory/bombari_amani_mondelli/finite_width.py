@@ -27,6 +27,7 @@ from ntval.theory.bombari_amani_mondelli.chernoff import (
     chernoff_upper_bound,
 )
 from ntval.theory.bombari_amani_mondelli.dual_kernels import derivative_kernel
+from ntval.theory.domains import require_measured
 
 Features = Float[np.ndarray, "n width"]
 
@@ -109,20 +110,22 @@ def sharp_min_eigenvalue(
     return width * max(float(np.linalg.eigvalsh(block)[0]), 0.0)
 
 
-def sharp_min_eigenvalue_remainder(n: int, width: int) -> float:
+def sharp_min_eigenvalue_remainder(activation: Activation, n: int, width: int) -> float:
     r"""How far the mean smallest eigenvalue of $K_{L-2}$ may lie from `sharp_min_eigenvalue`, in
     units of it: 0.4 n / m.
 
     Source: measured here, on 12 draws of 16 regimes (erf, tanh; last layers of signs; n = 20..60,
     d and fan in = 30..100 and at least n, m = 1000..4000, at least 40 n): the mean lies 0.5 % below
     to 0.4 % above, each known to 0.1 to 0.3 %.
-    Raises: `InputError` for m < 40 n.
+    Raises: `InputError` for other activations, n < 20 or m < 40 n.
     """
-    if width < 40 * n:
-        raise InputError(
-            "sharp_min_eigenvalue needs a width of at least 40 n, where its remainder is "
-            f"measured, got n={n}, width={width}; widen the last hidden layer."
-        )
+    require_measured(
+        "sharp_min_eigenvalue",
+        activation,
+        ("erf", "tanh"),
+        n=(n, 20, math.inf),
+        ratio=(width / n, 40, math.inf),
+    )
     return 0.4 * n / width
 
 

@@ -64,8 +64,16 @@ def min_eigenvalue_limit_remainder(
     Source: derived here, but the 2 % and the 3 are measured (ReLU, GELU; d = 10..30,
     n = 2 d..6 d, ladders d, 2 d, 4 d, 8 d of 16 to 200 draws): the mean lies 0.2 to 2 % from the
     limit for n <= 5 d, each known to 0.3 to 1 %, and 3.6 % below at (60, 10).
-    Raises: `InputError` as `min_eigenvalue`.
+    Raises: `InputError` for other activations and sizes.
     """
+    n, d = sizes[0]
+    require_measured(
+        "min_eigenvalue_limit",
+        activation,
+        ("relu", "gelu"),
+        d=(d, 10, math.inf),
+        ratio=(n / d, 2, 6),
+    )
     limit = min_eigenvalue_limit(activation)
     steps = [d**-0.5 for _, d in sizes]
     values = [min_eigenvalue(activation, n, d) for n, d in sizes]

@@ -126,3 +126,12 @@ def test_no_slope_is_larger_than_the_largest(name):
 def test_an_unbounded_slope_is_refused():
     with pytest.raises(InputError, match="known largest slope"):
         theory.largest_slope(activation("quadratic"))
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "width", "named"),
+    [("relu", 40, 2000, "erf, tanh"), ("erf", 10, 2000, "n between"), ("erf", 40, 1000, "ratio")],
+)
+def test_the_sharp_value_s_remainder_is_refused_where_it_was_not_measured(name, n, width, named):
+    with pytest.raises(InputError, match=named):
+        theory.sharp_min_eigenvalue_remainder(activation(name), n, width)

@@ -23,6 +23,8 @@ SIN, RELU = activation("sin"), activation("relu")
         (lambda: theory.expected_min_eigenvalue_remainder(SIN, 50, 200), "got 'sin'"),
         (lambda: theory.finite_width_min_eigenvalue_remainder(SIN, 200, 20, 20), "sin"),
         (lambda: theory.finite_width_min_eigenvalue_remainder(RELU, 100, 20, 8), "width between"),
+        (lambda: theory.min_eigenvalue_limit_remainder(SIN, [(48, 16)]), "relu, gelu"),
+        (lambda: theory.min_eigenvalue_limit_remainder(RELU, [(160, 16)]), "ratio between 2"),
         (
             lambda: theory.linear_target_risk_remainder(SIN, 120, 40, ridge=0.1, noise_std=0.5),
             "got 'sin'",
