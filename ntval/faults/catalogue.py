@@ -13,6 +13,7 @@ from ntval.faults import (
     inputs,
     kernels,
     montanari_zhong,
+    neighbors,
     sizes,
     weights,
 )
@@ -27,6 +28,7 @@ FAULTS: dict[str, Fault] = {
         *inputs.FAULTS,
         *montanari_zhong.FAULTS,
         *bombari_amani_mondelli.FAULTS,
+        *neighbors.FAULTS,
         *elsewhere.FAULTS,
     )
 }

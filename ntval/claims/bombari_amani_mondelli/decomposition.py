@@ -15,15 +15,17 @@ from ntval.arrays import rounding_allowance
 from ntval.claims.bombari_amani_mondelli.setting import (
     PAPER,
     SETTING,
+    SMOOTH,
     FactorsOf,
     before_last,
     deep,
     factors_of,
+    networks,
     sigma,
     unscaled,
 )
 from ntval.claims.claim import Claim
-from ntval.claims.domain import Domain, Hypothesis, Layers, OneOf, Sizes
+from ntval.claims.domain import Domain, Layers, OneOf, Sizes
 from ntval.claims.kernel_identities.setting import network_rounding
 from ntval.claims.procedures import Bound, Identity
 from ntval.claims.sampling import Replicate
@@ -33,30 +35,6 @@ from ntval.observables.entries import entry_scale
 from ntval.regimes import Regime
 from ntval.subjects.subject import NetworkSubject
 from ntval.theory import bombari_amani_mondelli as theory
-
-SMOOTH = ("tanh", "erf", "gelu", "silu", "softplus", "sigmoid")
-
-
-def networks(
-    *where: Hypothesis,
-    n: tuple[int, ...] = tuple(range(2, 41)),
-    widths: tuple[int, ...] = (3, 5, 8, 12, 20, 30),
-    most: int = 3,
-    activations: tuple[str, ...] = ("relu", *SMOOTH),
-) -> Domain:
-    """Networks without biases at Gaussian inputs or on the sphere."""
-    return Domain(
-        {
-            "n": Sizes(n),
-            "d": Sizes(tuple(range(3, 31))),
-            "widths": Layers(Sizes(widths), fewest=2, most=most),
-            "activation": OneOf(activations),
-            "w_std": OneOf((1.0,)),
-            "b_std": OneOf((0.0,)),
-            "inputs": OneOf(("gaussian", "sphere")),
-        },
-        where,
-    )
 
 
 def _jacobian_decomposition(

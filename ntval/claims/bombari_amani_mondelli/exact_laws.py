@@ -18,7 +18,7 @@ from ntval.claims.bombari_amani_mondelli.setting import (
     unscaled,
 )
 from ntval.claims.claim import Claim
-from ntval.claims.domain import Domain, Layers, OneOf, Sizes
+from ntval.claims.domain import Domain, Interval, Layers, OneOf, Sizes
 from ntval.claims.procedures import Means
 from ntval.claims.sampling import Replicate, draw_params, kept, looped
 from ntval.kernels import deep_mlp
@@ -94,4 +94,68 @@ moments = Claim(
         most=512,
     ),
     faults=("factors_scale_10", "weights_gain_one", "factors_doubled"),
+)
+
+
+@kept
+def _signs(subject: NetworkSubject) -> Callable[..., Float[Array, "networks 2 width"]]:
+    """Function of (keys, x): signs of the first layer's pre-activations at the weights of each."""
+
+    def signs(x: Float[Array, "2 d"], key: Array) -> Float[Array, "2 width"]:
+        return jax.numpy.sign(x @ draw_params(subject.network, key)[0]["w"])
+
+    return jax.jit(lambda keys, x: jax.lax.map(partial(signs, x), keys))
+
+
+def _between(x: Float[np.ndarray, "2 d"]) -> float:
+    """The angle between two inputs, from 0 to pi."""
+    first, second = x / np.linalg.norm(x, axis=1)[:, None]
+    return float(2 * np.arctan2(np.linalg.norm(first - second), np.linalg.norm(first + second)))
+
+
+@looped
+def _rank_law(
+    draw: Replicate, probability: Callable[[float, int], float] = theory.rank_one_probability
+) -> list[float]:
+    """Share of networks whose signs at two inputs have rank 1, less its probability."""
+    keys = jax.random.split(draw.key, _NETWORKS)
+    first, second = np.moveaxis(np.asarray(_signs(draw.subject)(keys, draw.x)), 1, 0)
+    products = first * second
+    alike = (products == products[:, :1]).all(axis=1)
+    return [float(alike.mean()) - probability(_between(np.asarray(draw.x)), products.shape[1])]
+
+
+rank_law = Claim(
+    name="bombari_amani_mondelli.rank_law",
+    source="Signs of a random neuron at two inputs agree with probability 1 - t/pi; derived and "
+    "checked in the spec, Y2.",
+    statement="Sign features of n Gaussian neurons at two inputs at angle t have rank 1 with "
+    "probability (1 - t/pi)^n + (t/pi)^n.",
+    needs=SETTING,
+    points={
+        "quick": deep((2, 3, 2), (2, 5, 4)),
+        "standard": deep((2, 3, 2), (2, 5, 4), (2, 2, 10)),
+        "thorough": deep((2, 3, 2), (2, 5, 4), (2, 2, 10), (2, 2, 20)),
+    },
+    domain=Domain(
+        {
+            "n": OneOf((2,)),
+            "d": Sizes(tuple(range(2, 31))),
+            "widths": Layers(Sizes(tuple(range(2, 11)))),
+            "activation": OneOf(("tanh",)),
+            "w_std": Interval(0.1, 3.0),
+            "b_std": OneOf((0.0,)),
+            "inputs": OneOf(("gaussian", "sphere", "anisotropic", "low_rank")),
+        }
+    ),
+    subject=unscaled,
+    procedure=Means(
+        _rank_law,
+        labels=("probability of rank 1, less theory's",),
+        wrong=0.1,
+        resolution=0.01,
+        first=32,
+        most=1024,
+    ),
+    faults=("rank_without_antipodes", "weights_not_isotropic", "rank_of_half_angle"),
 )

@@ -103,6 +103,47 @@ sharp_min_eigenvalue = Claim(
     ),
 )
 
+
+# A smallest eigenvalue lies between 0 and the bound of its mean: relative to it, -1 to 0.
+expected_min_eigenvalue = Claim(
+    name="bombari_amani_mondelli.expected_min_eigenvalue",
+    source="Concavity of the smallest eigenvalue (Jensen; derived and checked in the spec, section "
+    "2.3, B5).",
+    statement="Given the features, the mean smallest eigenvalue of K_{L-2} is at most n_{L-1} "
+    "times that of H o F F^T, at every width. Weak below it: a kernel that is too small passes.",
+    needs=SETTING,
+    points={
+        "quick": deep((10, 20, 20, 400), activations=("erf",)),
+        "standard": deep((10, 20, 20, 400), (60, 80, 80, 2000), activations=("erf", "tanh")),
+        "thorough": deep((60, 80, 80, 2000), activations=("erf", "tanh", "relu", "gelu")),
+    },
+    domain=Domain(
+        {
+            "n": Sizes(tuple(range(2, 31))),
+            "d": Sizes((10, 20, 30, 50, 80)),
+            "widths": Layers(
+                Sizes((10, 20, 30, 50, 80)), fewest=2, most=2, last=Sizes((20, 60, 200, 1000))
+            ),
+            "activation": OneOf(("erf", "tanh", "relu", "gelu")),
+            "w_std": OneOf((1.0,)),
+            "b_std": OneOf((0.0,)),
+            "inputs": OneOf(("gaussian", "sphere")),
+        }
+    ),
+    subject=signed,
+    procedure=Means(
+        _relative_to_sharp,
+        labels=("smallest eigenvalue of K_{L-2}, relative",),
+        formula=-0.5,
+        remainder=0.5,
+        wrong=0.1,
+        resolution=0.02,
+        first=64,
+        most=2048,
+    ),
+    faults=("factors_scale_10", "factors_of_function", "factors_doubled"),
+)
+
 _FAILURE = 0.01
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from ntval.activations import Activation, activation
 from ntval.arrays import AnyArray
+from ntval.claims.domain import Domain, Hypothesis, Layers, OneOf, Sizes
 from ntval.claims.sampling import Replicate, kept
 from ntval.kernels import deep_mlp
 from ntval.networks.mlp import SIGNED_LAST_LAYER, UNSCALED_LAST_LAYER, Mlp
@@ -20,6 +21,7 @@ from ntval.subjects.subject import NetworkSubject
 
 PAPER = "Bombari, Amani & Mondelli, 2205.10217"
 SETTING = ("theorem's setting", "random weights", "mlp")
+SMOOTH = ("tanh", "erf", "gelu", "silu", "softplus", "sigmoid")
 
 # Of each layer, F_l F_l^T and B_{l+1} B_{l+1}^T.
 Factors = Sequence[tuple[Float[AnyArray, "n n"], Float[AnyArray, "n n"]]]
@@ -37,6 +39,29 @@ def deep(
         for n, d, *rest in sizes
         for widths in (tuple(rest),)
         for name in activations
+    )
+
+
+def networks(
+    *where: Hypothesis,
+    n: tuple[int, ...] = tuple(range(2, 41)),
+    widths: tuple[int, ...] = (3, 5, 8, 12, 20, 30),
+    fewest: int = 2,
+    most: int = 3,
+    activations: tuple[str, ...] = ("relu", *SMOOTH),
+) -> Domain:
+    """Networks without biases at Gaussian inputs or on the sphere."""
+    return Domain(
+        {
+            "n": Sizes(n),
+            "d": Sizes(tuple(range(3, 31))),
+            "widths": Layers(Sizes(widths), fewest=fewest, most=most),
+            "activation": OneOf(activations),
+            "w_std": OneOf((1.0,)),
+            "b_std": OneOf((0.0,)),
+            "inputs": OneOf(("gaussian", "sphere")),
+        },
+        where,
     )
 
 

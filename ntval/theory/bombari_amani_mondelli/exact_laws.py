@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -42,6 +43,44 @@ def largest_rank(activation: Activation, n: int, sizes: Sequence[int]) -> int:
     if activation.homogeneity is not None:
         free -= sum(sizes[1:-1])
     return min(n, free)
+
+
+# What is put beside each input.
+Pairs = Literal["repeated", "antipodal", "doubled"]
+
+
+def rank_of_pairs(
+    activation: Activation, pairs: Pairs, count: int, d: int, hidden_layers: int
+) -> int:
+    r"""Rank of the kernel at `count` generic inputs x and, beside each, x again, -x, or 2 x, of a
+    network without biases that has more parameters than that.
+
+    Repeated inputs repeat their gradients. So do antipodal ones up to sign where $\phi$ is odd or
+    even. With $\phi(u) - \phi(-u) = c u$ and one hidden layer the difference of two gradients is
+    linear in x: such differences span d directions. A homogeneous $\phi$ makes the gradient at 2 x
+    twice that at x.
+
+    Source: spec bombari_amani_mondelli, section 6 (derived and checked). Accuracy: exact, for
+    weights in general position.
+    Raises: `InputError` for antipodal inputs and one hidden layer of an activation that is none of
+    these.
+    """
+    if pairs == "repeated":
+        return count
+    if pairs == "doubled":
+        return count if activation.homogeneity == 1 else 2 * count
+    if activation.parity != 0:
+        return count
+    if hidden_layers > 1:
+        return 2 * count
+    u = np.array([0.3, 0.7, 1.9])
+    odd = (activation.fn(u) - activation.fn(-u)) / u
+    if np.ptp(odd) > 1e-12:
+        raise InputError(
+            f"rank_of_pairs needs, for antipodal inputs and one hidden layer, an activation that "
+            f"is odd, even, or linear in its odd part, got {activation.name!r}."
+        )
+    return count + min(count, d)
 
 
 def relative_second_moment(widths: Sequence[int]) -> float:
