@@ -4,52 +4,29 @@ eigenvalue."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
-from ntval.activations import activation
 from ntval.arrays import AnyArray, ArrayLike, float64, require_inputs
 from ntval.errors import InputError, NtvalError
-from ntval.kernels import analytic, deep_mlp
 from ntval.kernels.methods import PUBLIC, methods_of
 from ntval.networks import loading
 from ntval.networks import mlp as mlps
 from ntval.networks.mlp import Mlp
 from ntval.networks.network import Network
 from ntval.observables import spectra
-from ntval.theory import bombari_amani_mondelli as theory
+from ntval.runs.eigenvalue_bounds import (
+    EigenvalueBound,
+    of_any_gram,
+    of_infinite_width,
+    of_layers,
+)
 
-Side = Literal["lower", "upper"]
 EMPIRICAL, INFINITE = "K at these weights", "K of infinite width"
-
-
-@dataclass(frozen=True)
-class EigenvalueBound:
-    """One bound.
-
-    `value`: in units of the kernel; None where it is not applied, for the reason `why_not`.
-    `of`: the kernel that it bounds.
-    `assumes`: what it supposes, in words.
-    `failure`: the probability, over the weights, that it does not hold; 0 where it holds surely.
-    """
-
-    name: str
-    side: Side
-    of: str
-    assumes: str
-    value: float | None
-    failure: float = 0.0
-    why_not: str = ""
-
-    @property
-    def vacuous(self) -> bool:
-        """Whether it says nothing: a lower bound of 0 or less."""
-        return self.value is not None and self.side == "lower" and self.value <= 0
 
 
 @dataclass(frozen=True)
@@ -116,12 +93,15 @@ def bounds(
             params = _drawn(network, rows, seed)
         name = methods_of(network)[0]
         gram = np.asarray(PUBLIC[name](network, params, rows, None))
-        found = [*_of_any_gram(gram, EMPIRICAL), *_of_layers(network, params, rows, drawn, failure)]
+        found = [
+            *of_any_gram(gram, EMPIRICAL),
+            *of_layers(network, params, rows, EMPIRICAL, drawn=drawn, failure=failure),
+        ]
         grams = {EMPIRICAL: gram}
-        infinite = _infinite_width(network, rows)
+        infinite = of_infinite_width(network, rows, INFINITE)
         if infinite is not None:
-            grams[INFINITE], chain = infinite
-            found += [*_of_any_gram(grams[INFINITE], INFINITE), chain]
+            grams[INFINITE], of_limit = infinite
+            found += of_limit
     return Bounds(
         {of: spectra.min_eigenvalue(gram) for of, gram in grams.items()},
         {of: _certified(gram) for of, gram in grams.items()},
@@ -151,114 +131,3 @@ def _certified(gram: Float[np.ndarray, "n n"]) -> float | None:
 def _tightest_first(row: EigenvalueBound) -> tuple:
     value = math.inf if row.value is None else row.value if row.side == "upper" else -row.value
     return row.of, row.value is None, row.side, value
-
-
-def _of_any_gram(gram: Float[np.ndarray, "n n"], of: str) -> Iterator[EigenvalueBound]:
-    """What holds of every Gram matrix, whatever made it."""
-    circles = theory.gershgorin_lower_bound(gram)
-    yield EigenvalueBound("Gershgorin", "lower", of, "a symmetric matrix", circles)
-    for name, bound in (
-        ("closest pair", theory.pair_upper_bound),
-        ("smallest diagonal entry", theory.diagonal_upper_bound),
-        ("mean of the diagonal", theory.trace_upper_bound),
-    ):
-        yield EigenvalueBound(name, "upper", of, "a Gram matrix", bound(gram))
-
-
-def _of_layers(
-    network: Network, params: Any, x: Float[AnyArray, "n d"], drawn: bool, failure: float
-) -> Iterator[EigenvalueBound]:
-    """What holds of fully connected networks of ours without biases."""
-    mlp = network.mlp
-    why_not = _why_no_layers(mlp)
-    names = (
-        ("sum of Schur's bounds", "a fully connected network of ntval's without biases", 0.0),
-        ("Chernoff's bound of K_{L-2}", "two last layers drawn at random, after that", failure),
-    )
-    if mlp is None or why_not:
-        for name, assumes, chance in names:
-            yield EigenvalueBound(name, "lower", EMPIRICAL, assumes, None, chance, why_not)
-        return
-    factors = [
-        (np.asarray(left), np.asarray(right)) for left, right in deep_mlp.factors(mlp, params, x)
-    ]
-    total = sum(theory.schur_lower_bound(left, right) for left, right in factors)
-    yield EigenvalueBound(names[0][0], "lower", EMPIRICAL, names[0][1], total)
-    n, rank = len(x), theory.largest_rank(activation(mlp.activation), len(x), mlp.sizes)
-    if n > rank:
-        words = f"{n} inputs, and features that span {rank} directions"
-        yield EigenvalueBound("rank", "upper", EMPIRICAL, words, 0.0)
-    reason, value = _why_no_chernoff(mlp, drawn), None
-    if not reason:
-        try:
-            value = _chernoff(mlp, params, x, failure)
-        except InputError as error:  # inputs at which its means are not known
-            reason = str(error)
-    yield EigenvalueBound(names[1][0], "lower", EMPIRICAL, names[1][1], value, failure, reason)
-
-
-def _why_no_layers(mlp: Mlp | None) -> str:
-    if mlp is None or mlp.trained_first:
-        return "the network is no fully connected one of ntval's with all layers trained"
-    if mlp.b_std or mlp.outputs != 1:
-        return "the network has biases, or several outputs"
-    return ""
-
-
-# By parametrization: what multiplies the block before the last layer, whose weights are N(0, 1).
-_LAST_LAYER = {
-    "ntk": lambda mlp, fan_in, width: mlp.w_std**4 / (fan_in * width),
-    "standard": lambda mlp, fan_in, width: mlp.w_std**2 / width,
-    mlps.UNSCALED_LAST_LAYER.name: lambda mlp, fan_in, width: 1.0,
-    mlps.SIGNED_LAST_LAYER.name: lambda mlp, fan_in, width: 1.0,
-}
-
-
-def _why_no_chernoff(mlp: Mlp, drawn: bool) -> str:
-    if not drawn:
-        return "the weights were given, not drawn here"
-    if not mlp.widths:
-        return "the network has no hidden layer"
-    if mlps.parametrization(mlp.parametrization).name not in _LAST_LAYER:
-        return "the last layer is drawn in a way that is not known"
-    if activation(mlp.activation).name not in theory.LARGEST_SLOPES:
-        return "the activation's largest slope is not known"
-    return ""
-
-
-def _chernoff(mlp: Mlp, params: Any, x: Float[AnyArray, "n d"], failure: float) -> float:
-    features = np.asarray(deep_mlp.features(mlp, params, x)[-2])
-    width, fan_in = mlp.widths[-1], features.shape[1]
-    name = mlps.parametrization(mlp.parametrization).name
-    bound = theory.finite_width_lower_bound(
-        activation(mlp.activation),
-        features,
-        width,
-        failure=failure,
-        hidden_std=mlp.w_std,
-        signs=name == mlps.SIGNED_LAST_LAYER.name,
-    )
-    return _LAST_LAYER[name](mlp, fan_in, width) * bound
-
-
-def _infinite_width(
-    network: Network, x: Float[AnyArray, "n *shape"]
-) -> tuple[Float[np.ndarray, "n n"], EigenvalueBound] | None:
-    """The kernel of infinite width of a network of ours in NTK parametrization, and its chain."""
-    mlp = network.mlp
-    if _why_no_layers(mlp) or mlp is None or mlps.parametrization(mlp.parametrization) != mlps.NTK:
-        return None
-    try:
-        gram = np.asarray(analytic.ntk(mlp, x))
-    except NtvalError:  # an activation without an analytic kernel
-        return None
-    value, reason = None, ""
-    try:
-        inputs = np.asarray(x) @ np.asarray(x).T / mlp.d
-        _, value = theory.chain_lower_bound(
-            activation(mlp.activation), inputs, len(mlp.widths), weight_std=mlp.w_std
-        )
-    except InputError as error:  # an activation or inputs whose means are not known
-        reason = str(error)
-    words = "a fully connected network without biases, at infinite width"
-    return gram, EigenvalueBound("chain of layers", "lower", INFINITE, words, value, 0.0, reason)

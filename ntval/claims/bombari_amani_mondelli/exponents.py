@@ -19,7 +19,7 @@ from ntval.claims.bombari_amani_mondelli.setting import (
     signed,
 )
 from ntval.claims.claim import Claim
-from ntval.claims.domain import Domain, Hypothesis, Layers, OneOf, Sizes
+from ntval.claims.domain import Domain, Fixed, Hypothesis, Layers, OneOf, Sizes
 from ntval.claims.procedures import Slopes
 from ntval.claims.sampling import Replicate, kept, looped
 from ntval.kernels import deep_mlp
@@ -37,6 +37,11 @@ def _grown(regime: Regime, step: float) -> Regime:
     d = round(step * regime.d)
     n = round(d**2 * regime.n / regime.d**2)
     return replace(regime, n=n, d=d, widths=(d, d))
+
+
+def _side(n: int) -> int:
+    """The d of which n is an eighth of the square."""
+    return round(math.sqrt(8 * n))
 
 
 def _of_last_width(regime: Regime, step: float) -> Regime:
@@ -98,14 +103,6 @@ def _rungs_sizes(draw: Replicate) -> list[int]:
     return [_of_last_width(draw.regime, step).widths[-1] for step in _STEPS]
 
 
-FIXED_SHARE = Hypothesis(
-    "two layers of d neurons, and d^2/8 to d^2/6 inputs",
-    lambda regime: (
-        regime.widths == (regime.d, regime.d) and 6 * regime.n <= regime.d**2 <= 8 * regime.n
-    ),
-)
-
-
 ENOUGH_PARAMETERS = Hypothesis(
     "n <= min(d, n_1) / 2: the mean of K_{L-2} is far from singular, and n_1 n_2 >= 160 n",
     lambda regime: (
@@ -134,16 +131,15 @@ over_parameterization_exponent = Claim(
     },
     domain=Domain(
         {
-            "n": Sizes(tuple(range(32, 97))),
-            "d": Sizes(tuple(range(16, 25))),
-            "widths": OneOf(tuple((d, d) for d in range(16, 65))),
+            "n": Sizes(tuple(range(32, 129))),
+            "d": Fixed("the root of 8 n, rounded", lambda fields: _side(fields["n"])),
+            "widths": Fixed("d, d", lambda fields: (_side(fields["n"]),) * 2),
             "activation": OneOf(("tanh", "erf")),
             "w_std": OneOf((1.0,)),
             "b_std": OneOf((0.0,)),
             "inputs": OneOf(("gaussian", "sphere")),
         },
-        (FIXED_SHARE,),
-        narrow="the numbers of inputs and of neurons that go with a d",
+        narrow="the share of inputs to parameters is fixed: d and the widths follow from n",
     ),
     subject=_growing,
     procedure=Slopes(

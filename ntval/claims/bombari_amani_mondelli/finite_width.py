@@ -122,7 +122,7 @@ expected_min_eigenvalue = Claim(
             "n": Sizes(tuple(range(2, 31))),
             "d": Sizes((10, 20, 30, 50, 80)),
             "widths": Layers(
-                Sizes((10, 20, 30, 50, 80)), fewest=2, most=2, last=Sizes((20, 60, 200, 1000))
+                Sizes((20, 30, 50, 80)), fewest=2, most=2, last=Sizes((20, 60, 200, 1000))
             ),
             "activation": OneOf(("erf", "tanh", "relu", "gelu")),
             "w_std": OneOf((1.0,)),

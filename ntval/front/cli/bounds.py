@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,16 +24,19 @@ def bounds(
     failure: Annotated[float, typer.Option(help="Probability that a bound may fail.")] = 1e-6,
     seed: Seed = "0",
     json_path: Json = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with pictures.", metavar="FILE.html")
+    ] = None,
 ) -> None:
     """Print every bound on the smallest eigenvalue that applies, beside the eigenvalue."""
-    require_directories(json_path)
+    require_directories(json_path, report)
     if (network is None) == (mlp is None):
         raise InputError("bounds needs one of --network MODULE:ATTR and --mlp NAME:N,N.")
     prepare()
     from ntval.data import sets
     from ntval.networks import loading
     from ntval.reports import documents, terminal
-    from ntval.reports.bounds import print_bounds
+    from ntval.reports.bounds import print_bounds, write_bounds_page
     from ntval.runs import bounds as runs
     from ntval.runs.settings import seed_of
 
@@ -50,6 +54,10 @@ def bounds(
     if json_path is not None:
         documents.write_json({**found.document(), "versions": documents.versions()}, json_path)
         on.print(f"wrote {json_path}", soft_wrap=True)
+    if report is not None:
+        what = f"{network or mlp}, {len(x)} rows of {data}"
+        write_bounds_page(found, report, what=what)
+        on.print(f"wrote {report}", soft_wrap=True)
 
 
 def _ours(text: str, d: int) -> Any:

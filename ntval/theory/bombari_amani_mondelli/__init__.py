@@ -5,8 +5,10 @@ Each name stands in the module it is imported from, with its notation.
 """
 
 from ntval.theory.bombari_amani_mondelli.chernoff import (
+    bernstein_deviation,
     chernoff_lower_bound,
     chernoff_upper_bound,
+    hoeffding_deviation,
     lower_deviation,
     upper_deviation,
 )
@@ -38,9 +40,15 @@ from ntval.theory.bombari_amani_mondelli.finite_width import (
 from ntval.theory.bombari_amani_mondelli.inequalities import (
     diagonal_upper_bound,
     gershgorin_lower_bound,
+    harmonic_upper_bound,
+    interlacing_upper_bound,
+    inverse_lower_bound,
+    least_signal_lower_bound,
+    leave_one_out_upper_bound,
     pair_upper_bound,
     schur_lower_bound,
     schur_upper_bound,
+    superadditive_lower_bound,
     trace_upper_bound,
 )
 from ntval.theory.bombari_amani_mondelli.infinite_width import (
@@ -63,6 +71,7 @@ from ntval.theory.bombari_amani_mondelli.infinite_width import (
 __all__ = [
     "LARGEST_SLOPES",
     "Pairs",
+    "bernstein_deviation",
     "centered_gram",
     "chain_lower_bound",
     "chernoff_lower_bound",
@@ -81,11 +90,17 @@ __all__ = [
     "gegenbauer_energies",
     "gegenbauer_lower_bound",
     "gershgorin_lower_bound",
+    "harmonic_upper_bound",
     "hermite_lower_bound",
+    "hoeffding_deviation",
     "incoherence_lower_bound",
+    "interlacing_upper_bound",
+    "inverse_lower_bound",
     "largest_rank",
     "largest_slope",
     "last_width_remainder",
+    "least_signal_lower_bound",
+    "leave_one_out_upper_bound",
     "lower_deviation",
     "nearest_pair_share",
     "nearest_pair_share_remainder",
@@ -102,6 +117,7 @@ __all__ = [
     "sharp_min_eigenvalue_remainder",
     "smallest_angle_log_mean",
     "smallest_angle_remainder",
+    "superadditive_lower_bound",
     "trace_upper_bound",
     "truncated_second_moment",
     "two_layer_squares",

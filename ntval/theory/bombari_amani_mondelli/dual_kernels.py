@@ -22,7 +22,7 @@ Covariance = Float[np.ndarray, "n n"]
 
 _DEGREES = 80
 # The quadrature's panels of length 1 resolve tanh(s z), whose poles are at pi / 2 s: to 1e-15 at 4.
-_LARGEST_STD = 4.0
+LARGEST_STD = 4.0
 _ACCURACY = 1e-9
 _SMOOTH = ("tanh", "sigmoid", "gelu", "silu", "softplus", "sin", "cos")
 
@@ -104,9 +104,9 @@ def _series(activation: Activation, fn: Callable, covariance: Covariance) -> Cov
     cut = np.sqrt(np.maximum(exact - (each**2).sum(axis=1), 0.0))[rows]
     left = np.outer(cut, cut) * np.abs(power)
     np.fill_diagonal(left, 0.0)
-    if values[-1] > _LARGEST_STD or left.max() > _ACCURACY * exact.max():
+    if values[-1] > LARGEST_STD or left.max() > _ACCURACY * exact.max():
         raise InputError(
-            f"covariance needs variances up to {_LARGEST_STD**2:g}, and less at near coincident "
+            f"covariance needs variances up to {LARGEST_STD**2:g}, and less at near coincident "
             f"inputs, for a Hermite series of {activation.name!r}, got {values[-1] ** 2:.3g}; "
             "scale the inputs down."
         )

@@ -10,8 +10,13 @@ They hold surely, for every such matrix.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import scipy.linalg
 from jaxtyping import Float
+
+from ntval.errors import InputError
 
 Gram = Float[np.ndarray, "n n"]
 
@@ -85,3 +90,71 @@ def pair_upper_bound(gram: Gram) -> float:
     product = (np.sqrt(left * right) - between) * (np.sqrt(left * right) + between)
     smaller = np.divide(product, larger, out=np.zeros_like(larger), where=larger > 0)
     return float(smaller.min())
+
+
+def interlacing_upper_bound(gram: Gram, size: int) -> float:
+    r"""The smallest eigenvalue of the first `size` inputs alone: leaving inputs out does not lower
+    it.
+
+    Source: Cauchy's interlacing (textbook). Accuracy: n eps of the norm.
+    """
+    return float(np.linalg.eigvalsh(gram[:size, :size])[0])
+
+
+def inverse_lower_bound(gram: Gram) -> float:
+    r"""$\|K^{-1}\|_F^{-1} \le \lambda_{\min}(K)$; at least $\lambda_{\min} / \sqrt N$.
+
+    Source: the spectral norm is at most Frobenius's (derived). Accuracy: n eps of the norm of K.
+    Raises: `InputError` where K has no Cholesky factor.
+    """
+    return 1 / float(np.linalg.norm(_inverse(gram)))
+
+
+def leave_one_out_upper_bound(gram: Gram) -> float:
+    r"""$\min_i 1 / (K^{-1})_{ii} \ge \lambda_{\min}(K)$: the square of the distance of one input's
+    gradient from the span of the others', least of all.
+
+    Source: the largest entry of a diagonal is at most the norm (derived).
+    Accuracy, Raises: as `inverse_lower_bound`.
+    """
+    return 1 / float(np.diag(_inverse(gram)).max())
+
+
+def harmonic_upper_bound(gram: Gram) -> float:
+    r"""$N / \operatorname{tr} K^{-1} \ge \lambda_{\min}(K)$, the harmonic mean of the eigenvalues.
+
+    Source: a mean is at least the least (derived). Accuracy, Raises: as `inverse_lower_bound`.
+    """
+    return len(gram) / float(np.trace(_inverse(gram)))
+
+
+def superadditive_lower_bound(*grams: Gram) -> float:
+    r"""$\sum_l \lambda_{\min}(K_l) \le \lambda_{\min}(\sum_l K_l)$; of what rounding made negative,
+    0.
+
+    Source: concavity of the smallest eigenvalue (textbook); spec, section 4.1 (derived and
+    checked). Accuracy: rounding of the eigenvalue problems.
+    """
+    return sum(max(float(np.linalg.eigvalsh(gram)[0]), 0.0) for gram in grams)
+
+
+def least_signal_lower_bound(features: Gram, signals: Gram) -> float:
+    r"""$\lambda_{\min}(F F^\top) \min_i |b_i|^2 \le \lambda_{\min}(F F^\top \circ B B^\top)$.
+
+    Source: Nguyen, Mondelli & Montufar, 2012.11654 (recalled; Schur's product theorem, derived and
+    checked in the spec, section 4.4). Accuracy: rounding of an eigenvalue problem.
+    """
+    return max(float(np.linalg.eigvalsh(features)[0]), 0.0) * float(np.diag(signals).min())
+
+
+def _inverse(gram: Gram) -> Gram:
+    try:
+        factor = scipy.linalg.cho_factor(gram, lower=True)
+    except np.linalg.LinAlgError:
+        factor = None
+    if factor is None or not math.isfinite(float(np.abs(factor[0]).max())):
+        raise InputError(
+            "the inverse of a Gram matrix needs one that is positive definite in float64, got one "
+            "without a Cholesky factor; its smallest eigenvalue is 0 up to rounding."
+        )
+    return scipy.linalg.cho_solve(factor, np.eye(len(gram)))

@@ -21,7 +21,11 @@ from jaxtyping import Float
 from ntval.activations import Activation
 from ntval.errors import InputError
 from ntval.theory import gegenbauer, hermite
-from ntval.theory.bombari_amani_mondelli.dual_kernels import derivative_kernel, dual_kernel
+from ntval.theory.bombari_amani_mondelli.dual_kernels import (
+    LARGEST_STD,
+    derivative_kernel,
+    dual_kernel,
+)
 from ntval.theory.domains import require_measured
 
 Matrix = Float[np.ndarray, "n n"]
@@ -39,7 +43,14 @@ def two_layer_squares(
 
     Source: spec bombari_amani_mondelli, section 4.3 (derived and checked).
     Accuracy: that of `hermite.coefficients`.
+    Raises: `InputError` for weights of a standard deviation above 4 and an activation that is not
+    homogeneous: its quadrature is not known to resolve that.
     """
+    if weight_std > LARGEST_STD and activation.homogeneity is None:
+        raise InputError(
+            f"weight_std needs to be at most {LARGEST_STD:g} for {activation.name!r}, got "
+            f"{weight_std:.3g}; scale the inputs down."
+        )
     breakpoints = [b / weight_std for b in activation.breakpoints]
     coefficients = hermite.coefficients(
         lambda z: activation.fn(weight_std * z), degree, breakpoints=breakpoints

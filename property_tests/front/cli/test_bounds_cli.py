@@ -7,6 +7,7 @@ import pytest
 
 def test_bounds_are_printed_tightest_first_beside_the_eigenvalue(here, tmp_path):
     words = ("--mlp", "relu:40,30", "--rows", 20, "--json", tmp_path / "a.json")
+    words += ("--report", tmp_path / "a.html")
     result = here("bounds", *words)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "K at these weights: smallest eigenvalue" in result.stdout
@@ -15,6 +16,9 @@ def test_bounds_are_printed_tightest_first_beside_the_eigenvalue(here, tmp_path)
     upper = [row for row in found["bounds"] if row["side"] == "upper" and "these" in row["of"]]
     assert [row["value"] for row in upper] == sorted(row["value"] for row in upper)
     assert all(row["ratio"] >= 1 for row in upper)
+    page = (tmp_path / "a.html").read_text()
+    assert page.count("<svg") == 2
+    assert "relu:40,30, 20 rows of digits" in page
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from simulation import interval
 
 from ntval.activations import activation
 from ntval.arrays import rounding_allowance
+from ntval.errors import InputError
 from ntval.kernels import deep_mlp
 from ntval.networks.mlp import Mlp, init
 from ntval.theory import bombari_amani_mondelli as theory
@@ -33,6 +34,33 @@ def test_ranks_are_those_of_drawn_kernels(name, sizes, n, rank):
     # Dead units take directions away; no draw has more.
     assert best <= rank
     assert best >= rank - (3 if name == "relu" else 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs", "layers", "rank"),
+    [
+        ("relu", "repeated", 1, 9),
+        ("relu", "doubled", 2, 9),
+        ("gelu", "doubled", 1, 18),
+        ("tanh", "antipodal", 2, 9),
+        ("cos", "antipodal", 1, 9),
+        ("relu", "antipodal", 1, 14),  # 9 pairs and 5 dimensions
+        ("gelu", "antipodal", 1, 14),
+        ("relu", "antipodal", 2, 18),
+    ],
+)
+def test_ranks_at_pairs_are_those_of_drawn_kernels(name, pairs, layers, rank):
+    assert theory.rank_of_pairs(activation(name), pairs, 9, 5, layers) == rank
+    mlp = Mlp(5, (40,) * layers, name, w_std=1.0, b_std=0.0)
+    x = np.random.default_rng(0).standard_normal((9, 5))
+    x = np.concatenate([x, {"repeated": 1, "doubled": 2, "antipodal": -1}[pairs] * x])
+    values = np.linalg.eigvalsh(np.asarray(deep_mlp.ntk(mlp, init(mlp, jax.random.key(0)), x)))
+    assert (values > 1e-12 * values[-1]).sum() == rank
+
+
+def test_antipodes_of_an_activation_without_symmetry_are_refused():
+    with pytest.raises(InputError, match="odd, even, or linear in its odd part"):
+        theory.rank_of_pairs(activation("sigmoid"), "antipodal", 3, 5, 1)
 
 
 @pytest.mark.parametrize("widths", [(10, 10, 10), (20, 20), (5,)])

@@ -50,6 +50,59 @@ def test_schur_bounds_enclose_the_spectrum_of_a_hadamard_product(grams):
     assert values[-1] <= theory.schur_upper_bound(*grams) + slack
 
 
+@given(pairs_of_grams())
+def test_sums_and_fewer_inputs_bound_the_smallest_eigenvalue(grams):
+    first, second = grams
+    slack = rounding(first) + rounding(second)
+    total = float(np.linalg.eigvalsh(first + second)[0])
+    assert theory.superadditive_lower_bound(first, second) <= total + slack
+    smallest = float(np.linalg.eigvalsh(first)[0])
+    for size in range(1, len(first) + 1):
+        assert theory.interlacing_upper_bound(first, size) >= smallest - slack
+    product = float(np.linalg.eigvalsh(first * second)[0])
+    assert theory.least_signal_lower_bound(first, second) <= product + rounding(first, second)
+
+
+@given(pairs_of_grams())
+def test_the_inverse_bounds_the_smallest_eigenvalue_from_both_sides(grams):
+    n = len(grams[0])
+    for gram in grams:
+        # Far from singular, where the inverse has digits: a condition number of at most 1e3 n.
+        gram = gram + 1e-3 * (float(np.trace(gram)) or 1.0) * np.eye(n)
+        smallest = float(np.linalg.eigvalsh(gram)[0])
+        share = 1 + 1e4 * n**2 * np.finfo(float).eps
+        lower = theory.inverse_lower_bound(gram)
+        assert lower <= smallest * share
+        assert lower * np.sqrt(n) * share >= smallest
+        assert theory.leave_one_out_upper_bound(gram) * share >= smallest
+        assert theory.harmonic_upper_bound(gram) * share >= smallest
+
+
+def test_a_singular_matrix_has_no_inverse():
+    for bound in (theory.inverse_lower_bound, theory.harmonic_upper_bound):
+        with pytest.raises(InputError, match="positive definite"):
+            bound(np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("failure", [0.5, 0.01])
+def test_deviations_of_means_of_matrices_hold_as_often_as_they_say(failure):
+    rng = np.random.default_rng(0)
+    angles = rng.uniform(0, np.pi, (4000, 200))
+    lines = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    means = np.einsum("kti,ktj->kij", lines, lines) / 200
+    away = np.abs(np.linalg.eigvalsh(means - np.eye(2) / 2)).max(axis=1)
+    bernstein = theory.bernstein_deviation(0.5, 1.0, 2, 200, failure=failure)
+    hoeffding = theory.hoeffding_deviation(2, 200, failure=failure)
+    assert (away > bernstein).mean() <= failure
+    assert (away > hoeffding).mean() <= failure
+    assert bernstein < 0.5  # and both say something
+    assert hoeffding < 0.5
+    with pytest.raises(InputError, match="failure between 0"):
+        theory.bernstein_deviation(0.5, 1.0, 2, 200, failure=0.0)
+    with pytest.raises(InputError, match="terms >= 1"):
+        theory.hoeffding_deviation(2, 0, failure=0.1)
+
+
 def test_bounds_are_the_values_of_hand():
     gram = np.array([[2.0, 1.0, 0.0], [1.0, 3.0, 0.5], [0.0, 0.5, 4.0]])
     assert theory.gershgorin_lower_bound(gram) == 1.0

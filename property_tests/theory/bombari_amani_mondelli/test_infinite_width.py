@@ -109,3 +109,66 @@ def test_angles_are_in_radians():
     for fn in (theory.close_pair_upper_bound, lambda angle: theory.rank_one_probability(angle, 3)):
         with pytest.raises(InputError, match="use radians"):
             fn(90.0)
+
+
+@pytest.mark.parametrize("weight_std", [0.5, 1.7])
+@pytest.mark.parametrize("name", ["relu", "erf", "gelu"])
+def test_the_series_is_that_of_the_two_layer_kernel(name, weight_std):
+    x = unit_rows(20, 15)
+    correlation = x @ x.T
+    np.fill_diagonal(correlation, 1.0)
+    squares, total = theory.two_layer_squares(activation(name), weight_std, 30)
+    kernel, _ = theory.chain_lower_bound(activation(name), correlation, 1, weight_std=weight_std)
+    left = theory.without_first_degrees(squares, correlation, kernel)
+    tail = total - squares.sum()
+    assert np.diag(left) == pytest.approx(tail, abs=1e-10 * total)
+    off = np.abs(correlation - np.eye(20)).max()
+    assert np.abs(left - np.diag(np.diag(left))).max() <= tail * off**31 + 1e-10 * total
+
+
+def test_energies_are_the_series_in_gegenbauer_s_polynomials():
+    squares, t = np.array([0.3, 0.0, 1.2, 0.5]), np.linspace(-1, 1, 9)
+    for d in (3, 8):
+        energies = theory.gegenbauer_energies(squares, d)
+        series = energies @ gegenbauer.polynomials(d, 3, t)
+        assert series == pytest.approx(np.polynomial.polynomial.polyval(t, squares), abs=1e-12)
+
+
+@pytest.mark.parametrize("angle", [1e-6, 0.002, 0.3, 2.0, math.pi])
+def test_shares_of_a_close_pair_are_eigenvalues_of_its_block(angle):
+    pair = np.array([[1.0, math.cos(angle)], [math.cos(angle), 1.0]])
+    hidden, output = theory.close_pair_shares(angle)
+    slopes = theory.derivative_kernel(RELU, pair) * pair
+    values = theory.dual_kernel(RELU, pair)
+    assert hidden == pytest.approx(slopes[0, 0] - slopes[0, 1], abs=1e-9)
+    assert output == pytest.approx(values[0, 0] - values[0, 1], abs=1e-15)
+    assert hidden + output == pytest.approx(theory.close_pair_upper_bound(angle), abs=1e-15)
+    if angle < 0.01:
+        assert hidden == pytest.approx(angle / (2 * math.pi), rel=2 * angle)
+        assert output == pytest.approx(angle**2 / 4, rel=max(2 * angle, 1e-4))
+
+
+def test_the_smallest_angle_is_that_of_drawn_inputs():
+    n, d, draws = 12, 5, 4000
+    x = np.random.default_rng(0).standard_normal((draws, n, d))
+    x /= np.linalg.norm(x, axis=2, keepdims=True)
+    cosines = np.einsum("kid,kjd->kij", x, x) - 2 * np.eye(n)
+    logs = np.log(np.arccos(cosines.max(axis=(1, 2))))
+    away = abs(logs.mean() - theory.smallest_angle_log_mean(n, d))
+    assert away <= theory.smallest_angle_remainder(n, d) + 6 * logs.std() / math.sqrt(draws)
+
+
+@pytest.mark.parametrize(
+    ("remainder", "words"),
+    [
+        (lambda: theory.close_pair_remainder(activation("erf"), 0.002, 12, 6), "relu"),
+        (lambda: theory.close_pair_remainder(RELU, 0.1, 12, 6), "angle"),
+        (lambda: theory.nearest_pair_share_remainder(RELU, 12, 9), "d between 3 and 6"),
+        (lambda: theory.over_parameterization_remainder(RELU, 32, 16), "tanh, erf"),
+        (lambda: theory.over_parameterization_exponents(activation("erf"), 90, 16), "share"),
+        (lambda: theory.last_width_remainder(activation("erf"), 100, 10, 10), "parameters"),
+    ],
+)
+def test_what_was_not_measured_has_no_remainder(remainder, words):
+    with pytest.raises(InputError, match=words):
+        remainder()
