@@ -131,7 +131,7 @@ over_parameterization_exponent = Claim(
     },
     domain=Domain(
         {
-            "n": Sizes(tuple(range(32, 129))),
+            "n": Sizes(tuple(range(32, 65))),
             "d": Fixed("the root of 8 n, rounded", lambda fields: _side(fields["n"])),
             "widths": Fixed("d, d", lambda fields: (_side(fields["n"]),) * 2),
             "activation": OneOf(("tanh", "erf")),
