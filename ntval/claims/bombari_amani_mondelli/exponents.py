@@ -171,8 +171,8 @@ last_width_exponent = Claim(
     needs=SETTING,
     points={
         "quick": deep((30, 60, 120, 60)),
-        "standard": deep((30, 60, 120, 60), (60, 100, 240, 120), activations=("tanh", "erf")),
-        "thorough": deep((60, 100, 240, 120), (100, 200, 400, 200), activations=("tanh", "erf")),
+        "standard": deep((30, 60, 120, 60), (60, 120, 240, 120), activations=("tanh", "erf")),
+        "thorough": deep((60, 120, 240, 120), (100, 200, 400, 200), activations=("tanh", "erf")),
     },
     domain=Domain(
         {

@@ -114,8 +114,8 @@ expected_min_eigenvalue = Claim(
     needs=SETTING,
     points={
         "quick": deep((10, 20, 20, 400), activations=("erf",)),
-        "standard": deep((10, 20, 20, 400), (60, 80, 80, 2000), activations=("erf", "tanh")),
-        "thorough": deep((60, 80, 80, 2000), activations=("erf", "tanh", "relu", "gelu")),
+        "standard": deep((10, 20, 20, 400), (30, 40, 40, 1000), activations=("erf", "tanh")),
+        "thorough": deep((30, 40, 40, 1000), activations=("erf", "tanh", "relu", "gelu")),
     },
     domain=Domain(
         {
