@@ -9,6 +9,7 @@ from ntval.claims.claim import Claim
 from ntval.errors import unknown_name
 from ntval.faults import (
     bombari_amani_mondelli,
+    deep_training,
     elsewhere,
     inputs,
     kernels,
@@ -27,6 +28,7 @@ FAULTS: dict[str, Fault] = {
         *inputs.FAULTS,
         *montanari_zhong.FAULTS,
         *bombari_amani_mondelli.FAULTS,
+        *deep_training.FAULTS,
         *elsewhere.FAULTS,
     )
 }

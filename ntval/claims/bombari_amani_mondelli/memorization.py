@@ -175,5 +175,17 @@ memorization = Claim(
     domain=networks(FEW_INPUTS, n=tuple(range(2, 81)), activations=SMOOTH),
     subject=unscaled,
     procedure=Identity(_memorization, formula=theory.forward_error),
-    faults=(),
+    faults=(
+        "step_with_jitter",
+        "step_without_a_tenth",
+        "forward_scale_10",
+        "central_scale_10",
+        "double_one_last_layer",
+        "double_blocks_swapped",
+        "central_of_first_order",
+        "step_solved_transposed",
+        "step_without_kernel",
+        "step_of_other_labels",
+        "double_not_divided",
+    ),
 )

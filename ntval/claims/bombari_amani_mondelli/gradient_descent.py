@@ -1,5 +1,4 @@
-"""Bombari, Amani & Mondelli, 2205.10217: gradient descent beside its linearization, and where
-training stops to fit labels."""
+"""Bombari, Amani & Mondelli, 2205.10217: gradient descent beside its linearization."""
 
 from __future__ import annotations
 
@@ -146,7 +145,19 @@ gradient_descent = Claim(
     domain=_DOMAIN,
     subject=unscaled,
     procedure=Bound(_gradient_descent, formula=theory.descent_residuals),
-    faults=(),
+    faults=(
+        "law_scale_10",
+        "law_scale_minus_10",
+        "descent_rate_10",
+        "descent_half_frozen",
+        "initial_halves_independent",
+        "initial_not_paired",
+        "initial_of_one_sign",
+        "descent_rate_doubled",
+        "descent_rate_over_n",
+        "descent_uphill",
+        "bound_of_half_a_sum",
+    ),
 )
 
 _GAMMAS = (32.0, 64.0, 128.0, 256.0)
@@ -223,5 +234,10 @@ lazy_rate = Claim(
         pilot=8,
         most=128,
     ),
-    faults=(),
+    faults=(
+        "initial_of_root",
+        "initial_not_paired",
+        "initial_halves_independent",
+        "initial_of_one_sign",
+    ),
 )
