@@ -160,7 +160,7 @@ gradient_descent = Claim(
     ),
 )
 
-_GAMMAS = (32.0, 64.0, 128.0, 256.0)
+_GAMMAS = (128.0, 256.0, 512.0, 1024.0)
 
 
 @kept
@@ -230,7 +230,7 @@ lazy_rate = Claim(
         formula=theory.lazy_rates,
         remainder=theory.lazy_rates_remainder,
         wrong=(-1.0, 0.0, -1.0),
-        resolution=(0.02, 0.01, 0.02),
+        resolution=(0.01, 0.005, 0.01),
         pilot=8,
         most=128,
     ),
