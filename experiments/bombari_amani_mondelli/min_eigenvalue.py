@@ -80,7 +80,7 @@ EXPERIMENT = Experiment(
     name="bombari_amani_mondelli.min_eigenvalue",
     title="Smallest eigenvalue of the full kernel against d^2, for several n",
     grids={
-        "smoke": _grid((50, 100, 200), (30, 60, 120), 4),
+        "smoke": _grid((50, 150), (30, 60, 120), 4),
         "full": (
             *_grid((500,), (100, 200, 316, 450, 707, 977), 4),
             *_grid((1000,), (200, 316, 450, 707, 977), 4),

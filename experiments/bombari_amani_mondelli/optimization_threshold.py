@@ -71,7 +71,7 @@ def draw(rows):
     values = np.full((len(samples), len(dimensions)), np.nan)
     for row in rows:
         values[samples.index(row["n"]), dimensions.index(row["d"])] = np.mean(row["logs"])
-    dense = np.linspace(0, 1.2 * max(dimensions), 50)
+    dense = range(max(dimensions) + 8)
     figure, (ax,) = figures.figure("Bombari, Amani & Mondelli: Adam on noise labels, ReLU, L = 4")
     figures.heat_map(
         ax,
@@ -79,7 +79,7 @@ def draw(rows):
         samples,
         values,
         name=r"$\log_{10}$ of the best mean square error",
-        line=(dense**2, [_parameters(d) for d in dense], "N = number of parameters"),
+        line=([d**2 for d in dense], [_parameters(d) for d in dense], "N = number of parameters"),
     )
     figures.label(ax, x="$d^2$", y="inputs N")
     return {"optimization_threshold": figure}
@@ -93,7 +93,7 @@ EXPERIMENT = Experiment(
     name="bombari_amani_mondelli.optimization_threshold",
     title="Loss that Adam reaches on noise labels over d^2 and N",
     grids={
-        "smoke": _grid((10, 16), (128, 352, 576), steps=600, draws=2),
+        "smoke": _grid((10, 16), (128, 512), steps=600, draws=2),
         "full": _grid((12, 16, 20, 24), (128, 256, 512, 1024, 1536), steps=4000, draws=3),
     },
     measure=measure,

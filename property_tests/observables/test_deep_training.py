@@ -1,5 +1,7 @@
 """Antisymmetric starts, steps that memorize, double networks and the kernels of steps."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,7 +28,7 @@ def drawn(seed):
     keys = jax.random.split(jax.random.key(seed), 5)
     params = [
         {"w": jax.random.normal(key, shape)}
-        for key, shape in zip(keys, zip(SIZES[:-1], SIZES[1:], strict=True), strict=False)
+        for key, shape in zip(keys, itertools.pairwise(SIZES), strict=False)
     ]
     return params, jax.random.normal(keys[3], (N, 3)), jax.random.normal(keys[4], (N,))
 
@@ -118,5 +120,5 @@ def test_kernels_of_steps_carry_one_residual_into_the_next():
         )
         ends = residuals[:-1] - rate * jnp.einsum("tij,tj->ti", starts, residuals[:-1])
         crude = np.abs(ends - residuals[1:]).max()
-        assert 1e-8 < crude
+        assert crude > 1e-8
         assert np.abs(carried - residuals[1:]).max() < crude**2 + SMALL
