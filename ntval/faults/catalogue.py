@@ -9,6 +9,7 @@ from ntval.claims.claim import Claim
 from ntval.errors import unknown_name
 from ntval.faults import (
     bombari_amani_mondelli,
+    deep_training,
     elsewhere,
     inputs,
     kernels,
@@ -29,6 +30,7 @@ FAULTS: dict[str, Fault] = {
         *montanari_zhong.FAULTS,
         *bombari_amani_mondelli.FAULTS,
         *neighbors.FAULTS,
+        *deep_training.FAULTS,
         *elsewhere.FAULTS,
     )
 }

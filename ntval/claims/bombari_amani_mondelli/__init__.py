@@ -15,6 +15,7 @@ from ntval.claims.bombari_amani_mondelli.finite_width import (
     finite_width_bound,
     sharp_min_eigenvalue,
 )
+from ntval.claims.bombari_amani_mondelli.gradient_descent import gradient_descent, lazy_rate
 from ntval.claims.bombari_amani_mondelli.inequalities import schur, singular_inputs
 from ntval.claims.bombari_amani_mondelli.infinite_width import (
     close_pair,
@@ -22,9 +23,11 @@ from ntval.claims.bombari_amani_mondelli.infinite_width import (
     hermite_tail_bound,
     sphere_scaling,
 )
+from ntval.claims.bombari_amani_mondelli.memorization import memorization
+from ntval.claims.bombari_amani_mondelli.optimization_threshold import optimization_threshold
 
-# In the order of the paper: the Jacobian, the smallest eigenvalue, its growth; its neighbors; what
-# holds at every width.
+# In the order of the paper: the Jacobian, the smallest eigenvalue and its growth, memorization and
+# gradient descent; the paper's neighbors; what holds at every width.
 __all__ = [  # noqa: RUF022
     "jacobian_decomposition",
     "loewner_chain",
@@ -36,6 +39,10 @@ __all__ = [  # noqa: RUF022
     "finite_width_bound",
     "over_parameterization_exponent",
     "last_width_exponent",
+    "memorization",
+    "gradient_descent",
+    "lazy_rate",
+    "optimization_threshold",
     "hermite_tail_bound",
     "deep_chain_bound",
     "close_pair",

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from ntval.arrays import rounding_allowance
 from ntval.claims.bombari_amani_mondelli.setting import deep, sigma
 from ntval.claims.claim import Claim
-from ntval.claims.domain import Domain, Interval, Layers, OneOf, Sizes
+from ntval.claims.domain import Domain, Hypothesis, Interval, Layers, OneOf, Sizes
 from ntval.claims.kernel_identities.setting import mlp_with_twin
 from ntval.claims.procedures import Bound, Means
 from ntval.claims.sampling import Replicate, infinite, kept, looped
@@ -256,7 +256,8 @@ close_pair = Claim(
         "thorough": deep((12, 6, 1), (30, 10, 1), (60, 20, 1), **_RELU),
     },
     domain=Domain(
-        {**_ON_THE_SPHERE, "n": Sizes((4, 6, 8, 12, 16, 20, 24)), "d": Sizes((6, 8, 10, 12, 15))}
+        {**_ON_THE_SPHERE, "n": Sizes((4, 6, 8, 12, 16, 20, 24)), "d": Sizes((6, 8, 10, 12, 15))},
+        (Hypothesis("n <= 8 d", lambda regime: regime.n <= 8 * regime.d),),
     ),
     subject=mlp_with_twin,
     procedure=Means(
@@ -319,7 +320,7 @@ sphere_scaling = Claim(
         "thorough": deep((16, 4, 1), (32, 6, 1), (64, 3, 1), (64, 6, 1), **_RELU),
     },
     domain=Domain(
-        {**_ON_THE_SPHERE, "n": Sizes((12, 16, 20, 24, 32, 48, 64)), "d": Sizes((3, 4, 5, 6))}
+        {**_ON_THE_SPHERE, "n": Sizes((12, 16, 20, 24, 32, 48, 64)), "d": OneOf((3, 4, 5, 6))}
     ),
     subject=mlp_with_twin,
     procedure=Means(

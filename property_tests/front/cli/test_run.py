@@ -121,6 +121,46 @@ AGREES = {
 }
 
 
+def deep_min_eigenvalue(rows, table):
+    found = {(row["n"], row["d"]): row["measured"] for row in table}
+    samples, dimensions = (sorted({pair[k] for pair in found}) for k in (0, 1))
+    for n in samples:  # figure 1: it grows with d, and falls with n
+        assert np.all(np.diff([found[n, d] for d in dimensions]) > 0)
+    for d in dimensions:
+        assert np.all(np.diff([found[n, d] for n in samples]) < 0)
+
+
+def over_parameterization_exponent(rows, table):
+    for row in table:  # C1: means of ten draws
+        assert row["spec from"] <= row["measured"] <= row["spec to"]
+
+
+def gradient_descent(rows, table):
+    at = {row["gamma"]: row for row in table}
+    for row in table:  # C6; at step 0 the ratio is 1, of one number computed twice
+        assert row["largest ratio to bound"] < 1 + 1e-12
+    distances = [at[gamma]["largest distance from linearized"] for gamma in (10.0, 100.0)]
+    assert abs(np.log10(distances[1] / distances[0]) + 2) < 0.2
+
+
+def optimization_threshold(rows, table):
+    for row in table:  # C7: above as many inputs as parameters, and far below
+        if row["N / parameters"] > 1:
+            assert row["from"] > -2
+        if row["N / d^2"] <= 0.5:
+            assert row["log10 loss, mean"] < -4
+    assert {row["N / parameters"] > 1 for row in table} == {False, True}
+
+
+AGREES |= {
+    "bombari_amani_mondelli.min_eigenvalue": deep_min_eigenvalue,
+    **{
+        f"bombari_amani_mondelli.{check.__name__}": check
+        for check in (over_parameterization_exponent, gradient_descent, optimization_threshold)
+    },
+}
+
+
 def test_every_experiment_is_held_against_the_spec():
     assert set(AGREES) == set(experiments.names())
 
