@@ -42,16 +42,16 @@ def _of_other_labels(jacobian: Float[Array, "n p"], y: Float[Array, "n"]) -> Flo
     return training.memorizing_step(jacobian, y[::-1])
 
 
-def _one_last_layer(plus: Layered, minus: Layered, step: float) -> Layered:
+def _one_last_layer(plus: Layered, minus: Layered, step: Any) -> Layered:
     return training.double_network([*plus[:-1], minus[-1]], minus, step)
 
 
-def _blocks_swapped(plus: Layered, minus: Layered, step: float) -> Layered:
+def _blocks_swapped(plus: Layered, minus: Layered, step: Any) -> Layered:
     first, *_, last = training.double_network(plus, minus, step)
     return [first, *training.double_network(minus, plus, step)[1:-1], last]
 
 
-def _last_not_divided(plus: Layered, minus: Layered, step: float) -> Layered:
+def _last_not_divided(plus: Layered, minus: Layered, step: Any) -> Layered:
     return training.double_network(plus, minus, 1.0)
 
 

@@ -67,6 +67,25 @@ def _jacobian(subject: NetworkSubject) -> Callable:
     return jax.jit(functools.partial(training.jacobian, outputs_of(subject)))
 
 
+@kept
+def _difference(subject: NetworkSubject, double: Callable) -> Callable:
+    """Output of the double network of the parameters a step ahead, and `back` steps behind."""
+    outputs = outputs_of(subject)
+
+    def realized(
+        params: Layers, direction: Array, x: Array, step: Float[Array, ""], back: Float[Array, ""]
+    ) -> Array:
+        ahead, behind = (training.moved(params, direction, step * k) for k in (1.0, -back))
+        return outputs(double(ahead, behind, step * (1 + back)), x)
+
+    return jax.jit(realized)
+
+
+@kept
+def _compiled(function: Callable) -> Callable:
+    return jax.jit(function)
+
+
 class _Errors(NamedTuple):
     """Predicted errors of both differences, and what the nodes leave of them."""
 
@@ -114,10 +133,10 @@ def _memorization(
     """The step that memorizes random labels, and the networks of twice the width that realize its
     forward and its central difference."""
     draw = Replicate(key, regime, subject)
-    apply_fn, params, x = outputs_of(subject), draw.params, draw.x
+    params, x = draw.params, draw.x
     y = np.asarray(jax.random.normal(jax.random.fold_in(draw.key, 1), (regime.n,)))
     jacobian = _jacobian(subject)(params, x)
-    direction = memorizing(jacobian, jnp.asarray(y))
+    direction = _compiled(memorizing)(jacobian, jnp.asarray(y))
     length = float(jnp.linalg.norm(direction))
     step = _STEP / length
 
@@ -128,13 +147,13 @@ def _memorization(
     # An error of K, and of the eigenvalues, enters its inverse by the smallest of them.
     of_norm = 2 * spectral * trace / eigenvalues[0]
     one = np.ones(1)
-    # Of J Delta: the backward error of QR, of as many roundings as J has entries in a row.
+    # Of J Delta: the backward error of QR, by at most a few roundings for each entry of J, whose
+    # Frobenius norm is the root of the trace.
     exact = rounding_allowance(8 * jacobian.size) * np.sqrt(trace) * length
     realized = forward_rounding(regime, params, x) * 8 / step
 
     def difference(back: float) -> Float[np.ndarray, "n"]:
-        ends = (training.moved(params, direction, step * k) for k in (1.0, -back))
-        return np.asarray(apply_fn(double(*ends, step * (1 + back)), x))
+        return np.asarray(_difference(subject, double)(params, direction, x, step, back))
 
     def along(steps: Float[np.ndarray, "nodes"]) -> Float[np.ndarray, "nodes 4 n"]:
         return np.asarray(_derivatives(subject)(params, direction, x, jnp.asarray(steps)))
@@ -144,7 +163,8 @@ def _memorization(
         Comparison("J Delta and labels", np.asarray(jacobian @ direction), y,
                    exact * one, np.abs(y).max() * one),
         Comparison("|Delta|^2 and y K^{-1} y", length**2 * one,
-                   norm(eigenvalues, vectors.T @ y) * one, of_norm * length**2, length**2 * one),
+                   norm(eigenvalues, vectors.T @ y) * one,
+                   of_norm * length**2 * one, length**2 * one),
         Comparison("|Delta|^2 above its bound", np.maximum(length**2 - bound, 0) * one, 0 * one,
                    of_norm * bound * one, bound * one),
         Comparison("error of the forward difference", difference(0.0) - y, errors.forward,
