@@ -66,7 +66,8 @@ class Regime:
     network the standard deviations of its weights and biases, its `outputs`, and its
     `parametrization`, a name of `PARAMETRIZATIONS`, or None for that of the theorem. `inputs`: the
     law of the samples, a name of `INPUT_LAWS`, each with a mean square norm of d, times
-    `input_scale`.
+    `input_scale`. `target_mix`: the share of a target's energy, which is 1, on degrees 0, 2 and 3,
+    in equal parts; the rest is linear.
     """
 
     n: int
@@ -81,6 +82,7 @@ class Regime:
     parametrization: str | None = None
     inputs: str = "sphere"
     input_scale: float = 1.0
+    target_mix: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
@@ -94,7 +96,10 @@ class Regime:
             w_std=self.w_std,
             b_std=self.b_std,
             input_scale=self.input_scale,
+            target_mix=self.target_mix,
         )
+        if self.target_mix > 1:
+            raise InputError(f"target_mix needs to be between 0 and 1, got {self.target_mix!r}.")
         if self.inputs not in INPUT_LAWS:
             raise unknown_name("inputs", self.inputs, INPUT_LAWS)
         if self.parametrization not in (None, *PARAMETRIZATIONS):

@@ -19,6 +19,7 @@ from ntval.claims.montanari_zhong.setting import (
     DIMENSIONS,
     LAST_DEGREE,
     MEASURED,
+    MIXES,
     NOISES,
     PAPER,
     RIDGES,
@@ -112,7 +113,9 @@ _RIDGES = tuple(
     )
 )
 _QUADRATIC = tuple(  # n > d^2: degree 2
-    regime for ridge in (0.0, 0.1) for regime in grid((252, 14, 4), ridge=ridge, noise_std=0.3)
+    regime
+    for ridge in (0.0, 0.1)
+    for regime in grid((252, 14, 4), ridge=ridge, noise_std=0.3, target_mix=0.75)
 )
 
 deterministic_equivalent = Claim(
@@ -127,12 +130,12 @@ deterministic_equivalent = Claim(
         "standard": (
             *grid(SMALL, MIDDLE, activations=("relu", "tanh"), ridge=0.1, noise_std=0.5),
             *grid(SMALL, activations=("relu", "tanh"), noise_std=0.5),
-            *grid((252, 14, 4), noise_std=0.3),
+            *grid((252, 14, 4), noise_std=0.3, target_mix=0.75),
         ),
         "thorough": (
             *_RIDGES,
             *grid(MIDDLE, LARGE, ridge=0.1, noise_std=0.5),
-            *grid((252, 14, 4), (665, 22, 4), noise_std=0.3),
+            *grid((252, 14, 4), (665, 22, 4), noise_std=0.3, target_mix=0.75),
         ),
     },
     domain=regimes(
@@ -141,6 +144,7 @@ deterministic_equivalent = Claim(
         d=(*range(10, 20), *DIMENSIONS),
         ridge=RIDGES,
         noise_std=NOISES,
+        target_mix=MIXES,
     ),
     subject=two_layer,
     procedure=Means(
@@ -278,7 +282,9 @@ train_error = Claim(
             SMALL, MIDDLE, LARGE, activations=("relu", "tanh", "gelu"), ridge=0.1, noise_std=0.5
         ),
     },
-    domain=regimes(samples_over_d(1.2, 10), ridge=Interval(0.01, 1.0), noise_std=NOISES),
+    domain=regimes(
+        samples_over_d(1.2, 10), ridge=Interval(0.01, 1.0), noise_std=NOISES, target_mix=MIXES
+    ),
     subject=two_layer,
     procedure=Means(
         _train_error,

@@ -47,6 +47,7 @@ SAMPLES = (60, 70, 80, 92, 101, 120, 133, 150, 165, 182, 200, 220, 240, 256, 280
 DIMENSIONS = (20, 23, 27, 30, 36, 40, 47, 54, 60)
 RIDGES = Interval(0.01, 1.0, zero=True)
 NOISES = Interval(0.05, 1.0, zero=True)
+MIXES = Interval(0.05, 1.0, zero=True)
 
 
 def regimes(
@@ -125,8 +126,9 @@ def sigma(regime: Regime) -> Activation:
 
 
 def target_of(regime: Regime) -> Target:
-    """A linear target; for n > d^2 one with a quarter of its energy on each of degrees 0 to 3."""
-    energies = (0.25,) * 4 if regime.degree == 2 else (0.0, 1.0)
+    """A target of energy 1, a share of it on degrees 0, 2 and 3, the rest linear."""
+    part = regime.target_mix / 3
+    energies = (part, 1 - regime.target_mix, part, part) if part else (0.0, 1.0)
     return Target(energies=energies, noise_std=regime.noise_std)
 
 

@@ -109,7 +109,12 @@ def test_a_negative_ridge_is_refused():
 
 @pytest.mark.parametrize(
     ("fn", "d", "width", "named"),
-    [("silu", 20, 12, "'silu'"), ("relu", 10, 24, "d between 20"), ("relu", 20, 6, "ratio")],
+    [
+        ("silu", 20, 12, "'silu'"),
+        ("relu", 10, 24, "d between 20"),
+        ("relu", 20, 6, "width"),
+        ("relu", 20, 14, "ratio"),
+    ],
 )
 def test_its_remainder_is_refused_where_it_was_not_measured(fn, d, width, named):
     with pytest.raises(InputError, match=named):

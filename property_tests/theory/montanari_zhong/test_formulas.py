@@ -20,13 +20,10 @@ HAND = {"rel": rounding_allowance(24), "abs": 0}
 CANCELS = {"rel": rounding_allowance(240), "abs": 0}
 
 
-def test_the_bound_between_the_regressions_is_the_root_of_psi_times_the_labels_mean_square():
-    assert theory.ridge_equivalence_bound(80, 20, 64, noise_std=0.0) == pytest.approx(
-        1 / 16, **HAND
-    )
-    assert theory.ridge_equivalence_bound(80, 20, 64, noise_std=2.0) == pytest.approx(
-        5 / 16, **HAND
-    )
+def test_the_bound_between_the_regressions_is_of_hand():
+    # psi = 1/16: 1.8 / 16 + 0.15 / 4, times the labels' mean square.
+    assert theory.ridge_equivalence_bound(80, 20, 64, noise_std=0.0) == pytest.approx(0.15, **HAND)
+    assert theory.ridge_equivalence_bound(80, 20, 64, noise_std=2.0) == pytest.approx(0.75, **HAND)
 
 
 def test_rates_and_their_remainders_are_as_stated():
