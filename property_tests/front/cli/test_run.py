@@ -152,11 +152,26 @@ def optimization_threshold(rows, table):
     assert {row["N / parameters"] > 1 for row in table} == {False, True}
 
 
+def finite_width_bound(rows, table):
+    for row in table:  # no bound is passed; a lower bound of 0 is vacuous
+        if row["side"] == "lower":
+            assert row["most"] <= 1 + 1e-9
+        else:
+            assert row["least"] >= 1 - 1e-9
+    chernoff = {row["N"]: row["least"] for row in table if "Chernoff" in row["bound"]}
+    assert chernoff[60] == 0 < chernoff[3000]
+
+
 AGREES |= {
     "bombari_amani_mondelli.min_eigenvalue": deep_min_eigenvalue,
     **{
         f"bombari_amani_mondelli.{check.__name__}": check
-        for check in (over_parameterization_exponent, gradient_descent, optimization_threshold)
+        for check in (
+            finite_width_bound,
+            over_parameterization_exponent,
+            gradient_descent,
+            optimization_threshold,
+        )
     },
 }
 
