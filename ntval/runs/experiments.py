@@ -103,14 +103,18 @@ def names() -> list[str]:
 def find(name: str, root: Path | None = None) -> Experiment:
     """The experiment called `name`: `<paper>.<word>`, `<paper>/<word>` or `<word>`.
 
-    Raises: `UnknownNameError`, naming the nearest, when there is none; `InputError` when its
-    file does not hold it.
+    Raises: `UnknownNameError`, naming the nearest, when there is none; `InputError` when there are
+    several, or its file does not hold it.
     """
     root = directory() if root is None else root
     word = name.replace("/", ".")
     known = [f"{path.parent.name}.{path.stem}" for path in _files(root)]
     found = [full for full in known if word in (full, full.rpartition(".")[2])]
-    if len(found) != 1:
+    if len(found) > 1:
+        raise InputError(
+            f"run needs one experiment, got {name!r}, which is {' and '.join(found)}; name the paper."
+        )
+    if not found:
         raise unknown_name("experiment", name, known)
     if str(root.parent) not in sys.path:
         sys.path.append(str(root.parent))

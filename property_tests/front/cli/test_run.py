@@ -231,7 +231,8 @@ def test_run_without_an_argument_lists_experiments(monkeypatch, capsys):
     ("words", "parts"),
     [
         (["phase_diagrm"], ["did you mean 'montanari_zhong.phase_diagram'"]),
-        (["xyz"], ["'xyz'", "known:", "montanari_zhong.phase_diagram"]),
+        (["xyz"], ["'xyz'", "the nearest:", "montanari_zhong.phase_diagram"]),
+        (["min_eigenvalue"], ["bombari_amani_mondelli.min_eigenvalue", "name the paper"]),
         (["phase_diagram", "--grid", "ful"], ["did you mean 'full'"]),
         (["phase_diagram", "--seed", "x"], ["--seed needs a whole number"]),
         (["phase_diagram", "--store", "README.md"], ["'README.md'", "not a database"]),
