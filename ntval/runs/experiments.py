@@ -112,7 +112,8 @@ def find(name: str, root: Path | None = None) -> Experiment:
     found = [full for full in known if word in (full, full.rpartition(".")[2])]
     if len(found) > 1:
         raise InputError(
-            f"run needs one experiment, got {name!r}, which is {' and '.join(found)}; name the paper."
+            f"run needs one experiment, got {name!r}, which is {' and '.join(found)}; name the "
+            "paper."
         )
     if not found:
         raise unknown_name("experiment", name, known)
