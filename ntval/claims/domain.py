@@ -17,6 +17,8 @@ from ntval.regimes import Point, Regime
 
 # The fewest distinct points of a domain, unless its theorem fixes more.
 ENOUGH = 1000
+# Points of a domain with hypotheses are counted one by one, up to here.
+COUNTED = 10 * ENOUGH
 
 
 @dataclass(frozen=True)
@@ -195,10 +197,16 @@ class Domain:
 
     def num_points(self) -> float:
         """The number of distinct points that can be drawn: infinite with numbers drawn freely, 0
-        where nothing meets the hypotheses."""
+        where nothing meets the hypotheses. Where there are any, it is counted to `COUNTED`."""
         points = self.representatives()
         if any(isinstance(r, Interval) for r in self.drawn.values()):
             return math.inf if next(points, None) else 0
         if not self.where:
             return math.prod(len(r.some()) for r in self.drawn.values())
-        return sum(1 for _ in points)
+        return sum(1 for _ in itertools.islice(points, COUNTED))
+
+
+def number_words(domain: Domain) -> str:
+    """The number of points of a domain, and more where they were not counted to their end."""
+    number = domain.num_points()
+    return f"{number:.0f}" + (" and more" if domain.where and number >= COUNTED else "")

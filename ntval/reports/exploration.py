@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ntval.claims.domain import Interval
+from ntval.claims.domain import Interval, number_words
 from ntval.errors import unknown_name
 from ntval.evidence import e_values
 from ntval.regimes import Point
@@ -134,7 +134,9 @@ def level(found: Exploration) -> str:
 def coverage(found: Exploration) -> list[str]:
     """How much of the domain was seen, and with what power."""
     number = found.domain.num_points()
-    drawn = "numbers drawn freely" if math.isinf(number) else f"{number:.0f} distinct points"
+    drawn = "numbers drawn freely"
+    if not math.isinf(number):
+        drawn = f"{number_words(found.domain)} distinct points"
     rooms = sorted(v.room for v in found.visits if v.state not in (FAILED, REFUTED))
     tried = len(found.visits)
     lines = [f"{tried} of {drawn}; {found.compiled} programs compiled or read from the cache"]

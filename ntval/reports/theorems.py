@@ -11,6 +11,7 @@ from typing import Any
 
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.claim import Claim
+from ntval.claims.domain import number_words
 from ntval.claims.procedures import formulas_of, remainders_of
 from ntval.faults.catalogue import FAULTS, shown_by_points
 
@@ -93,7 +94,9 @@ def _domain(claim: Claim) -> Iterator[str]:
     if domain is None:
         return
     number = domain.num_points()
-    drawn = "numbers drawn freely" if math.isinf(number) else f"{number} points to draw"
+    drawn = (
+        "numbers drawn freely" if math.isinf(number) else f"{number_words(domain)} points to draw"
+    )
     yield f"- Domain ({drawn}{f'; {domain.narrow}' if domain.narrow else ''}):"
     yield from (f"  - {name}: {ranges}" for name, ranges in domain.ranges.items())
     yield from (f"  - where {hypothesis.words}" for hypothesis in domain.where)
