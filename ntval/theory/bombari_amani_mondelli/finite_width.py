@@ -154,7 +154,7 @@ def over_parameterization_remainder(activation: Activation, n: int, d: int) -> f
         activation,
         ("tanh", "erf"),
         d=(d, 16, math.inf),
-        share=(d**2 / n, 6, 8.3),  # d is the root of 8 n, rounded
+        share=(d**2 / n, 6, 8.6),  # d is the root of 8 n, rounded
     )
     return 0.1
 
