@@ -59,7 +59,7 @@ def _predicted(row):
     rate, steps = 1 / eigenvalues[-1], len(row["losses"])
     first = float(coefficients @ coefficients)
     return (
-        np.asarray(theory.descent_losses(eigenvalues, coefficients, rate, steps)),
+        (theory.descent_residuals(eigenvalues, coefficients, rate, steps - 1) ** 2).sum(axis=1),
         np.asarray(theory.descent_bound(float(eigenvalues[0]), first, rate, steps)),
     )
 

@@ -86,6 +86,19 @@ def _hidden_times(factor: Callable[[int], float]) -> Callable:
     return changed
 
 
+def _last_times(factor: float) -> Callable:
+    """Initialization whose last layer is `factor` times too large."""
+
+    def changed(init: Callable[[Array], Any]) -> Callable[[Array], Any]:
+        def broken(key: Array) -> Any:
+            *first, last = init(key)
+            return [*first, {**last, "w": factor * last["w"]}]
+
+        return broken
+
+    return changed
+
+
 def _repeated(inputs: Callable) -> Callable:
     def broken(key: Array, n: int) -> Float[Array, "n d"]:
         x = inputs(key, n)
@@ -137,6 +150,11 @@ FAULTS = (
         "weights_hidden_unscaled",
         "the last hidden layer's weights are not divided by the root of their fan in",
         in_init(_hidden_times(math.sqrt)),
+    ),
+    Fault(
+        "weights_last_10",
+        "the last layer's weights are 10 % too large",
+        in_init(_last_times(1.1)),
     ),
     Fault(
         "weights_gain_one",

@@ -141,7 +141,7 @@ expected_min_eigenvalue = Claim(
         first=64,
         most=2048,
     ),
-    faults=("factors_scale_10", "factors_of_function", "factors_doubled"),
+    faults=("factors_scale_10", "weights_last_10", "factors_doubled"),
 )
 
 _FAILURE = 0.01

@@ -12,6 +12,7 @@ from ntval.arrays import rounding_allowance
 from ntval.claims.bombari_amani_mondelli.setting import (
     SETTING,
     FactorsOf,
+    brackets,
     deep,
     factors_of,
     networks,
@@ -64,10 +65,7 @@ def _schur(
     rounding = network_rounding(subject, draw.params, draw.x) + rounding_allowance(16 * regime.n)
     scale = float(sum(np.trace(left * right) for left, right in products))
     slack = rounding * scale
-    return [
-        Bracket(label, room - slack, room + slack, bound=-2 * slack, scale=scale)
-        for label, room in rooms
-    ]
+    return brackets(rooms, slack, scale)
 
 
 schur = Claim(

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntval.arrays import rounding_allowance
-from ntval.claims.bombari_amani_mondelli.setting import deep, sigma
+from ntval.claims.bombari_amani_mondelli.setting import brackets, deep, sigma
 from ntval.claims.claim import Claim
 from ntval.claims.domain import Domain, Hypothesis, Interval, Layers, OneOf, Sizes
 from ntval.claims.kernel_identities.setting import mlp_with_twin
@@ -66,10 +66,7 @@ def _hermite_tail_bound(
     energies = theory.gegenbauer_energies(series, regime.d)
     lower = gegenbauer(energies, correlation, regime.d)
     rooms.append(("smallest of K less Gegenbauer's bound", np.linalg.eigvalsh(kernel)[0] - lower))
-    return [
-        Bracket(label, room - slack, room + slack, bound=-2 * slack, scale=total)
-        for label, room in rooms
-    ]
+    return brackets(rooms, slack, total)
 
 
 hermite_tail_bound = Claim(
@@ -137,22 +134,11 @@ def _deep_chain_bound(
     slack = regime.n * scale * rounding
     smallest = float(np.linalg.eigvalsh(kernel)[0])
     apart = float(np.abs(kernel - recursion).max())
-    return [
-        Bracket(
-            "smallest of K less the chain's bound",
-            smallest - lower - slack,
-            smallest - lower + slack,
-            bound=-2 * slack,
-            scale=scale,
-        ),
-        Bracket(
-            "0 less the largest difference of K from the recursion",
-            -apart - slack,
-            -apart + slack,
-            bound=-2 * slack,
-            scale=scale,
-        ),
+    rooms = [
+        ("smallest of K less the chain's bound", smallest - lower),
+        ("0 less the largest difference of K from the recursion", -apart),
     ]
+    return brackets(rooms, slack, scale)
 
 
 deep_chain_bound = Claim(

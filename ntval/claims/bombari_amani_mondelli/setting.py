@@ -13,6 +13,7 @@ from ntval.activations import Activation, activation
 from ntval.arrays import AnyArray
 from ntval.claims.domain import Domain, Hypothesis, Layers, OneOf, Sizes
 from ntval.claims.sampling import Replicate, kept
+from ntval.evidence.exact import Bracket
 from ntval.kernels import deep_mlp
 from ntval.networks.mlp import SIGNED_LAST_LAYER, UNSCALED_LAST_LAYER, Mlp
 from ntval.regimes import Regime
@@ -97,3 +98,11 @@ def before_last(draw: Replicate) -> Float[np.ndarray, "n width"]:
     """F_{L-2}: the features that enter the last hidden layer."""
     features = _compiled(deep_mlp.features)(draw.subject.mlp, draw.params, draw.x)
     return np.asarray(features[-2])
+
+
+def brackets(rooms: Sequence[tuple[str, float]], slack: float, scale: float) -> list[Bracket]:
+    """Quantities that are not negative, each known to within `slack`; rounding takes as much."""
+    return [
+        Bracket(label, room - slack, room + slack, bound=-2 * slack, scale=scale)
+        for label, room in rooms
+    ]

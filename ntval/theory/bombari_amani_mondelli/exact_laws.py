@@ -15,7 +15,6 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from ntval.activations import Activation
 from ntval.errors import InputError
@@ -106,22 +105,6 @@ def rank_one_probability(angle: float, width: int) -> float:
         raise InputError(f"angle needs to be between 0 and pi, got {angle!r}; use radians.")
     share = angle / math.pi
     return (1 - share) ** width + share**width
-
-
-def descent_losses(
-    eigenvalues: Float[np.ndarray, "n"],
-    coefficients: Float[np.ndarray, "n"],
-    rate: float,
-    steps: int,
-) -> Float[np.ndarray, "steps"]:
-    r"""$\sum_i (1 - \eta \lambda_i)^{2t} c_i^2$ for t = 0, ..., `steps` - 1: the squared residual
-    of gradient descent on the linearized network, $c$ = `coefficients` of the first residual in
-    the eigenbasis.
-
-    Source: spec, A13 (derived). Accuracy: t rounding errors, relative.
-    """
-    factors = (1 - rate * np.asarray(eigenvalues)) ** 2
-    return np.array([float(factors**t @ np.asarray(coefficients) ** 2) for t in range(steps)])
 
 
 def descent_bound(smallest: float, first_loss: float, rate: float, steps: int) -> list[float]:

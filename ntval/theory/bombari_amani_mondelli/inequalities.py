@@ -96,7 +96,7 @@ def interlacing_upper_bound(gram: Gram, size: int) -> float:
     r"""The smallest eigenvalue of the first `size` inputs alone: leaving inputs out does not lower
     it.
 
-    Source: Cauchy's interlacing (textbook). Accuracy: n eps of the norm.
+    Source: Cauchy's interlacing (textbook, recalled). Accuracy: n eps of the norm.
     """
     return float(np.linalg.eigvalsh(gram[:size, :size])[0])
 

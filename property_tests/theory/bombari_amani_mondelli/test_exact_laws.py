@@ -99,7 +99,8 @@ def test_linear_descent_stays_below_its_bound():
     kernel, residual = factor @ factor.T, rng.standard_normal(12)
     values, vectors = np.linalg.eigh(kernel)
     rate, steps = 1 / values[-1], 50
-    losses = theory.descent_losses(values, vectors.T @ residual, rate, steps)
+    residuals = theory.descent_residuals(values, vectors.T @ residual, rate, steps - 1)
+    losses = (residuals**2).sum(axis=1)
     run = []
     for _ in range(steps):
         run.append(residual @ residual)
