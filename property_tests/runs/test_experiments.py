@@ -17,7 +17,12 @@ NAMES = experiments.names()
 def test_experiment_is_found_by_its_name_its_path_and_its_word(name):
     found = experiments.find(name)
     assert found is experiments.find(name.replace(".", "/"))
-    assert found is experiments.find(name.rpartition(".")[2])
+    word = name.rpartition(".")[2]
+    if sum(other.endswith(f".{word}") for other in NAMES) == 1:
+        assert found is experiments.find(word)
+    else:
+        with pytest.raises(InputError, match="name the paper"):
+            experiments.find(word)
     assert set(found.grids) == set(experiments.GRIDS)
 
 
