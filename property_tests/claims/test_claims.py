@@ -20,7 +20,7 @@ QUICK = [
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 # Points that are drawn of a claim's domain: on a ladder of networks, which compiles each rung;
 # with chance; without. And the seconds that they may take.
-ON_LADDERS, DRAWN, CERTAIN, SECONDS = (200, 200, 200, 150.0) if NIGHTLY else (1, 2, 3, math.inf)
+ON_LADDERS, DRAWN, CERTAIN, SECONDS = (200, 200, 200, 150.0) if NIGHTLY else (1, 2, 2, math.inf)
 
 
 @pytest.mark.parametrize(("claim", "point"), QUICK)

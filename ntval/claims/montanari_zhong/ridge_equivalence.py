@@ -263,7 +263,7 @@ finite_width_risk = Claim(
     domain=regimes(
         samples_over_d(2, 6),
         parameters_over_n(3, 6),
-        widths=(10, 12, 14, 16, 20, 24),
+        widths=(12, 14, 16, 20, 24),
         ridge=Interval(0.01, 0.1, zero=True),
         noise_std=Interval(0.2, 1.0),
     ),

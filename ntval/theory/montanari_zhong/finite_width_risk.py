@@ -153,10 +153,10 @@ def finite_width_risk_remainder(
 
     Source: measured here, on 32 draws each of 50 regimes (ReLU, tanh, GELU; d = 20..47,
     n = 2 d..6 d, N = 6..64, Nd = 2.5 n..32 n; ridge 0 to 0.1, noise 0.2 to 1): the mean lies 6 %
-    below to 6 % above, most often 0 to 3 % below; at Nd = 2 n..2.4 n up to 13 % above. With fewer
-    than 10 neurons a search found 10 to 36 % above (N = 6, 8; n = 2 d..3 d, Nd < 3 n): neurons
-    are too few, and their features too dependent, for the peak at Nd = n to be that far away.
-    Raises: `InputError` for other activations, d < 20, n < 2 d, N < 10 or Nd < 3 n.
+    below to 6 % above, most often 0 to 3 % below; at Nd = 2 n..2.4 n up to 13 % above. With few
+    neurons searches found 10 to 36 % above (N = 6, 8; n = 2 d..3 d, Nd < 3 n) and 7 % (N = 10):
+    their features are too dependent for the peak at Nd = n to be that far away.
+    Raises: `InputError` for other activations, d < 20, n < 2 d, N < 12 or Nd < 3 n.
     """
     require_measured(
         "finite_width_risk",
@@ -164,7 +164,7 @@ def finite_width_risk_remainder(
         ("relu", "tanh", "gelu"),
         d=(d, 20, math.inf),
         samples=(n / d, 2, math.inf),
-        width=(width, 10, math.inf),
+        width=(width, 12, math.inf),
         ratio=(width * d / n, 3, math.inf),
     )
     return 0.07 * finite_width_risk(activation, n, d, width, target, ridge=ridge)
