@@ -171,8 +171,8 @@ _FITTED = Hypothesis("(ridge / n kappa)^2 is at most 0.6", lambda point: _ratio(
 train_test_ratio = Claim(
     name="wei_hu_steinhardt.train_test_ratio",
     source=f"{PAPER}; relation derived and checked in the spec, section 1.4; C4.",
-    statement="The train error is (ridge / n kappa)^2 of the risk, up to 2 E_0/n of it, whatever the "
-    "target and the noise.",
+    statement="The train error is (ridge / n kappa)^2 of the risk, up to 2 E_0/n of it, whatever "
+    "the target and the noise.",
     needs=SETTING,
     points={
         "quick": points(MIDDLE, **_NOISY),
