@@ -11,6 +11,7 @@ from ntval.claims import (
     gram_matrices,
     kernel_identities,
     montanari_zhong,
+    wei_hu_steinhardt,
 )
 from ntval.claims.claim import Claim
 from ntval.errors import unknown_name
@@ -23,6 +24,7 @@ CLAIMS: dict[str, Claim] = {
         gram_matrices.mean,
         *(getattr(montanari_zhong, word) for word in montanari_zhong.__all__),
         *(getattr(bombari_amani_mondelli, word) for word in bombari_amani_mondelli.__all__),
+        *(getattr(wei_hu_steinhardt, word) for word in wei_hu_steinhardt.__all__),
     )
 }
 

@@ -16,6 +16,7 @@ from ntval.faults import (
     montanari_zhong,
     neighbors,
     sizes,
+    wei_hu_steinhardt,
     weights,
 )
 from ntval.faults.fault import Fault
@@ -31,6 +32,7 @@ FAULTS: dict[str, Fault] = {
         *bombari_amani_mondelli.FAULTS,
         *neighbors.FAULTS,
         *deep_training.FAULTS,
+        *wei_hu_steinhardt.FAULTS,
         *elsewhere.FAULTS,
     )
 }

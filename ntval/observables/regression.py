@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ntval.arrays import ArrayLike, as_float64, require_gram
 from ntval.errors import GramError, InputError
@@ -72,13 +72,13 @@ def kernel_ridge(
     ridge so small that a singular K loses it in rounding.
     """
     matrix = require_gram("gram", gram)
-    labels, ridge = _require_labels(y, len(matrix)), _require_ridge(ridge)
+    labels, ridge = require_labels(y, len(matrix)), _require_ridge(ridge)
     if ridge > 0:
-        coefficients = _cholesky_solution(matrix, labels, ridge, _rounding(gram))
+        coefficients = _cholesky_solution(matrix, labels, ridge, input_rounding(gram))
         return _fit(matrix, coefficients, labels, None, ridge)
     w, vectors = np.linalg.eigh(matrix)
-    _require_positive(w, _rounding(gram))
-    clear = _clear("gram", w, ridge, cutoff, _rounding(gram))
+    require_positive(w, input_rounding(gram))
+    clear = clear_of_zero("gram", w, ridge, cutoff, input_rounding(gram))
     factors = np.divide(1.0, w, out=np.zeros_like(w), where=clear)
     coefficients = vectors @ _scaled(factors, vectors.T @ labels)
     return _fit(matrix, coefficients, labels, int(clear.sum()), ridge)
@@ -104,9 +104,9 @@ def feature_ridge(
     matrix = as_float64("features", features)
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise InputError(f"features needs shape (n, p), n, p >= 1, got {matrix.shape}; reshape it.")
-    labels, ridge = _require_labels(y, len(matrix)), _require_ridge(ridge)
+    labels, ridge = require_labels(y, len(matrix)), _require_ridge(ridge)
     left, s, right = np.linalg.svd(matrix, full_matrices=False)
-    clear = _clear("features", s, ridge, cutoff, _rounding(features))
+    clear = clear_of_zero("features", s, ridge, cutoff, input_rounding(features))
     factors = np.divide(s, s**2 + ridge, out=np.zeros_like(s), where=clear)
     coefficients = right.T @ _scaled(factors, left.T @ labels)
     return _fit(matrix, coefficients, labels, int(clear.sum()), ridge)
@@ -236,10 +236,10 @@ def _cholesky_solution(
         reciprocal, _ = condition(factor[0], np.abs(shifted).sum(axis=0).max(), uplo="L")
     except np.linalg.LinAlgError:
         factor, reciprocal = None, 0.0
-    lost = _rounding(matrix)
+    lost = input_rounding(matrix)
     if factor is None or reciprocal < lost:
         w = np.linalg.eigvalsh(matrix)
-        _require_positive(w, rounding)
+        require_positive(w, rounding)
         raise GramError(
             f"ridge needs to exceed {max(lost * w[-1], -w[0]):.3g}, the rounding of a gram with "
             f"eigenvalues from {w[0]:.3g} to {w[-1]:.3g}, got {ridge!r}; pass a larger one, or "
@@ -248,12 +248,13 @@ def _cholesky_solution(
     return scipy.linalg.cho_solve(factor, labels)
 
 
-def _clear(
-    name: str, values: np.ndarray, ridge: float, cutoff: float | None, rounding: float
-) -> np.ndarray:
+def clear_of_zero(
+    name: str, values: Float[np.ndarray, "k"], ridge: float, cutoff: float | None, rounding: float
+) -> Bool[np.ndarray, "k"]:
     """Which eigenvalues or singular values are clearly not 0: those above the cut-off.
 
     Without a ridge, and with the default cut-off, none may be in doubt.
+    Raises: `InputError` on a cut-off outside of [0, 1), `GramError` on values in doubt.
     """
     if cutoff is not None and not 0 <= cutoff < 1:
         raise InputError(
@@ -276,7 +277,11 @@ def _scaled(factors: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return (factors * rows.T).T
 
 
-def _require_positive(w: np.ndarray, rounding: float) -> None:
+def require_positive(w: Float[np.ndarray, "n"], rounding: float) -> None:
+    """Refuse eigenvalues, ascending, that are negative beyond `rounding` of the largest.
+
+    Raises: `GramError` naming the smallest and the largest.
+    """
     if w[0] < -_DOUBTFUL * rounding * np.abs(w).max():
         raise GramError(
             f"gram needs to be positive semi-definite, got eigenvalues from {w[0]:.3g} to "
@@ -284,7 +289,11 @@ def _require_positive(w: np.ndarray, rounding: float) -> None:
         )
 
 
-def _require_labels(y: ArrayLike, n: int) -> Labels:
+def require_labels(y: Labels | ArrayLike, n: int) -> Labels:
+    """Labels of n inputs as a float64 array of shape (n,) or (n, outputs).
+
+    Raises: `InputError` on other shapes, and on entries that are not finite.
+    """
     labels = as_float64("y", y)
     if labels.ndim not in (1, 2) or len(labels) != n:
         raise InputError(
@@ -308,7 +317,7 @@ def _require_count(n: int) -> int:
     return n
 
 
-def _rounding(array: ArrayLike) -> float:
+def input_rounding(array: Float[np.ndarray, "..."] | ArrayLike) -> float:
     """Longest side times the precision of what was passed in, float64 at best."""
     array = np.asarray(array)
     return max(array.shape) * max(float(jnp.finfo(array.dtype).eps), np.finfo(np.float64).eps)

@@ -22,6 +22,7 @@ _TITLES = {
     "gram_matrices": "Gram matrices that were computed elsewhere",
     "montanari_zhong": "Montanari & Zhong, 2007.12826",
     "bombari_amani_mondelli": "Bombari, Amani & Mondelli, 2205.10217",
+    "wei_hu_steinhardt": "Wei, Hu & Steinhardt, 2203.06176",
 }
 
 
