@@ -51,6 +51,12 @@ def _spectrum(point: PowerLaw) -> dict[str, Any]:
     return {name: value for name, value in arguments(point).items() if name in kept}
 
 
+def _the_opposite(n: int, features: int, *, decay: float, ridge: float, mode: int) -> float:
+    """Nothing learned of a feature of which most is, and all of another."""
+    learned = theory.learnability(n, features, decay=decay, ridge=ridge, mode=mode)
+    return 0.0 if learned > 0.5 else 1.0
+
+
 learnability_conservation = Claim(
     name="wei_hu_steinhardt.learnability_conservation",
     source=f"{PAPER}; eigenlearning literature; derived and checked in the spec, section 1.3; C6.",
@@ -75,7 +81,7 @@ learnability_conservation = Claim(
             theory.effective_dimension,
             *(partial(theory.learnability, mode=mode) for mode in _MODES),
         ),
-        wrong=np.inf,  # a feature of which nothing is learned is as telling as another
+        wrong=(0.0, *(partial(_the_opposite, mode=mode) for mode in _MODES)),
         remainder=(
             theory.effective_dimension_remainder,
             *[theory.learnability_remainder] * len(_MODES),

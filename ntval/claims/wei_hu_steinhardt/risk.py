@@ -196,6 +196,7 @@ train_test_ratio = Claim(
     faults=(
         "prediction_shrinkage_of_squared_learnabilities",
         "risk_without_noise",
+        "prediction_shrinkage_of_features_for_samples",
         "prediction_shrinkage_not_squared",
         "ridge_over_n",
         "ridge_times_n",
