@@ -231,14 +231,17 @@ class Replicate:
         )
 
 
-def looped(statistic: Callable[..., list[float]]) -> Sampler:
-    """Sampler of `statistic(draw, **options)`, a number a label, at a fresh `Replicate` each."""
+def looped(
+    statistic: Callable[..., list[float]], *, replicate: Callable[..., Any] = Replicate
+) -> Sampler:
+    """Sampler of `statistic(draw, **options)`, a number a label, at a fresh `Replicate` each, or
+    what else `replicate(key, point, subject)` makes."""
 
     @functools.wraps(statistic)
     def sampler(
         key: Array,
-        regime: Regime,
-        subject: NetworkSubject,
+        point: Any,
+        subject: Any,
         *,
         stream: str = MEASURED,
         **options: object,
@@ -246,7 +249,7 @@ def looped(statistic: Callable[..., list[float]]) -> Sampler:
         key = stream_of(key, stream)
 
         def one(i: int) -> list[float]:
-            return statistic(Replicate(jax.random.fold_in(key, i), regime, subject), **options)
+            return statistic(replicate(jax.random.fold_in(key, i), point, subject), **options)
 
         return lambda start, count: np.array([one(i) for i in range(start, start + count)])
 

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ntval.activations import activation
-from ntval.arrays import AnyArray
+from ntval.arrays import AnyArray, rounding_allowance
 from ntval.errors import InputError, NtvalError
 from ntval.kernels import analytic, deep_mlp
 from ntval.networks import mlp as mlps
@@ -257,7 +257,7 @@ def _directions(mlp: Mlp, rows: Float[np.ndarray, "n d"]) -> tuple[Gram, Float[n
         raise InputError(f"the network has {len(mlp.widths)} hidden layers, not one")
     if not norms.all():
         raise InputError("a row of zeros has no direction")
-    one_norm = np.ptp(norms) <= 1e-12 * norms.max()
+    one_norm = np.ptp(norms) <= 2 * rounding_allowance(mlp.d + 2) * norms.max()
     if not one_norm and activation(mlp.activation).homogeneity != 1:
         raise InputError("the rows have several norms, and the activation is not homogeneous")
     unit = rows / (norms * math.sqrt(mlp.d))[:, None]

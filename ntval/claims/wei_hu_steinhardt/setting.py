@@ -10,16 +10,14 @@ change with their signs, so the mean over the signs is the mean at any of them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Array, Float
 
+from ntval.claims import sampling
 from ntval.claims.domain import Domain, Hypothesis, Interval, OneOf, Range, Sizes
-from ntval.claims.sampling import MEASURED, Sampler, kept, stream_of
-from ntval.evidence.sequential import Draw
+from ntval.claims.sampling import kept
 from ntval.observables import regression
 from ntval.observables.generalized_cross_validation import CrossValidation, cross_validation
 from ntval.regimes import LAWS, PowerLaw
@@ -73,26 +71,7 @@ def risk(draw: FeatureDraw, ridge: float) -> float:
     return excess_risk(draw, ridge) + draw.subject.noise_std**2
 
 
-def looped(statistic: Callable[..., list[float]]) -> Sampler:
-    """Sampler of `statistic(draw, **options)`, a number a label, at a fresh `FeatureDraw` each."""
-
-    @functools.wraps(statistic)
-    def sampler(
-        key: Array,
-        point: PowerLaw,
-        subject: FeatureSubject,
-        *,
-        stream: str = MEASURED,
-        **options: object,
-    ) -> Draw:
-        key = stream_of(key, stream)
-
-        def one(i: int) -> list[float]:
-            return statistic(FeatureDraw(jax.random.fold_in(key, i), point, subject), **options)
-
-        return lambda start, count: np.array([one(i) for i in range(start, start + count)])
-
-    return sampler
+looped = functools.partial(sampling.looped, replicate=FeatureDraw)
 
 
 def arguments(point: PowerLaw) -> dict[str, Any]:
