@@ -99,7 +99,10 @@ class Regime:
             target_mix=self.target_mix,
         )
         if self.target_mix > 1:
-            raise InputError(f"target_mix needs to be between 0 and 1, got {self.target_mix!r}.")
+            raise InputError(
+                f"Regime needs a target_mix between 0 and 1, got {self.target_mix!r}; it is a "
+                "share."
+            )
         if self.inputs not in INPUT_LAWS:
             raise unknown_name("inputs", self.inputs, INPUT_LAWS)
         if self.parametrization not in (None, *PARAMETRIZATIONS):

@@ -36,6 +36,7 @@ def test_degree_is_the_highest_power_of_d_below_n(n, degree):
     ("changes", "message"),
     [
         ({"n": 0}, "Regime needs an integer n >= 1, got n=0"),
+        ({"target_mix": 1.5}, "target_mix between 0 and 1, got 1.5; it is a share"),
         ({"n": 2.0}, "got n=2.0"),
         ({"d": -1}, "got d=-1"),
         ({"widths": (0,)}, "got widths=0"),
