@@ -63,6 +63,8 @@ def claims_for(
 
 def _at_rows(claim: Claim, source: Data, points: Sequence[Point]) -> list[Applied]:
     """The claim about ntval's networks at rows of the data."""
+    if not isinstance(claim.subject(points[0]), NetworkSubject):
+        return [NotRun(claim.name, "it is not about a network at inputs")]
     d = math.prod(source.input_shape)
     inputs = inputs_from(source, (d,))
     moved = list(dict.fromkeys(replace(point, d=d) for point in points))  # equal ones count once
@@ -84,8 +86,6 @@ def _at_rows(claim: Claim, source: Data, points: Sequence[Point]) -> list[Applie
         subject = claim.subject(point)
         return at_rows(subject) if isinstance(subject, NetworkSubject) else subject
 
-    if not isinstance(claim.subject(moved[0]), NetworkSubject):
-        return [NotRun(claim.name, "it is not about a network at inputs")]
     about = replace(claim, subject=subject_at)
     reason = claim.unmet_need(subject_at(moved[0]))
     return [NotRun(claim.name, reason)] if reason else [(about, point) for point in moved]
