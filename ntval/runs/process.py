@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import warnings
 from pathlib import Path
 
 THREADS = {
@@ -36,13 +37,18 @@ def use_one_thread() -> None:
 
 
 def use_compilation_cache() -> None:
-    """Keep compiled programs between runs; in ntval's processes, never in a host's."""
+    """Keep compiled programs between runs; in ntval's processes, never in a host's.
+
+    JAX does not write an entry in one step: one that another worker is writing, or was killed at,
+    is compiled anew, without a word.
+    """
     import jax
 
     if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
         jax.config.update("jax_compilation_cache_dir", str(cache_directory()))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+        warnings.filterwarnings("ignore", "Error reading persistent compilation cache entry")
 
 
 # A worker that holds more than this forgets its compiled programs, which are most of it; it does so
