@@ -16,11 +16,15 @@ from ntval.errors import DataError, InputError, first_line
 
 @dataclass(frozen=True)
 class Data:
-    """Inputs x of shape (n, *input_shape) and, when there are any, targets y of shape (n,)."""
+    """Inputs x of shape (n, *input_shape) and, when there are any, targets y of shape (n,).
+
+    `whole`: whether y came as whole numbers, as classes do.
+    """
 
     name: str
     x: Float[np.ndarray, "n *shape"]
     y: Float[np.ndarray, "n"] | None = None
+    whole: bool = False
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -28,11 +32,12 @@ class Data:
         return self.x.shape[1:]
 
 
-def load(source: str) -> Data:
+def load(source: str, *, repeated: bool = False) -> Data:
     """The data set called `source`, or the .npz file of that path.
 
     Names: `digits`, scikit-learn's 1797 handwritten digits, pixels in [0, 1], shape (8, 8, 1).
-    A file needs an array `x` of floats, rows first, and may have `y`. Nothing is unpickled.
+    A file needs an array `x` of floats, rows first, and may have `y`. Nothing is unpickled. Rows
+    that coincide are refused unless they may be `repeated`.
 
     Raises: `DataError` for what cannot be read, `InputError` for entries that cannot be used.
     """
@@ -41,21 +46,21 @@ def load(source: str) -> Data:
 
         pixels, labels = load_digits(return_X_y=True)
         images = np.asarray(pixels).reshape(-1, 8, 8, 1) / 16.0
-        return Data("digits", images, np.asarray(labels).astype(float))
+        return Data("digits", images, np.asarray(labels).astype(float), whole=True)
     path = Path(source)
     if path.suffix != ".npz":
         raise DataError(f"data needs 'digits' or the path of an .npz file, got {source!r}.")
     names, arrays = _read(path)
     if "x" not in arrays:
         raise DataError(f"data needs an array 'x', got {sorted(names)} in {source!r}.")
-    return data_of(path.name, arrays["x"], arrays.get("y"))
+    return data_of(path.name, arrays["x"], arrays.get("y"), repeated=repeated)
 
 
-def data_of(name: str, x: Any, y: Any = None) -> Data:
+def data_of(name: str, x: Any, y: Any = None, *, repeated: bool = False) -> Data:
     """Arrays as a data set; whole numbers and booleans among y become floats.
 
     Raises: `InputError` for x without rows, x or y that is not finite numbers, rows that
-    coincide, and y that is not one value a row.
+    coincide unless they may be `repeated`, and y that is not one value a row.
     """
     x = as_float64("x", array_of("x", x))
     if x.ndim < 2 or x.size == 0:
@@ -63,16 +68,19 @@ def data_of(name: str, x: Any, y: Any = None) -> Data:
             f"x needs shape (n, ...) with n >= 1, got {x.shape}; "
             "one input of d numbers is x[None], n scalars are x[:, None]."
         )
-    require_distinct("x", x)
+    if not repeated:
+        require_distinct("x", x)
+    whole = False
     if y is not None:
         y = array_of("y", y)
-        y = as_float64("y", y.astype(float) if y.dtype.kind in "iub" else y)
+        whole = y.dtype.kind in "iub"
+        y = as_float64("y", y.astype(float) if whole else y)
         if y.shape != (len(x),):
             way_out = "take a column, e.g. y[:, 0]" if y.ndim > 1 else "leave out no row"
             raise InputError(
                 f"y needs shape ({len(x)},), one value a row of x, got {y.shape}; {way_out}."
             )
-    return Data(name, x, y)
+    return Data(name, x, y, whole)
 
 
 def array_of(name: str, value: Any) -> np.ndarray:

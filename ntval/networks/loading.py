@@ -124,6 +124,17 @@ def fitted(network: Network, shape: tuple[int, ...]) -> Network:
     )
 
 
+def with_params(model: Any, params: Any) -> Any:
+    """`model` with weights in place of its own; as it is without any."""
+    if params is None:
+        return model
+    if isinstance(model, Network):
+        return replace(model, init_fn=None, params=params)
+    if isinstance(model, tuple | list) and len(model) == 3:
+        return Network(None, model[1], model[2], params=params)
+    return (model, params)
+
+
 def is_network(model: Any) -> bool:
     """Whether `model` is of a kind that `network_from` knows, functions of a key left out."""
     if callable(model) and not is_module(type(model)):

@@ -21,6 +21,9 @@ different expressions. GCV replaces each $1 - h_i$ of LOO by their mean: the two
 `leverage_dispersion` is large. Errors are sums over outputs and means over samples, and count the
 noise of the labels.
 
+GCV and LOO are means over samples of squared errors: GCV of $(Q y)_i^2 / (\frac1n \operatorname{tr}
+Q)^2$. `gcv_terms` and `leave_one_out_terms` have them, whose spread is the estimates' own.
+
 Ridge 0 is the limit $r \to 0$: with an invertible K the common factor r cancels, with rank
 $p < n$ GCV is $(\text{RSS} / n) / (1 - p / n)^2$. Residuals are computed from the spectrum, never
 as a difference of labels and fitted values.
@@ -44,13 +47,15 @@ from ntval.observables.regression import (
 )
 
 Each = Float[np.ndarray, "ridges"]
+Terms = Float[np.ndarray, "ridges n"]
 
 
 @dataclass(frozen=True)
 class CrossValidation:
     """Estimates of the risk, and what they are made of: a number for each ridge.
 
-    The module's table says what each is.
+    The module's table says what each is. `coefficients`: $(K + r I)^{-1} y$; rows k(x, X) times
+    them are predictions.
     """
 
     ridges: Each
@@ -62,6 +67,9 @@ class CrossValidation:
     effective_dimension: Each
     overfitting: Each
     leverage_dispersion: Each
+    gcv_terms: Terms
+    leave_one_out_terms: Terms
+    coefficients: Float[np.ndarray, "ridges n outputs"]
 
 
 def cross_validation(
@@ -85,7 +93,7 @@ def cross_validation(
     """
     matrix = require_gram("gram", gram)
     labels = require_labels(y, len(matrix)).reshape(len(matrix), -1)
-    grid = _require_ridges(ridges)
+    grid = require_ridges(ridges)
     w, vectors = np.linalg.eigh(matrix)
     rounding = input_rounding(gram)
     require_positive(w, rounding)
@@ -96,10 +104,9 @@ def cross_validation(
         if ridge == 0:
             kept = clear_of_zero("gram", w, 0.0, cutoff, rounding)
         else:
-            _require_seen(ridge, w, input_rounding(matrix))
+            require_seen(ridge, w, input_rounding(matrix))
         rows.append(_at_ridge(np.where(kept, w, 0.0), kept, vectors, projected, float(ridge)))
-    columns = np.array(rows, dtype=float).reshape(len(grid), 8).T
-    return CrossValidation(grid, *columns)
+    return CrossValidation(grid, *(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def _at_ridge(
@@ -108,8 +115,8 @@ def _at_ridge(
     vectors: Float[np.ndarray, "n n"],
     projected: Float[np.ndarray, "n outputs"],
     ridge: float,
-) -> tuple[float, ...]:
-    """Every number of `CrossValidation` at one ridge, in its order.
+) -> tuple[float | np.ndarray, ...]:
+    """Every column of `CrossValidation` at one ridge, in its order.
 
     `relative` is q / max(q), which has a limit for ridge 0 where q may vanish altogether.
     """
@@ -133,7 +140,8 @@ def _at_ridge(
         gcv = error / shrinkage**2 if top > 0 else float(relative**2 @ powers) / n / mean**2
     learned = 1 - top * relative if singular else w / (w + ridge)
     missed = vectors**2 @ relative
-    errors = ((vectors @ (relative[:, None] * projected)) ** 2).sum(axis=1)
+    residuals = vectors @ (relative[:, None] * projected)
+    errors = (residuals**2).sum(axis=1)
     left_out = _left_out(missed, errors, w, vectors, projected, singular=singular)
     return (
         error,
@@ -144,6 +152,9 @@ def _at_ridge(
         float(learned.sum()),
         float((relative**2).mean() / mean**2),
         float(missed.std() / mean),
+        errors / mean**2,
+        left_out,
+        _pseudo_solution(w, vectors, projected) if singular else residuals / (smallest + ridge),
     )
 
 
@@ -165,12 +176,22 @@ def _left_out(
     found = errors / np.where(determined, 1.0, missed) ** 2
     if determined.any():
         inverse = np.divide(1.0, w, out=np.zeros_like(w), where=w > 0)
-        values = vectors[determined] @ (inverse[:, None] * projected)
+        values = _pseudo_solution(w, vectors, projected)[determined]
         found[determined] = (values**2).sum(axis=1) / (vectors[determined] ** 2 @ inverse) ** 2
     return found
 
 
-def _require_ridges(ridges: ArrayLike) -> Each:
+def _pseudo_solution(
+    w: Float[np.ndarray, "n"],
+    vectors: Float[np.ndarray, "n n"],
+    projected: Float[np.ndarray, "n outputs"],
+) -> Float[np.ndarray, "n outputs"]:
+    """The coefficients of least norm that solve for the labels in the range of K."""
+    inverse = np.divide(1.0, w, out=np.zeros_like(w), where=w > 0)
+    return vectors @ (inverse[:, None] * projected)
+
+
+def require_ridges(ridges: ArrayLike) -> Each:
     grid = as_float64("ridges", ridges)
     if grid.ndim != 1 or len(grid) == 0:
         raise InputError(
@@ -184,7 +205,7 @@ def _require_ridges(ridges: ArrayLike) -> Each:
     return grid
 
 
-def _require_seen(ridge: float, w: Float[np.ndarray, "n"], rounding: float) -> None:
+def require_seen(ridge: float, w: Float[np.ndarray, "n"], rounding: float) -> None:
     """Refuse a ridge > 0 that is lost in the rounding of a singular matrix."""
     lost = max(rounding * w[-1], -float(w[0]))
     if w[0] <= rounding * w[-1] and ridge <= lost:

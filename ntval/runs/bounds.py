@@ -4,20 +4,14 @@ eigenvalue."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
 from ntval.arrays import AnyArray, ArrayLike, float64, require_inputs
 from ntval.errors import InputError, NtvalError
-from ntval.kernels.methods import PUBLIC, methods_of
-from ntval.networks import loading
-from ntval.networks import mlp as mlps
-from ntval.networks.mlp import Mlp
-from ntval.networks.network import Network
 from ntval.observables import spectra
 from ntval.runs.eigenvalue_bounds import (
     EigenvalueBound,
@@ -25,6 +19,7 @@ from ntval.runs.eigenvalue_bounds import (
     of_infinite_width,
     of_layers,
 )
+from ntval.runs.grams import gram_at, network_of, weights_of
 
 EMPIRICAL, INFINITE = "K at these weights", "K of infinite width"
 
@@ -81,18 +76,11 @@ def bounds(
     if not 0 < failure < 1:
         raise InputError(f"failure needs to be between 0 and 1, got {failure!r}; e.g. 1e-6.")
     rows, _ = require_inputs(x, None)
-    if isinstance(network, Mlp):
-        network = mlps.network_of(network)
-    else:
-        if isinstance(network, Network) and network.init_fn is None and network.params is None:
-            network = _with_weights(network, params)
-        network = loading.network_from(network, input_shape=rows.shape[1:])
-    drawn = params is None and network.init_fn is not None
+    network = network_of("bounds", network, params, rows.shape[1:])
+    drawn = network.init_fn is not None
     with float64():
-        if params is None:
-            params = _drawn(network, rows, seed)
-        name = methods_of(network)[0]
-        gram = np.asarray(PUBLIC[name](network, params, rows, None))
+        params = weights_of(network, rows.shape[1:], seed)
+        gram = gram_at(network, params, rows)
         found = [
             *of_any_gram(gram, EMPIRICAL),
             *of_layers(network, params, rows, EMPIRICAL, drawn=drawn, failure=failure),
@@ -107,18 +95,6 @@ def bounds(
         {of: _certified(gram) for of, gram in grams.items()},
         tuple(sorted(found, key=_tightest_first)),
     )
-
-
-def _with_weights(network: Network, params: Any) -> Network:
-    if params is None:
-        raise InputError(f"bounds needs weights for network {network.name!r}; pass params.")
-    return replace(network, params=params)
-
-
-def _drawn(network: Network, rows: Float[AnyArray, "n *shape"], seed: int) -> Any:
-    if network.init_fn is None:
-        return network.params
-    return network.init_fn(jax.random.key(seed), (-1, *rows.shape[1:]))[1]
 
 
 def _certified(gram: Float[np.ndarray, "n n"]) -> float | None:

@@ -53,7 +53,7 @@ def subject_of(
         if not _grow(rungs, () if source is None else source.input_shape):
             rungs = {}
     else:
-        network = loading.network_from(_with(model, params), name=name)
+        network = loading.network_from(loading.with_params(model, params), name=name)
     if name is not None:
         network = replace(network, name=name)
     if kernel_fn is not None:
@@ -142,16 +142,6 @@ def _called(rule: str, function: Callable, *arguments: Any) -> Any:
             f"{rule}, got {type(error).__name__}: {first_line(error)}; "
             "call it by hand to see where."
         ) from error
-
-
-def _with(model: Any, params: Any) -> Any:
-    if params is None:
-        return model
-    if isinstance(model, Network):
-        return replace(model, init_fn=None, params=params)
-    if isinstance(model, tuple | list) and len(model) == 3:
-        return Network(None, model[1], model[2], params=params)
-    return (model, params)
 
 
 def _widths(widths: Sequence[int]) -> tuple[int, ...]:
