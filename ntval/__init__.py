@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ntval.networks.network import Network as Network
     from ntval.regimes import Regime as Regime
     from ntval.runs.bounds import bounds as bounds
+    from ntval.runs.gcv import gcv as gcv
 
 _HOMES = {
     "CLAIMS": "ntval.claims.catalogue",
@@ -33,6 +34,7 @@ _HOMES = {
     "Verdict": "ntval.evidence.verdict",
     "bounds": "ntval.runs.bounds",
     "check_network": "ntval.front.check_network",
+    "gcv": "ntval.runs.gcv",
     "parametrize_with_claims": "ntval.front.checks",
     "stax": "ntval.kernels._neural_tangents",
 }
@@ -48,6 +50,7 @@ __all__ = [
     "Verdict",
     "bounds",
     "check_network",
+    "gcv",
     "parametrize_with_claims",
     "stax",
 ]

@@ -58,7 +58,7 @@ def targets_of(y: Any, n: int, *, classes: bool | None = None) -> Targets:
     except TypeError:
         raise InputError("y needs classes of one kind, got numbers beside words.") from None
     if len(names) < 2:
-        raise InputError(f"y needs two classes or more, got {names[0]!r} alone; there is no risk.")
+        raise InputError(f"y needs two classes or more, got {names[0]} alone; there is no risk.")
     one_hot = np.eye(len(names))[place.reshape(n)]
     return Targets(one_hot - 1 / len(names), tuple(map(str, names)))
 
@@ -69,7 +69,7 @@ def _require_told(y: np.ndarray) -> None:
         return
     numbers = y if y.dtype.kind != "f" else as_float64("y", y)
     distinct = len(np.unique(numbers))
-    few = distinct <= max(2, len(y) // 10)
+    few = distinct <= max(2, len(y) // 4)
     if y.dtype.kind == "f" and few and (numbers == np.round(numbers)).all():
         raise InputError(
             f"y holds {distinct} distinct whole numbers as floats; say classes=True if they name "

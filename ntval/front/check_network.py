@@ -11,7 +11,7 @@
 | `kernel_fn` | its infinite-width twin, `kernel_fn(x1, x2, get)` as of `neural_tangents.stax` |
 | `init(key, width)` | its weights, or all of it, at any width: claims about rates then apply |
 | x | inputs at which it is examined; on the sphere without any |
-| y | targets, kept for claims about regression |
+| y | labels: `run.risk` then has GCV, LOO and the held-out risk of regression on its kernel |
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from typing import Any, Literal
 
 from ntval.claims.catalogue import CLAIMS, OURS, Catalogue, find
 from ntval.claims.claim import Claim
-from ntval.errors import InputError, RefutedError
+from ntval.errors import InputError, NtvalError, RefutedError
 from ntval.regimes import Point
 from ntval.reports import live
 from ntval.reports.words import evidence_words, replay, weakest
 from ntval.runs import suite
 from ntval.runs.applicable import Applied, NotRun, claims_about
+from ntval.runs.gcv import risk_of
+from ntval.runs.risk_estimates import RiskEstimates
 from ntval.runs.settings import Settings
 from ntval.runs.suite import Run
 from ntval.subjects.arguments import WIDTHS, subject_of
@@ -68,7 +70,8 @@ def check_network(
     params: its weights, for a model that does not hold them.
     kernel_fn: its infinite-width twin, a function of (x1, x2, get) or (x1, x2); of a Gram matrix
         also an array (n, n).
-    x: inputs of shape (n, *input_shape); y: targets of shape (n,).
+    x: inputs of shape (n, *input_shape).
+    y: labels as `ntval.gcv` takes them, for `run.risk`; no verdict rests on them.
     init: `init(key, width)` gives weights, or a model with them, at any of `widths`.
     claims: names, last words or papers; all without any.
     expected_refutations: {claim: reason}; such a claim must be refuted.
@@ -77,21 +80,22 @@ def check_network(
         notebook's standard error.
     alpha: probability that a network of which all is true is refuted anywhere in this run.
 
-    Returns: the `Run`: `run.outcomes`, `run.refuted`, `run.not_run`.
+    Returns: the `Run`: `run.outcomes`, `run.refuted`, `run.not_run`, `run.risk`.
     Raises: `RefutedError`; `InputError` and `NetworkError`, each one line, for what cannot be used.
     """
     if on_fail not in ("raise", "warn", "return"):
         raise InputError(f"on_fail needs 'raise', 'warn' or 'return', got {on_fail!r}.")
     settings = Settings(profile, alpha, seed)
-    subject = subject_of(
-        model, params, x, y, kernel_fn=kernel_fn, init=init, widths=widths, name=name
-    )
+    subject = subject_of(model, params, x, kernel_fn=kernel_fn, init=init, widths=widths, name=name)
+    expected = _expected(expected_refutations)
+    risk = None if y is None else risk_of(subject, x, y, seed=seed)
     return decided(
         applying(subject, claims, profile),
         replace(settings, network=subject.name),
-        expected=_expected(expected_refutations),
+        expected=expected,
         on_fail=on_fail,
         callback=callback,
+        risk=risk,
     )
 
 
@@ -134,20 +138,35 @@ def decided(
     on_fail: OnFail,
     expected: Mapping[str, str] | None = None,
     callback: Callable[[Run], None] | None = None,
+    risk: Callable[[], RiskEstimates] | None = None,
 ) -> Run:
-    """The run of what was found, in this process."""
+    """The run of what was found, in this process, with estimates of a risk at its end."""
     run = suite.run_of(found, settings)
     run = replace(run, expected=expected or {})
     given = Catalogue({item[0].name: item[0] for item in found if not isinstance(item, NotRun)})
     with live.watched(run) if callback is None else nullcontext(callback) as update:
         for run in suite.states(run, catalogue=given):  # noqa: B020
             update(run)
+    if risk is not None:
+        run = _with_risk(run, risk)
     if run.refuted or run.stale:
         if on_fail == "raise":
             raise RefutedError(failure_message(run))
         if on_fail == "warn":
             warnings.warn(failure_message(run), RefutedWarning, stacklevel=3)
     return run
+
+
+def _with_risk(run: Run, risk: Callable[[], RiskEstimates]) -> Run:
+    """The run with estimates, or a note of what stands against them."""
+    if (broken := run.broken_prerequisite) is not None:
+        reason = f"{broken.claim} is refuted."
+    else:
+        try:
+            return replace(run, risk=risk())
+        except NtvalError as error:
+            reason = str(error)
+    return replace(run, note=f"{run.note} No estimates of a risk: {reason}".strip())
 
 
 def applying(

@@ -12,6 +12,7 @@ from ntval.errors import RefutedError, unknown_name
 from ntval.front.check_network import applying, decided, failure_message, quiet
 from ntval.regimes import Point
 from ntval.runs.applicable import NotRun
+from ntval.runs.gcv import risk_of
 from ntval.runs.settings import Settings
 from ntval.runs.suite import Run
 from ntval.subjects.arguments import WIDTHS, subject_of
@@ -80,11 +81,13 @@ def checks_for(
 ) -> list[Check]:
     """A `Check` for each claim that applies to your network; arguments as `check_network`.
 
+    No claim reads y.
+
     One that does not apply is skipped with its reason when `claims` calls it by its own name.
     """
-    subject = subject_of(
-        model, params, x, y, kernel_fn=kernel_fn, init=init, widths=widths, name=name
-    )
+    subject = subject_of(model, params, x, kernel_fn=kernel_fn, init=init, widths=widths, name=name)
+    if y is not None:
+        risk_of(subject, x, y, seed=0)  # refuses what is no labels
     name, found = subject.name, applying(subject, None, profile)
     cells = [item for item in found if not isinstance(item, NotRun)]
     chosen = [name for name in OURS.chosen(claims) if name in {c.name for c, _ in cells}]

@@ -192,6 +192,10 @@ def _pseudo_solution(
 
 
 def require_ridges(ridges: ArrayLike) -> Each:
+    """A grid of ridges as a float64 array.
+
+    Raises: `InputError` on another shape than (ridges,), and on numbers below 0 or not finite.
+    """
     grid = as_float64("ridges", ridges)
     if grid.ndim != 1 or len(grid) == 0:
         raise InputError(

@@ -3,8 +3,6 @@ what it assumes."""
 
 from __future__ import annotations
 
-import io
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ntval.reports import figures
-from ntval.reports.documents import versions, write_whole
+from ntval.reports.documents import rendered, write_whole
 from ntval.reports.terminal import plain_table
 from ntval.runs.bounds import Bounds
 from ntval.runs.eigenvalue_bounds import EigenvalueBound
@@ -93,16 +91,10 @@ def write_bounds_page(found: Bounds, path: Path, *, what: str) -> None:
 
     `what`: the network and data, in words.
     """
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(
-        resources.files("ntval.reports").joinpath("templates/bounds.html").read_text("utf-8")
-    )
     kernels = [
         {
             "title": _title(found, of).plain,
-            "picture": _svg(draw_bounds(found, of)),
+            "picture": figures.svg(draw_bounds(found, of)),
             "rows": [
                 _words(found, row) for row in found.rows if row.of == of and row.value is not None
             ],
@@ -110,15 +102,4 @@ def write_bounds_page(found: Bounds, path: Path, *, what: str) -> None:
         }
         for of in found.measured
     ]
-    write_whole(path, template.render(what=what, kernels=kernels, versions=versions()))
-
-
-def _svg(made: Figure) -> str:
-    """A figure as an <svg> element."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    text = io.StringIO()
-    FigureCanvasSVG(made).print_figure(
-        text, format="svg", metadata={"Date": None}, facecolor="white"
-    )
-    return text.getvalue()[text.getvalue().index("<svg") :]
+    write_whole(path, rendered("bounds.html", command="bounds", what=what, kernels=kernels))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from ntval.errors import InputError
 from ntval.evidence.verdict import finite
@@ -66,6 +67,19 @@ def document(run: Run) -> dict:
 def write_json(document: dict, path: Path) -> None:
     """Write a JSON document, whole or not at all."""
     write_whole(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def rendered(template: str, **values: Any) -> str:
+    """A page from one of the templates, which get the versions too."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ntval.reports"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values, versions=versions())
 
 
 def write_whole(path: Path, text: str) -> None:

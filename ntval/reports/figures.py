@@ -6,6 +6,7 @@ Measured is always points with intervals, predicted always lines.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -244,3 +245,14 @@ def write(drawn: Mapping[str, Figure], folder: Path) -> list[Path]:
             f"({error.strerror}); choose another."
         ) from None
     return written
+
+
+def svg(made: Figure) -> str:
+    """A figure as an <svg> element."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    text = io.StringIO()
+    FigureCanvasSVG(made).print_figure(
+        text, format="svg", metadata={"Date": None}, facecolor="white"
+    )
+    return text.getvalue()[text.getvalue().index("<svg") :]

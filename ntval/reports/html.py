@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.outcome import Result
 from ntval.evidence.verdict import Verdict
-from ntval.reports.documents import versions, write_whole
+from ntval.reports.documents import rendered, write_whole
+from ntval.reports.risk import page_values
 from ntval.reports.words import evidence_words, replay, weakest
 from ntval.runs.settings import Settings
 from ntval.runs.suite import Run
@@ -26,6 +26,7 @@ def write_html(run: Run, path: Path) -> None:
         path,
         run.settings,
         note=run.note,
+        risk=None if run.risk is None else page_values(run.risk),
     )
 
 
@@ -62,23 +63,26 @@ def row(run: Run, name: str) -> dict[str, Any]:
 
 
 def write_page(
-    rows: Sequence[Mapping[str, Any]], path: Path, settings: Settings, *, note: str = ""
+    rows: Sequence[Mapping[str, Any]],
+    path: Path,
+    settings: Settings,
+    *,
+    note: str = "",
+    risk: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write rows as one self-contained HTML page; alpha is that of all of them together."""
-    import jinja2
+    """Write rows as one self-contained HTML page; alpha is that of all of them together.
 
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(
-        resources.files("ntval.reports").joinpath("templates/check.html").read_text("utf-8")
-    )
+    `risk`: what the page shows of a regression on the kernel, as of `page_values`.
+    """
     decided = [row for row in rows if row["verdict"] != "NOT RUN"]
-    page = template.render(
+    page = rendered(
+        "check.html",
         rows=decided,
         not_run=[row for row in rows if row["verdict"] == "NOT RUN"],
         counts={v.value: sum(row["verdict"] == v.value for row in decided) for v in Verdict},
         settings=settings,
         note=note,
-        versions=versions(),
+        risk=risk,
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         seconds=sum(row["seconds"] for row in decided),
     )

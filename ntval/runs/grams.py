@@ -45,16 +45,14 @@ def gram_at(
     return np.asarray(PUBLIC[methods_of(network)[0]](network, params, rows, None))
 
 
-def infinite_gram(
-    network: Network, rows: Float[AnyArray, "n *shape"]
-) -> Float[np.ndarray, "n n"]:
+def infinite_gram(network: Network, rows: Float[AnyArray, "n *shape"]) -> Float[np.ndarray, "n n"]:
     """The kernel of infinite width.
 
     Raises: `InputError` for a network without a `kernel_fn`.
     """
-    if network.kernel_fn is None:
+    if network.mlp is None and network.kernel_fn is None:
         raise InputError(
             f"network {network.name!r} needs a kernel_fn, its infinite-width twin, for a kernel of "
             "infinite width; a stax triple has one."
         )
-    return np.asarray(analytic.ntk(network, rows))
+    return np.asarray(analytic.ntk(network.mlp or network, rows))

@@ -21,6 +21,7 @@ from ntval.regimes import Point, point_from_code
 from ntval.runs import engine
 from ntval.runs.applicable import NotRun, applicable
 from ntval.runs.cell import Cell, diagnosis, run_cell
+from ntval.runs.risk_estimates import RiskEstimates
 from ntval.runs.settings import DEFAULTS, Settings
 
 
@@ -36,6 +37,7 @@ class Run:
     `expected`: claims whose refutation is known, each with the reason.
     `diagnoses`: what refuted claims look like, in words.
     `note`: what a user's network will take.
+    `risk`: of kernel ridge regression on it, where labels were passed.
     """
 
     settings: Settings
@@ -47,6 +49,7 @@ class Run:
     expected: Mapping[str, str] = field(default_factory=dict)
     diagnoses: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    risk: RiskEstimates | None = None
 
     @functools.cached_property
     def outcomes(self) -> dict[str, Outcome]:

@@ -31,7 +31,6 @@ def subject_of(
     model: Any,
     params: Any = None,
     x: Any = None,
-    y: Any = None,
     *,
     kernel_fn: Any = None,
     init: Callable | None = None,
@@ -39,11 +38,9 @@ def subject_of(
     name: str | None = None,
 ) -> NetworkSubject | GramSubject:
     """What is examined: the network at its data, with rungs at growing width, or Gram matrices."""
-    if x is None and y is not None:
-        raise InputError("y needs x, the inputs it belongs to; pass both.")
     if _is_array(model):
         return _of_grams(model, params, x, kernel_fn, init, name)
-    source = None if x is None else data_of("x", x, y)
+    source = None if x is None else data_of("x", x)
     rungs: dict[int, Network] = {}
     if isinstance(model, str):
         network = loading.load(model)

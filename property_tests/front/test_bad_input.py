@@ -28,7 +28,7 @@ GRAM = {"model": X @ X.T, "x": X}
         ({"model": tanh_mlp, "params": weights(4), "x": X[[0, 0, 1]]}, "x needs distinct rows"),
         ({"model": tanh_mlp, "params": weights(4), "x": X[:, :3]}, "needs to take inputs"),
         ({"model": tanh_mlp, "params": weights(4), "y": X[:, 0]}, "y needs x"),
-        ({"model": tanh_mlp, "params": weights(4), "x": X, "y": X}, "y needs shape"),
+        ({"model": tanh_mlp, "params": weights(4), "x": X, "y": X[1:]}, "y needs shape"),
         ({"model": X}, "model needs a Gram matrix"),
         ({"model": np.eye(3), "kernel_fn": np.eye(4)}, "kernel_fn needs to give"),
         ({"model": np.eye(3), "kernel_fn": lambda x1, x2: x1}, "kernel_fn needs x"),
@@ -59,26 +59,45 @@ def test_bad_input_ends_in_one_line_that_says_what_is_wrong(given, message):
     assert "\n" not in str(caught.value)
 
 
-LABELS = np.zeros(len(X))
+LABELS = np.arange(len(X)) % 2.0
+NUMBERS = [LABELS, LABELS.tolist(), LABELS[:, None], X, 0 * LABELS, LABELS.astype(np.float32)]
 
 
-@pytest.mark.parametrize("y", [LABELS, LABELS.tolist(), LABELS.astype(int), LABELS.astype(bool)])
+@pytest.mark.parametrize("y", NUMBERS)
 def test_targets_are_numbers_of_any_kind(y):
     run = check_network(tanh_mlp, weights(4), X, y, claims=["symmetry"])
-    assert not run.refuted
+    assert run.risk is not None
+    assert run.risk.classes is None
+
+
+@pytest.mark.parametrize("y", [LABELS.astype(int), LABELS == 1, LABELS.astype(str)])
+def test_targets_are_classes_of_any_kind(y):
+    run = check_network(tanh_mlp, weights(4), X, y, claims=["symmetry"])
+    assert run.risk is not None
+    assert len(run.risk.classes) == 2
+    assert run.risk.n == len(X)
+
+
+def test_a_regression_that_cannot_be_done_is_a_note_of_the_run():
+    run = check_network(X[:3] @ X[:3].T, y=LABELS[:3], claims=["gram_matrices"])
+    assert run.risk is None
+    assert "No estimates of a risk: folds needs" in run.note
+    indefinite = check_network(-X @ X.T, y=LABELS, claims=["gram_matrices"], on_fail="return")
+    assert indefinite.refuted
+    assert "No estimates of a risk: kernel_identities.positive_semidefinite" in indefinite.note
 
 
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (LABELS.astype(str), "y needs floating-point entries, got dtype <U32"),
+        (LABELS.astype(int) * 0, "y needs two classes or more"),
+        (np.arange(len(X)), "whole numbers in 40 samples; say classes=False"),
         (LABELS + 1j, "y needs floating-point entries, got dtype complex128"),
-        (LABELS.astype(object), "y needs a numeric array"),
+        (np.array([*LABELS[1:], "a"], dtype=object), "y needs classes of one kind"),
         (LABELS.astype("M8[s]"), "y needs floating-point entries"),
         (LABELS * np.nan, "y needs finite entries, got nan"),
         (LABELS + np.inf, "y needs finite entries, got inf"),
-        (LABELS[1:], "y needs shape .* leave out no row"),
-        (LABELS[:, None], r"y needs shape .* take a column, e.g. y\[:, 0\]"),
+        (LABELS[1:], "y needs shape .* give each of the 40 inputs"),
         (3.0, "y needs shape"),
         ([[1.0], [1.0, 2.0]], "y needs one array of numbers, got list"),
         (np.ma.masked_equal(LABELS, 0.0), "y needs entries without a mask"),

@@ -106,7 +106,19 @@ def test_a_grid_is_its_ridges_one_by_one():
     gram, y = data(12, 30)
     grid = cross_validation(gram, y, ridges=np.array([0.0, 0.1, 3.0]))
     for i, ridge in enumerate(grid.ridges):
-        assert {name: values[i] for name, values in vars(grid).items()} == one(gram, y, ridge)
+        for name, value in one(gram, y, ridge).items():
+            assert np.array_equal(vars(grid)[name][i], value), name
+
+
+@given(size=SIZES, ridge=st.sampled_from([0.0, 1e-2, 3.0]), seed=SEEDS)
+def test_terms_have_the_estimates_as_means_and_coefficients_are_those_of_a_fit(size, ridge, seed):
+    gram, y = data(*size, seed, outputs=2)
+    found = one(gram, y, ridge)
+    allowed = rounding(gram, max(ridge, 1e-3))
+    assert abs(found["gcv_terms"].mean() - found["gcv"]) <= allowed * found["gcv"]
+    assert found["leave_one_out_terms"].mean() == found["leave_one_out"]
+    direct = regression.kernel_ridge(gram, y, ridge=ridge).coefficients
+    assert np.abs(found["coefficients"] - direct).max() <= allowed * np.abs(direct).max()
 
 
 @pytest.mark.parametrize(("n", "p"), [(10, 25), (25, 10)])

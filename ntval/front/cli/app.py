@@ -1,4 +1,4 @@
-"""The command line: check, baseline, power, calibrate, explore, bounds, run, list, where, doctor.
+"""The command line: check, baseline, power, calibrate, explore, bounds, gcv, run, list and others.
 
 | exit status | |
 |---|---|
@@ -29,6 +29,7 @@ from ntval.front.cli import (
     check,
     doctor,
     explore,
+    gcv,
     power,
     run,
 )
@@ -62,6 +63,7 @@ app.command()(power.power)
 app.command()(calibrate.calibrate)
 app.command()(explore.explore)
 app.command()(bounds.bounds)
+app.command()(gcv.gcv)
 app.command()(run.run)
 app.command("list")(catalogue.list_claims)
 app.command()(catalogue.where)

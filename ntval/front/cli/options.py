@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,12 @@ Profile = Annotated[str, typer.Option(help="quick, standard or thorough.")]
 Alpha = Annotated[float, typer.Option(help="Probability of refuting correct code.")]
 NetworkPath = Annotated[
     str | None, typer.Option("--network", help="Your network, MODULE:ATTR.", metavar="MODULE:ATTR")
+]
+MlpWords = Annotated[
+    str | None,
+    typer.Option(
+        "--mlp", help="One of ntval's without biases, e.g. relu:400,300.", metavar="NAME:N,N"
+    ),
 ]
 DataName = Annotated[
     str | None,
@@ -47,3 +53,30 @@ def require_directories(*paths: Path | None) -> None:
             raise InputError(
                 f"output needs an existing directory, got {str(path)!r}; create it first."
             )
+
+
+def model_of(command: str, network: str | None, mlp: str | None, x: Any) -> tuple[Any, Any]:
+    """The network that one of two options names, and the rows x in the shape that it takes.
+
+    Raises: `InputError` unless there is one of them, and for words that name no network.
+    """
+    if (network is None) == (mlp is None):
+        raise InputError(f"{command} needs one of --network MODULE:ATTR and --mlp NAME:N,N.")
+    from ntval.networks import loading
+
+    if network is not None:
+        model = loading.fitted(loading.load(network), x.shape[1:])
+        return model, x.reshape(len(x), *(model.input_shape or x.shape[1:]))
+    flat = x.reshape(len(x), -1)
+    return _ours(str(mlp), flat.shape[1]), flat
+
+
+def _ours(text: str, d: int) -> Any:
+    """The network of ntval's that `text` describes."""
+    from ntval.networks.mlp import Mlp
+
+    name, colon, widths = text.partition(":")
+    sizes = [word.strip() for word in widths.split(",")] if widths else []
+    if not colon or not all(word.isdecimal() and int(word) > 0 for word in sizes):
+        raise InputError(f"--mlp needs an activation and widths, got {text!r}; e.g. relu:400,300.")
+    return Mlp(d, tuple(map(int, sizes)), name, b_std=0.0)
