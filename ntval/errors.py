@@ -1,5 +1,6 @@
 """One exception class a failure. Every message names argument, value, rule and way out."""
 
+import errno
 from collections.abc import Iterable
 
 
@@ -33,6 +34,10 @@ class CompatibilityError(NtvalError, ImportError):
 
 class RefutedError(NtvalError, AssertionError):
     """A claim was refuted; raised by `Result.raise_if_refuted` alone."""
+
+
+# Error numbers of a disk, or a quota, that is full.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def first_line(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ntval.errors import InputError
+from ntval.errors import NO_SPACE, InputError
 from ntval.evidence.verdict import finite
 from ntval.reports.words import replay
 from ntval.runs.suite import Run
@@ -36,6 +36,7 @@ def document(run: Run) -> dict:
     """The run as JSON-ready values, schema `SCHEMA`."""
     return {
         "schema": SCHEMA,
+        "complete": run.complete,
         "versions": versions(),
         "alpha": run.settings.alpha,
         "seed": run.settings.seed,
@@ -61,6 +62,7 @@ def document(run: Run) -> dict:
             {**result.record(), "replay": replay(run, result.claim)} for result in run.results
         ],
         "not_run": [{"claim": item.claim, "reason": item.reason} for item in run.not_run],
+        "risk": None if run.risk is None else run.risk.document(),
     }
 
 
@@ -87,7 +89,7 @@ def write_whole(path: Path, text: str) -> None:
 
     Raises: `InputError` when the path cannot be written.
     """
-    path = Path(path)
+    path, temporary = Path(path), None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -95,10 +97,22 @@ def write_whole(path: Path, text: str) -> None:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        raise InputError(
-            f"output needs a writable path, got {str(path)!r} ({error.strerror}); "
-            "create the directory or choose another."
-        ) from None
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise not_written("output", path, error) from None
+
+
+def not_written(argument: str, path: Path, error: OSError) -> InputError:
+    """What is said of a file that cannot be written: a full disk is not a wrong directory."""
+    full = error.errno in NO_SPACE
+    return InputError(
+        f"{argument} needs a writable path, got {str(path)!r} ({error.strerror}); "
+        + (
+            "free space, or choose a path elsewhere."
+            if full
+            else "create the directory or choose another."
+        )
+    )
 
 
 def _umask() -> int:

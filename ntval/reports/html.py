@@ -13,7 +13,7 @@ from ntval.claims.outcome import Result
 from ntval.evidence.verdict import Verdict
 from ntval.reports.documents import rendered, write_whole
 from ntval.reports.risk import page_values
-from ntval.reports.words import evidence_words, replay, weakest
+from ntval.reports.words import by_reason, evidence_words, replay, weakest
 from ntval.runs.settings import Settings
 from ntval.runs.suite import Run
 
@@ -21,11 +21,15 @@ from ntval.runs.suite import Run
 def write_html(run: Run, path: Path) -> None:
     """Write the run as one self-contained HTML page."""
     names = [*run.finished, *(item.claim for item in run.not_run)]
+    note = run.note
+    if not run.complete:
+        done = f"{len(run.settled)} of {len(run.outcomes)} claims"
+        note = f"INCOMPLETE: interrupted after {done}. {note}".strip()
     write_page(
         [row(run, name) for name in names],
         path,
         run.settings,
-        note=run.note,
+        note=note,
         risk=None if run.risk is None else page_values(run.risk),
     )
 
@@ -78,7 +82,7 @@ def write_page(
     page = rendered(
         "check.html",
         rows=decided,
-        not_run=[row for row in rows if row["verdict"] == "NOT RUN"],
+        not_run=by_reason({row["name"]: row["reason"] for row in rows if "reason" in row}),
         counts={v.value: sum(row["verdict"] == v.value for row in decided) for v in Verdict},
         settings=settings,
         note=note,

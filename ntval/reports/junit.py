@@ -14,7 +14,7 @@ from ntval.runs.suite import Run
 def write_junit(run: Run, path: Path) -> None:
     """Write the run as JUnit XML: a test case a claim, its evidence in properties."""
     suite = ElementTree.Element("testsuite", name="ntval")
-    for name, outcome in run.finished.items():
+    for name, outcome in run.settled.items():
         module, _, word = name.partition(".")
         seconds = sum(result.seconds for result in outcome.results)
         case = ElementTree.SubElement(
@@ -39,7 +39,12 @@ def write_junit(run: Run, path: Path) -> None:
         module, _, word = item.claim.partition(".")
         case = ElementTree.SubElement(suite, "testcase", classname=f"ntval.{module}", name=word)
         ElementTree.SubElement(case, "skipped", message=f"not run, because {item.reason}")
+    if not run.complete:
+        case = ElementTree.SubElement(suite, "testcase", classname="ntval", name="complete")
+        message = f"interrupted: {len(run.settled)} of {len(run.outcomes)} claims were checked"
+        ElementTree.SubElement(case, "error", message=message)
     suite.set("tests", str(len(suite)))
+    suite.set("errors", str(len(suite.findall("*/error"))))
     suite.set("failures", str(len(suite.findall("*/failure"))))
     suite.set("skipped", str(len(suite.findall("*/skipped"))))
     ElementTree.indent(suite)

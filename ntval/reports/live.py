@@ -34,26 +34,40 @@ def header(run: Run) -> str:
 
 
 class LiveRun:
-    """A live table, a row a claim, over a progress bar with the time left."""
+    """What a run shows of itself: on a terminal a live table, a row a claim, over a progress bar
+    with the time left; elsewhere, or where it is not to be `live`, a line a claim once it is
+    settled."""
 
-    def __init__(self, run: Run, on: Console | None = None) -> None:
+    def __init__(self, run: Run, on: Console | None = None, *, live: bool = True) -> None:
         self._console = on or console()
         self._run = run
         self._progress = progress("checking", self._console)
         self._task = self._progress.add_task("check", total=len(run.cells))
-        self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._view)
+        self._live = None
+        if live and (self._console.is_terminal or self._console.is_jupyter):
+            self._live = Live(
+                console=self._console, refresh_per_second=4, get_renderable=self._view
+            )
+        self._told: set[str] = set()
 
     def __enter__(self) -> LiveRun:
-        self._console.print(header(self._run), style="dim", soft_wrap=True)
-        self._live.__enter__()
+        # Terminals break lines inside of words, a pipe has no width.
+        terminal = self._console.is_terminal
+        self._console.print(Text(header(self._run)), style="dim", soft_wrap=not terminal)
+        if self._live is not None:
+            self._live.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._live.__exit__(*error)
+        if self._live is not None:
+            self._live.__exit__(*error)
 
     def update(self, run: Run) -> None:
         """Show the run as it is now."""
         self._run = run
+        if self._live is None:
+            self._tell()
+            return
         repeated = sum(len(again) for again in run.repetitions.values())
         suspected = [o for o in run.finished.values() if o.suspected]
         self._progress.update(
@@ -61,6 +75,15 @@ class LiveRun:
             total=len(run.cells) + CONFIRMATIONS * len(suspected),
             completed=len(run.results) + repeated,
         )
+
+    def _tell(self) -> None:
+        """A line for each claim that was settled since the last."""
+        for name, outcome in self._run.settled.items():
+            if name not in self._told:
+                self._told.add(name)
+                summary = weakest(outcome.results).decision.summary
+                line = Text.assemble(verdict_text(outcome.verdict), f" {name}: {summary}")
+                self._console.print(line, soft_wrap=True)
 
     def _view(self) -> RenderableType:
         if self._progress.tasks[0].finished:
@@ -102,7 +125,9 @@ def _table(run: Run, most: int | None, *, narrow: bool) -> Table:
     if not narrow:
         table.add_column("points", justify="right", no_wrap=True, min_width=7)
         table.add_column("seconds", justify="right", no_wrap=True, min_width=7)
-    table.add_column("evidence", no_wrap=True, overflow="ellipsis", ratio=1)
+    # A table that moves keeps a line a claim; the last one has all words.
+    cut = most is not None
+    table.add_column("evidence", no_wrap=cut, overflow="ellipsis" if cut else "fold", ratio=1)
     rows = []
     for name, outcome in (run.outcomes if most is None else _in_sight(run, most)).items():
         count = f"{len(outcome.results)}/{outcome.planned}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -21,8 +22,9 @@ from rich.text import Text
 
 from ntval.claims.claim import Claim
 from ntval.evidence.verdict import Verdict
-from ntval.reports.words import evidence_words, replay, weakest
+from ntval.reports.words import by_reason, evidence_words, replay, weakest
 from ntval.runs.suite import Run
+from ntval.runs.timings import MEMORY
 
 STYLES = {"SUPPORTED": "green", "REFUTED": "bold red", "INCONCLUSIVE": "yellow"}
 
@@ -112,24 +114,21 @@ def _grouped(names: Sequence[str]) -> list[str]:
     ]
 
 
-def print_summary(run: Run, written: tuple) -> None:
+def print_summary(run: Run) -> None:
     """The closing lines of a run: counts, what was spent, what was not run, refutations."""
     on = console()
     counts: dict[str, int] = {}
-    for outcome in run.outcomes.values():
+    for outcome in run.settled.values():
         counts[outcome.verdict.value] = counts.get(outcome.verdict.value, 0) + 1
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    left = len(run.outcomes) - len(run.settled)
+    told += f"{', ' if told else ''}{left} not checked" if left else ""
     on.print(
-        f"\n{told or 'nothing to check'}. False alarms: at most {run.spent:.2g} of the budget "
-        f"{run.settings.alpha:g} spent. Seed {run.settings.seed}, profile {run.settings.profile}.",
+        f"\n{told or 'nothing to check'}. Correct code is refuted in such a run with probability "
+        f"{run.spent:.2g} at most. Seed {run.settings.seed}, profile {run.settings.profile}.",
         soft_wrap=True,
     )
-    reasons: dict[str, list[str]] = {}
-    for item in run.not_run:
-        reasons.setdefault(item.reason, []).append(item.claim)
-    for reason, names in reasons.items():
-        text = f"not run: {', '.join(_grouped(names))}, because {reason}"
-        on.print(Text(text, style="dim"), soft_wrap=True)
+    print_not_run(run, on)
     for name, outcome in run.outcomes.items():
         if outcome.verdict is Verdict.REFUTED or outcome.suspected:
             result = weakest(outcome.results)
@@ -143,5 +142,40 @@ def print_summary(run: Run, written: tuple) -> None:
                 ),
                 soft_wrap=True,
             )
-    for path in written:
-        on.print(f"wrote {path}", soft_wrap=True)
+
+
+def print_plan(run: Run, took: Mapping[str, float]) -> None:
+    """What a run would check, what it took here last time, and why other claims do not apply."""
+    on = console()
+    table = plain_table("claim", "points>", "seconds last time>")
+    rows = [
+        (name, str(outcome.planned), f"{took[name]:.1f}" if name in took else "not run here yet")
+        for name, outcome in run.outcomes.items()
+    ]
+    on.print(by_paper(table, rows))
+    known = [took[name] for name in run.outcomes if name in took]
+    words = f"{len(run.outcomes)} claims at {len(run.cells)} points"
+    if known:
+        words += f"; {len(known)} of them took {sum(known):.0f} s of one core here last time"
+        words += f", in {took[MEMORY] / 1e9:.1f} GB at most" if MEMORY in took else ""
+    on.print(f"\n{words}.", soft_wrap=True)
+    if run.note:
+        on.print(Text(f"{run.settings.network}: {run.note}"), soft_wrap=True)
+    print_not_run(run, on)
+
+
+def print_not_run(run: Run, on: Console) -> None:
+    """Claims that do not apply, by the reason."""
+    for reason, names in by_reason({item.claim: item.reason for item in run.not_run}).items():
+        text = f"not run: {', '.join(_grouped(names))}, because {reason}"
+        on.print(Text(text, style="dim"), soft_wrap=True)
+
+
+def how_to_go_on(run: Run) -> str:
+    """What an interrupted run has, and the words that check the rest."""
+    left = [name for name in run.outcomes if name not in run.settled]
+    words = shlex.join(["ntval", "check", *left[:5]]) + (" ..." if len(left) > 5 else "")
+    return (
+        f"{len(run.settled)} of {len(run.outcomes)} claims are decided; what was written is marked "
+        f"as incomplete. For the other {len(left)}: {words}, with the same options."
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ntval.claims.outcome import Outcome, Result
 from ntval.evidence import e_values
@@ -25,6 +25,14 @@ def replay(run: Run, claim: str) -> str:
     if settings.data:
         words += ["--data", settings.data]
     return shlex.join(words)
+
+
+def by_reason(not_run: Mapping[str, str]) -> dict[str, list[str]]:
+    """Names of claims that were not run, by the reason, in the order in which reasons come."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in not_run.items():
+        reasons.setdefault(reason, []).append(name)
+    return reasons
 
 
 def weakest(results: Sequence[Result]) -> Result:

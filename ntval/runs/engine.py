@@ -4,12 +4,13 @@ BLAS and XLA thread."""
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any
 
 from ntval.runs.process import THREADS, bound_memory, use_compilation_cache
@@ -44,7 +45,9 @@ def engine(
             try:
                 yield results
             except BaseException:
-                pool.shutdown(cancel_futures=True)
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in active_children():
+                    worker.terminate()
                 raise
     finally:
         for name, value in saved.items():
@@ -62,7 +65,11 @@ def _bounded(task: Callable[[Any], Any], cell: Any) -> Any:
 
 
 def _start_worker(parent: int) -> None:
-    """Settings of a worker, which ends when its parent is gone, even by kill -9."""
+    """Settings of a worker, which ends when its parent is gone, even by kill -9.
+
+    A terminal sends an interrupt to the whole group: what it means is the parent's to say.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:

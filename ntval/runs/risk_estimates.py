@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.stats
 from jaxtyping import Float
+from scipy.special import ndtri
 
 Each = Float[np.ndarray, "ridges"]
 
@@ -25,7 +25,7 @@ class Curve:
 
     def interval(self, level: float = 0.95) -> tuple[Each, Each]:
         """The means' intervals."""
-        width = scipy.stats.norm.isf((1 - level) / 2) * self.error
+        width = -ndtri((1 - level) / 2) * self.error
         return self.mean - width, self.mean + width
 
 

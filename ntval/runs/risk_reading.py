@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import scipy.stats
 from jaxtyping import Bool, Float
+from scipy.special import ndtri
 
 from ntval.runs.risk_estimates import Curve, RiskEstimates
 
@@ -65,7 +65,7 @@ def _by_leave_one_out(found: RiskEstimates) -> Each:
 
 def _z(found: RiskEstimates) -> float:
     """Standard errors beyond which chance is ruled out, over both comparisons at every ridge."""
-    return float(scipy.stats.norm.isf(CHANCE / 4 / len(found.ridges)))
+    return float(-ndtri(CHANCE / 4 / len(found.ridges)))
 
 
 def _positive(risk: Each) -> Each:
@@ -75,7 +75,7 @@ def _positive(risk: Each) -> Each:
 def _sentences(found: RiskEstimates) -> Iterator[str]:
     yield _choice(found)
     gain, error = found.gain
-    if gain <= scipy.stats.norm.isf(CHANCE) * error:
+    if gain <= -ndtri(CHANCE) * error:
         yield (
             "At that ridge the fit is not seen to do better than the mean of the training labels, "
             f"whose risk is {found.constant:.3g}: no sign that anything is learned."

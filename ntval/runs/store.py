@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,11 @@ DEFAULT = Path(".ntval") / "experiments.sqlite"
 # What marks a file as a store, in SQLite's header ("ntvl"), and the version of its schema.
 APPLICATION_ID = 0x6E74766C
 SCHEMA = 1
+
+# SQLite calls it an I/O error when a disk has no room for its shared memory.
+_LEAST_SPACE = 2**17
+# Bytes of a file with the table and no row.
+_EMPTY = 3 * 4096
 
 _TABLE = """CREATE TABLE cells (
     name TEXT PRIMARY KEY, identity TEXT NOT NULL, value TEXT NOT NULL,
@@ -45,6 +51,7 @@ class Store:
             raise self._error(
                 f"its directory cannot be made ({error.strerror})", "choose another"
             ) from None
+        self._new = not self.path.exists()
         with self._reported():
             # Without transactions of Python's own, each statement commits when it is done.
             self._rows = sqlite3.connect(self.path, timeout=30, isolation_level=None)
@@ -53,6 +60,7 @@ class Store:
                 self._open()
         except BaseException:
             self._rows.close()
+            self._drop_if_empty()
             raise
 
     def _open(self) -> None:
@@ -87,8 +95,18 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type | None, *error: object) -> None:
         self.close()
+        if kind is not None and issubclass(kind, InputError):
+            self._drop_if_empty()
+
+    def _drop_if_empty(self) -> None:
+        """Leave no file behind that was made here and has no room for a result."""
+        log = Path(f"{self.path}-wal")
+        rows = log.stat().st_size if log.exists() else 0
+        if self._new and self.path.exists() and rows == 0 and self.path.stat().st_size <= _EMPTY:
+            for end in ("", "-wal", "-shm", "-journal"):
+                Path(f"{self.path}{end}").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""
@@ -153,7 +171,10 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise self._error(str(error), "move it away, or choose another file") from None
+            space = shutil.disk_usage(self.path.parent).free if self.path.parent.exists() else 1
+            full = "full" in str(error) or space < _LEAST_SPACE
+            way_out = "free space" if full else "move it away"
+            raise self._error(str(error), f"{way_out}, or choose another file") from None
 
     def _error(self, what: str, way_out: str) -> InputError:
         return InputError(

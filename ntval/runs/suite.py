@@ -76,6 +76,20 @@ class Run:
         return {n: o for n, o in self.outcomes.items() if len(o.results) == o.planned}
 
     @property
+    def settled(self) -> dict[str, Outcome]:
+        """Outcomes to which nothing is added: of claims checked, and repeated where suspected."""
+        return {
+            name: outcome
+            for name, outcome in self.finished.items()
+            if not outcome.suspected or len(outcome.repetitions) == CONFIRMATIONS
+        }
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was planned is done."""
+        return len(self.settled) == len(self.outcomes)
+
+    @property
     def spent(self) -> float:
         """The part of alpha that the claims checked so far may have spent."""
         return sum(outcome.share for outcome in self.outcomes.values() if outcome.results)

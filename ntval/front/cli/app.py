@@ -6,21 +6,24 @@
 | 1 | something refuted, missed (`power`), not calibrated, or drifted: never a crash |
 | 2 | unusable arguments or input, told in one line |
 | 3 | something inconclusive, under --strict |
-| 70 | a crash, with its traceback: a fault of ntval's or of the network's (EX_SOFTWARE) |
-| 130 | interrupted |
+| 4 | a crash: a fault of ntval's or of the network's; its traceback is in a file |
+| 130 | interrupted: what was done is written, marked as incomplete |
 | 141 | the reader of the output closed it |
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import traceback
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
 
-from ntval.errors import NtvalError, first_line
+from ntval import __version__
+from ntval.errors import NO_SPACE, NtvalError, first_line
 from ntval.front.cli import (
     baseline,
     bounds,
@@ -33,6 +36,7 @@ from ntval.front.cli import (
     power,
     run,
 )
+from ntval.front.cli.streams import use_plain_text
 
 
 class Commands(TyperGroup):
@@ -42,6 +46,9 @@ class Commands(TyperGroup):
         """What a command gives. Typer makes status 1 of an EOFError and of a closed pipe."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            print(f"interrupted{f': {error}' if error.args else ''}", file=sys.stderr)
+            raise typer.Exit(130) from None
         except (SystemExit, EOFError, BrokenPipeError) as error:
             # Rich raises SystemExit(1) where it meets a closed pipe.
             if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
@@ -57,6 +64,24 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Validate neural tangent kernels: verdicts with stated error rates.",
 )
+
+
+def _version(asked: bool) -> bool:
+    if asked:
+        print(f"ntval {__version__}")
+        raise typer.Exit
+    return asked
+
+
+@app.callback()
+def _ntval(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and end.")
+    ] = False,
+) -> None:
+    """Validate neural tangent kernels: verdicts with stated error rates."""
+
+
 app.command()(check.check)
 app.add_typer(baseline.app, name="baseline")
 app.command()(power.power)
@@ -76,6 +101,7 @@ UsageError = cast(type[Exception], typer.BadParameter.__base__)
 
 def main() -> None:
     """Run the command line and end with a status of the table above."""
+    use_plain_text()
     try:
         raise SystemExit(app(prog_name="ntval", standalone_mode=False))
     except SystemExit:
@@ -92,15 +118,35 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise SystemExit(_crash(error)) from None
+        print(f"error: output needs space, got {error.strerror}; free some.", file=sys.stderr)
+        raise SystemExit(2) from None
     except BaseException as error:  # Python's own status of a traceback is 1, that of a refutation
-        traceback.print_exc()
-        words = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
-        print(
-            f"crash: {words}; no verdict, but a fault of ntval's or of the network's: the "
-            "traceback above says where.",
-            file=sys.stderr,
-        )
-        raise SystemExit(70) from None
+        raise SystemExit(_crash(error)) from None
+
+
+def _crash(error: BaseException) -> int:
+    """The status of a crash, told in one line."""
+    words = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+    print(
+        f"crash: {words}; no verdict, but a fault of ntval's or of the network's: {_traceback()}",
+        file=sys.stderr,
+    )
+    return 4
+
+
+def _traceback() -> str:
+    """Where the traceback is: in a file, or below where none can be written."""
+    text = traceback.format_exc()
+    try:
+        handle, path = tempfile.mkstemp(prefix="ntval-crash-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError:
+        return f"the traceback follows.\n{text}"
+    return f"its traceback is in {path}."
 
 
 def _usage(error: Any) -> str:

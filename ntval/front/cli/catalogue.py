@@ -7,22 +7,25 @@ from typing import Annotated
 
 import typer
 
+from ntval.front.cli.options import Claims
+
 
 def list_claims(
+    claims: Claims = None,
     markdown: Annotated[
         Path | None,
         typer.Option(help="Write a page a paper into this directory.", metavar="DIR"),
     ] = None,
 ) -> None:
-    """List every claim: what it says, where from, and the faults that it catches."""
-    from ntval.claims.catalogue import CLAIMS
+    """List claims: what each says, where from, and the faults that it catches."""
+    from ntval.claims.catalogue import OURS
     from ntval.reports import documents, terminal, theorems
 
     if markdown is not None:
         for name, text in theorems.pages().items():
             documents.write_whole(markdown / name, text)
         return
-    terminal.print_claims(CLAIMS.values())
+    terminal.print_claims(OURS.chosen(claims).values())
 
 
 def where(

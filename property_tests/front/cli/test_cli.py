@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures.process import BrokenProcessPool
@@ -162,15 +163,15 @@ class Stopped(BaseException):
 @pytest.mark.parametrize(
     ("raised", "status", "said"),
     [
-        (ValueError("made up"), 70, "crash: ValueError: made up; no verdict"),
-        (BrokenProcessPool("a worker died"), 70, "crash: BrokenProcessPool: a worker died"),
-        (AssertionError(), 70, "crash: AssertionError; no verdict"),
-        (MemoryError(), 70, "crash: MemoryError"),
-        (Stopped("made up"), 70, "crash: Stopped: made up"),
-        (SystemExit(1), 70, "SystemExit(1) inside of a command"),
-        (SystemExit(), 70, "inside of a command"),
-        (EOFError("no input"), 70, "EOFError(no input) inside of a command"),
-        (OSError("disk full"), 70, "crash: OSError: disk full"),
+        (ValueError("made up"), 4, "crash: ValueError: made up; no verdict"),
+        (BrokenProcessPool("a worker died"), 4, "crash: BrokenProcessPool: a worker died"),
+        (AssertionError(), 4, "crash: AssertionError; no verdict"),
+        (MemoryError(), 4, "crash: MemoryError"),
+        (Stopped("made up"), 4, "crash: Stopped: made up"),
+        (SystemExit(1), 4, "SystemExit(1) inside of a command"),
+        (SystemExit(), 4, "inside of a command"),
+        (EOFError("no input"), 4, "EOFError(no input) inside of a command"),
+        (OSError("disk full"), 4, "crash: OSError: disk full"),
         (KeyboardInterrupt(), 130, ""),
         (BrokenPipeError(), 141, ""),
     ],
@@ -186,7 +187,11 @@ def test_a_crash_never_ends_in_the_status_of_a_refutation(here, monkeypatch, rai
     result = here("check", FAST)
     assert result.returncode == status
     assert said in (result.stderr.strip().splitlines() or [""])[-1]
-    assert ("Traceback" in result.stderr) == (status == 70)
+    assert "Traceback" not in result.stderr
+    if status == 4:
+        path = result.stderr.strip().split("its traceback is in ")[-1].rstrip(".")
+        assert "Traceback" in Path(path).read_text()
+        Path(path).unlink()
 
 
 def test_a_worker_that_dies_is_a_crash(here, monkeypatch, tmp_path):
@@ -197,14 +202,14 @@ def test_a_worker_that_dies_is_a_crash(here, monkeypatch, tmp_path):
     )
     monkeypatch.syspath_prepend(tmp_path)
     result = here("check", FAST, "--network", "deadly:flax_mlp", "--workers", 2)
-    assert result.returncode == 70, result.stderr
+    assert result.returncode == 4, result.stderr
     assert "crash: BrokenProcessPool" in result.stderr.splitlines()[-1]
 
 
 def test_header_and_summary_say_what_the_budget_is_and_what_was_spent(here):
     result = here("check", "montanari_zhong.normalization", "--alpha", "1e-4", "--seed", "7")
     assert "Budget of false alarms 0.0001 a run, split over 1 claim in" in result.stdout
-    assert "at most 0.0001 of the budget 0.0001 spent. Seed 7" in result.stdout
+    assert "refuted in such a run with probability 0.0001 at most. Seed 7" in result.stdout
 
 
 def test_power_prints_what_is_caught(here, tmp_path):
@@ -343,3 +348,115 @@ def test_doctor_finds_everything(here):
     assert result.returncode == 0, result.stdout
     for word in ("jax", "neural-tangents", "float64", "devices", "not used"):
         assert word in result.stdout
+
+
+def interrupted(*words, after, cwd):
+    """What a command leaves and says after Ctrl-C, which a terminal sends to all of its group."""
+    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache" / "jax")}
+    # Workers of pytest ignore the signal, and so would their children.
+    start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{start}; from ntval.front.cli.app import main; main()", *words],
+        cwd=cwd,
+        env={**environment, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if line.startswith(after):
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    output, errors = process.communicate(timeout=120)
+    return process.returncode, output, errors
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupted_run_writes_what_is_done_and_says_how_to_go_on(tmp_path, workers):
+    files = ("--json", "a.json", "--junit", "a.xml", "--report", "a.html")
+    words = ("check", "kernel_identities", "montanari_zhong", "--workers", workers, *files)
+    status, output, errors = interrupted(*words, after="SUPPORTED", cwd=tmp_path)
+    assert status == 130, output + errors
+    last = errors.strip().splitlines()[-1]
+    assert last.startswith("interrupted: ")
+    assert "claims are decided; what was written is marked as incomplete" in last
+    assert "ntval check " in last
+    assert "Traceback" not in errors
+    assert " not checked. " in output
+    assert json.loads((tmp_path / "a.json").read_text())["complete"] is False
+    suite = ElementTree.parse(tmp_path / "a.xml").getroot()
+    assert suite.get("errors") == "1"
+    assert "INCOMPLETE: interrupted after" in (tmp_path / "a.html").read_text()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_output_survives_any_encoding(tmp_path, encoding):
+    (tmp_path / "mine.py").write_text(
+        "from ntval import stax, Network\n"
+        "i, a, k = stax.serial(stax.Dense(8), stax.Erf(), stax.Dense(1))\n"
+        "model = Network(i, a, k, input_shape=(3,), name='Θ → λ“ü”')\n",
+        encoding="utf-8",
+    )
+    result = subprocess.run(
+        [
+            *(sys.executable, "-c", "from ntval.front.cli.app import main; main()"),
+            *("check", "symmetry", "--network", "mine:model"),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C"},
+        capture_output=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert b"SUPPORTED kernel_identities.symmetry" in result.stdout
+    result.stdout.decode(encoding)
+
+
+def test_a_line_a_claim_is_uncut_in_a_pipe(here):
+    result = here("check", *THREE)
+    lines = [line for line in result.stdout.splitlines() if line.startswith("SUPPORTED")]
+    assert [line.split()[1].rstrip(":") for line in lines] == list(THREE)
+    assert all("…" not in line for line in lines)
+    quiet = here("check", *THREE, "--quiet")
+    assert quiet.stdout.strip().startswith("3 SUPPORTED. Correct code is refuted")
+    assert len(quiet.stdout.strip().splitlines()) == 1
+
+
+def test_a_plan_says_what_applies_and_what_it_took_the_last_time(here, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = here("check", *THREE, "--plan")
+    assert before.returncode == 0
+    assert before.stdout.count("not run here yet") == 3
+    here("check", *THREE, "--quiet")
+    after = here("check", *THREE, "--plan", "--no-progress")
+    assert "not run here yet" not in after.stdout
+    assert "3 of them took" in after.stdout
+    assert " GB at most" in after.stdout
+    other = here("check", "--plan", "--network", "user_networks:flax_mlp")
+    assert "not run: 32 claims of montanari_zhong" in other.stdout
+    assert "4,801 parameters" in other.stdout
+
+
+def test_version_and_claims_by_name(here):
+    assert here("--version").stdout.startswith("ntval 0.")
+    listed = here("list", "symmetry", "parity").stdout
+    assert "kernel_identities.symmetry" in listed
+    assert "montanari_zhong.parity" in listed
+    assert "outliers" not in listed
+
+
+def test_a_full_disk_keeps_the_verdicts_and_says_what_it_is(here, monkeypatch, tmp_path):
+    import errno
+
+    from ntval.reports import documents
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(documents.os, "replace", full)
+    result = here("check", "symmetry", "--json", tmp_path / "a.json")
+    assert result.returncode == 2
+    assert "1 SUPPORTED" in result.stdout
+    assert "No space left on device); free space, or choose a path elsewhere" in result.stderr
+    assert not list(tmp_path.iterdir())
