@@ -11,6 +11,7 @@ from ntval.faults import (
     bombari_amani_mondelli,
     deep_training,
     elsewhere,
+    features,
     inputs,
     kernels,
     montanari_zhong,
@@ -33,6 +34,7 @@ FAULTS: dict[str, Fault] = {
         *neighbors.FAULTS,
         *deep_training.FAULTS,
         *wei_hu_steinhardt.FAULTS,
+        *features.FAULTS,
         *elsewhere.FAULTS,
     )
 }

@@ -3,6 +3,11 @@
 from ntval.claims.wei_hu_steinhardt.identities import gcv_identities
 from ntval.claims.wei_hu_steinhardt.learnabilities import learnability_conservation, threshold
 from ntval.claims.wei_hu_steinhardt.risk import gcv, omniscient_risk, train_test_ratio
+from ntval.claims.wei_hu_steinhardt.rows import (
+    correlated_rows,
+    duplicates_counterexample,
+    elliptical_counterexample,
+)
 
 # In the order of the paper: the estimator, the risk that it estimates, what both rest on.
 __all__ = [  # noqa: RUF022
@@ -12,4 +17,7 @@ __all__ = [  # noqa: RUF022
     "train_test_ratio",
     "learnability_conservation",
     "threshold",
+    "elliptical_counterexample",
+    "duplicates_counterexample",
+    "correlated_rows",
 ]

@@ -1,5 +1,18 @@
 """Wei, Hu & Steinhardt, 2203.06176: ridge regression on features of a power law."""
 
+from ntval.theory.wei_hu_steinhardt.dependent_rows import (
+    RowsEquivalent,
+    copied_rows_remainder,
+    correlated_gcv_remainder,
+    dependent_rows_gcv_ratio,
+    row_covariance,
+    row_variances,
+    rows_equivalent,
+    unlike_rows_gcv_ratio,
+    unlike_rows_gcv_remainder,
+    unlike_rows_leave_one_out_ratio,
+    unlike_rows_leave_one_out_remainder,
+)
 from ntval.theory.wei_hu_steinhardt.omniscient import (
     effective_dimension,
     learnability,
@@ -29,6 +42,10 @@ from ntval.theory.wei_hu_steinhardt.scaling_laws import (
 )
 
 __all__ = [
+    "RowsEquivalent",
+    "copied_rows_remainder",
+    "correlated_gcv_remainder",
+    "dependent_rows_gcv_ratio",
     "effective_dimension",
     "effective_dimension_remainder",
     "gcv_remainder",
@@ -44,10 +61,17 @@ __all__ = [
     "power_law_target",
     "ridgeless_risk_exponent",
     "ridgeless_threshold",
+    "row_covariance",
+    "row_variances",
+    "rows_equivalent",
     "shrinkage",
     "threshold",
     "threshold_remainder",
     "train_error",
     "train_test_ratio",
     "train_test_ratio_remainder",
+    "unlike_rows_gcv_ratio",
+    "unlike_rows_gcv_remainder",
+    "unlike_rows_leave_one_out_ratio",
+    "unlike_rows_leave_one_out_remainder",
 ]
