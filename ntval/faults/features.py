@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +13,11 @@ from ntval.claims.wei_hu_steinhardt.rows import RowsDraw
 from ntval.faults.fault import Fault
 from ntval.faults.sites import in_option, in_prediction
 from ntval.observables.correlated_rows import correlated_cross_validation
+from ntval.observables.ensembles import (
+    EnsembleCrossValidation,
+    Members,
+    ensemble_cross_validation,
+)
 from ntval.observables.generalized_cross_validation import CrossValidation, cross_validation
 from ntval.theory import wei_hu_steinhardt as theory
 
@@ -111,6 +118,44 @@ def _independent_noise(draw: RowsDraw) -> Outputs:
     return np.concatenate([draw.x * draw.subject.coefficients, noise], axis=1)
 
 
+def _ensemble(change: Callable[..., EnsembleCrossValidation]) -> Callable[..., Any]:
+    """Estimates of an ensemble that are `change(found, members, n)`."""
+
+    def broken(
+        gram: Matrix, y: Outputs, members: Members, *, ridge: float
+    ) -> EnsembleCrossValidation:
+        found = ensemble_cross_validation(gram, y, members, ridge=ridge)
+        return change(found, members, gram, ridge)
+
+    return broken
+
+
+def _dimension(members: Members, gram: Matrix, ridge: float) -> float:
+    """The mean of the members' degrees of freedom."""
+    found = []
+    for rows in members:
+        w = np.linalg.eigvalsh(gram[np.ix_(rows, rows)])
+        found.append(float((w / (w + ridge)).sum()))
+    return float(np.mean(found))
+
+
+def _dimension_summed(
+    found: EnsembleCrossValidation, members: Members, gram: Matrix, ridge: float
+) -> EnsembleCrossValidation:
+    """Degrees of freedom in GCV's denominator of all members together."""
+    share = _dimension(members, gram, ridge) / len(gram)
+    return replace(found, gcv=found.gcv * ((1 - share) / (1 - len(members) * share)) ** 2)
+
+
+def _trained_error_for_risk(
+    found: EnsembleCrossValidation, members: Members, gram: Matrix, ridge: float
+) -> EnsembleCrossValidation:
+    """The members' errors on all samples in place of their risks."""
+    n, k = len(gram), len(members[0])
+    d = _dimension(members, gram, ridge)
+    return replace(found, correction=found.correction * (1 - 2 * d / n + d**2 / (k * n)))
+
+
 FAULTS = (
     Fault(
         "leave_one_out_of_gcv",
@@ -156,5 +201,31 @@ FAULTS = (
         "correlation_of_independent_noise",
         "the noise of correlated samples is independent",
         in_option(labels=_independent_noise),
+    ),
+    Fault(
+        "ensemble_correction_left_out",
+        "GCV of an ensemble is not corrected",
+        in_option(estimate=_ensemble(lambda found, *_: replace(found, correction=0.0))),
+    ),
+    Fault(
+        "ensemble_correction_of_one_member",
+        "the correction of an ensemble's GCV is not divided by the number of members",
+        in_option(
+            estimate=_ensemble(
+                lambda found, members, *_: replace(
+                    found, correction=found.correction * len(members)
+                )
+            )
+        ),
+    ),
+    Fault(
+        "ensemble_dimension_summed",
+        "degrees of freedom are summed over members, not averaged",
+        in_option(estimate=_ensemble(_dimension_summed)),
+    ),
+    Fault(
+        "ensemble_trained_error_for_risk",
+        "errors on all samples stand for the risks of members in the correction",
+        in_option(estimate=_ensemble(_trained_error_for_risk)),
     ),
 )

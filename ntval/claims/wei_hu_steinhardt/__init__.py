@@ -1,5 +1,6 @@
 """Wei, Hu & Steinhardt, 2203.06176: claims about kernel regression on features of a power law."""
 
+from ntval.claims.wei_hu_steinhardt.ensembles import ensembles
 from ntval.claims.wei_hu_steinhardt.identities import gcv_identities
 from ntval.claims.wei_hu_steinhardt.learnabilities import learnability_conservation, threshold
 from ntval.claims.wei_hu_steinhardt.risk import gcv, omniscient_risk, train_test_ratio
@@ -20,4 +21,5 @@ __all__ = [  # noqa: RUF022
     "elliptical_counterexample",
     "duplicates_counterexample",
     "correlated_rows",
+    "ensembles",
 ]

@@ -54,7 +54,7 @@ class RowsDraw(FeatureDraw):
         """An output for the noise of each sample before it is copied."""
         return self.subject.noise_std * self._noise
 
-    @property
+    @functools.cached_property
     def labels(self) -> Float[np.ndarray, "n outputs"]:
         """An output a feature, and the outputs of the noise."""
         return np.concatenate([self.x * self.subject.coefficients, self.noise], axis=1)

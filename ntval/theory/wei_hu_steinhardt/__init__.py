@@ -27,6 +27,7 @@ from ntval.theory.wei_hu_steinhardt.omniscient import (
 )
 from ntval.theory.wei_hu_steinhardt.remainders import (
     effective_dimension_remainder,
+    ensemble_remainder,
     gcv_remainder,
     learnability_remainder,
     omniscient_risk_remainder,
@@ -48,6 +49,7 @@ __all__ = [
     "dependent_rows_gcv_ratio",
     "effective_dimension",
     "effective_dimension_remainder",
+    "ensemble_remainder",
     "gcv_remainder",
     "learnability",
     "learnability_remainder",
