@@ -17,6 +17,7 @@ from ntval.faults import (
     montanari_zhong,
     neighbors,
     sizes,
+    spectra,
     wei_hu_steinhardt,
     weights,
 )
@@ -35,6 +36,7 @@ FAULTS: dict[str, Fault] = {
         *deep_training.FAULTS,
         *wei_hu_steinhardt.FAULTS,
         *features.FAULTS,
+        *spectra.FAULTS,
         *elsewhere.FAULTS,
     )
 }

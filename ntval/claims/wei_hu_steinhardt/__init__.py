@@ -9,6 +9,8 @@ from ntval.claims.wei_hu_steinhardt.rows import (
     duplicates_counterexample,
     elliptical_counterexample,
 )
+from ntval.claims.wei_hu_steinhardt.scaling import norm_bound_fails, scaling_exponent
+from ntval.claims.wei_hu_steinhardt.spectra import curve_collapse, local_law, spectral_moments
 
 # In the order of the paper: the estimator, the risk that it estimates, what both rest on.
 __all__ = [  # noqa: RUF022
@@ -18,6 +20,11 @@ __all__ = [  # noqa: RUF022
     "train_test_ratio",
     "learnability_conservation",
     "threshold",
+    "local_law",
+    "curve_collapse",
+    "spectral_moments",
+    "scaling_exponent",
+    "norm_bound_fails",
     "elliptical_counterexample",
     "duplicates_counterexample",
     "correlated_rows",
