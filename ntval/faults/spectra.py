@@ -119,7 +119,31 @@ def _clean(n: float, features: int, *, noise_std: float, **fields: Any) -> float
     return theory.omniscient_risk(n, features, noise_std=0.0, **fields)
 
 
+def _rate(of_overfitting: Callable[[float], float]) -> Callable[..., float]:
+    """The rate of GCV as another function of the overfitting coefficient."""
+
+    def named(n: int, features: int, decay: float, ridge: float) -> float:
+        return of_overfitting(theory.overfitting(n, features, decay=decay, ridge=ridge))
+
+    return named
+
+
 FAULTS = (
+    Fault(
+        "prediction_rate_of_overfitting",
+        "the mean square error of GCV is that of errors with variance E_0",
+        in_prediction(_rate(lambda factor: 2 * factor)),
+    ),
+    Fault(
+        "prediction_rate_without_overfitting",
+        "the mean square error of GCV is that of independent errors",
+        in_prediction(2.0),
+    ),
+    Fault(
+        "prediction_rate_of_correlated_errors",
+        "errors at two samples are correlated twice as much in the rate of GCV",
+        in_prediction(_rate(lambda factor: 2 + 8 * (factor - 1))),
+    ),
     Fault(
         "prediction_mixing_without_overfitting",
         "the overfitting coefficient is left out of the local law's fluctuations",

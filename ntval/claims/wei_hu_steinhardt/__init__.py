@@ -3,6 +3,7 @@
 from ntval.claims.wei_hu_steinhardt.ensembles import ensembles
 from ntval.claims.wei_hu_steinhardt.identities import gcv_identities
 from ntval.claims.wei_hu_steinhardt.learnabilities import learnability_conservation, threshold
+from ntval.claims.wei_hu_steinhardt.rate import gcv_rate
 from ntval.claims.wei_hu_steinhardt.risk import gcv, omniscient_risk, train_test_ratio
 from ntval.claims.wei_hu_steinhardt.rows import (
     correlated_rows,
@@ -16,6 +17,7 @@ from ntval.claims.wei_hu_steinhardt.spectra import curve_collapse, local_law, sp
 __all__ = [  # noqa: RUF022
     "gcv_identities",
     "gcv",
+    "gcv_rate",
     "omniscient_risk",
     "train_test_ratio",
     "learnability_conservation",

@@ -25,6 +25,7 @@ from ntval.theory.wei_hu_steinhardt.omniscient import (
     train_error,
     train_test_ratio,
 )
+from ntval.theory.wei_hu_steinhardt.rates import gcv_rate, gcv_rate_remainder
 from ntval.theory.wei_hu_steinhardt.remainders import (
     effective_dimension_remainder,
     ensemble_remainder,
@@ -63,6 +64,8 @@ __all__ = [
     "effective_dimension_remainder",
     "ensemble_remainder",
     "exponent_remainder",
+    "gcv_rate",
+    "gcv_rate_remainder",
     "gcv_remainder",
     "learnability",
     "learnability_remainder",
