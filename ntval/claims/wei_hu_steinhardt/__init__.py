@@ -11,6 +11,7 @@ from ntval.claims.wei_hu_steinhardt.rows import (
     elliptical_counterexample,
 )
 from ntval.claims.wei_hu_steinhardt.scaling import norm_bound_fails, scaling_exponent
+from ntval.claims.wei_hu_steinhardt.selection import ridge_selection
 from ntval.claims.wei_hu_steinhardt.spectra import curve_collapse, local_law, spectral_moments
 
 # In the order of the paper: the estimator, the risk that it estimates, what both rest on.
@@ -18,6 +19,7 @@ __all__ = [  # noqa: RUF022
     "gcv_identities",
     "gcv",
     "gcv_rate",
+    "ridge_selection",
     "omniscient_risk",
     "train_test_ratio",
     "learnability_conservation",

@@ -25,7 +25,11 @@ from ntval.theory.wei_hu_steinhardt.omniscient import (
     train_error,
     train_test_ratio,
 )
-from ntval.theory.wei_hu_steinhardt.rates import gcv_rate, gcv_rate_remainder
+from ntval.theory.wei_hu_steinhardt.rates import (
+    gcv_rate,
+    gcv_rate_remainder,
+    regret_remainder,
+)
 from ntval.theory.wei_hu_steinhardt.remainders import (
     effective_dimension_remainder,
     ensemble_remainder,
@@ -80,6 +84,7 @@ __all__ = [
     "overfitting_remainder",
     "power_law",
     "power_law_target",
+    "regret_remainder",
     "ridgeless_risk_exponent",
     "ridgeless_threshold",
     "row_covariance",

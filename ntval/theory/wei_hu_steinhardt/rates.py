@@ -40,3 +40,14 @@ def gcv_rate_remainder(n: float, features: int, *, decay: float, ridge: float) -
     """
     factor = overfitting(n, features, decay=decay, ridge=ridge)
     return 4.0 * factor / n * gcv_rate(n, features, decay=decay, ridge=ridge)
+
+
+def regret_remainder(n: float) -> float:
+    r"""Mean log of the risk at the ridge of the least GCV over the least risk: at most $8 / n$.
+
+    Source: measured over the range of `wei_hu_steinhardt.remainders` with noise 0.2 to 1, of 16
+    ridges from 1e-5 n to n, 64 draws at each of 150 random points and 300 at the largest,
+    which was $4.4 \pm 0.4$,
+    in units of 1 / n. Accuracy: a search of the range, not a bound, and no prediction.
+    """
+    return 8.0 / n
