@@ -47,7 +47,7 @@ def regret_remainder(n: float) -> float:
 
     Source: measured over the range of `wei_hu_steinhardt.remainders` with noise 0.2 to 1, of 16
     ridges from 1e-5 n to n, 64 draws at each of 150 random points and 300 at the largest,
-    which was $4.4 \pm 0.4$,
-    in units of 1 / n. Accuracy: a search of the range, not a bound, and no prediction.
+    which was $4.4 \pm 0.4$, in units of 1 / n.
+    Accuracy: a search of the range, not a bound, and no prediction.
     """
     return 8.0 / n
