@@ -146,7 +146,10 @@ class PowerLaw:
     its mean square 1.
 
     `ridge`: absolute, in K + ridge I. `noise_std`: of the labels.
-    `law`: that of the whitened features, a name of `LAWS`.
+    `law`: that of the whitened features, a name of `LAWS`. Samples that are not alike or not
+    independent: `row_spread` s scales every tenth sample by $(1 + 9 s)^{1/2}$ and the others by
+    $(1 - s)^{1/2}$; samples i and j have the correlation `row_correlation` to the power |i - j|;
+    each of the n samples occurs `copies` times.
 
     Raises: `InputError` for values outside of their ranges.
     """
@@ -158,22 +161,35 @@ class PowerLaw:
     ridge: float = 0.0
     noise_std: float = 0.0
     law: str = "gaussian"
+    row_spread: float = 0.0
+    row_correlation: float = 0.0
+    copies: int = 1
 
     def __post_init__(self) -> None:
-        _require_counts(self, n=self.n, features=self.features)
+        _require_counts(self, n=self.n, features=self.features, copies=self.copies)
         _require_nonnegative(
             self,
             decay=self.decay,
             alignment=self.alignment,
             ridge=self.ridge,
             noise_std=self.noise_std,
+            row_spread=self.row_spread,
+            row_correlation=self.row_correlation,
         )
+        for name in ("row_spread", "row_correlation"):
+            if not getattr(self, name) < 1:
+                raise InputError(f"PowerLaw needs {name} < 1, got {getattr(self, name)!r}.")
         if self.law not in LAWS:
             raise unknown_name("law", self.law, LAWS)
 
     def as_dict(self) -> dict[str, Any]:
-        """The point as JSON-ready values."""
-        return {"kind": "power_law", **dataclasses.asdict(self)}
+        """The point as JSON-ready values; what makes samples unlike where it is not the usual, so
+        that seeds from before there were such samples give the same draws."""
+        values = dataclasses.asdict(self)
+        for item in dataclasses.fields(self)[-3:]:
+            if values[item.name] == item.default:
+                del values[item.name]
+        return {"kind": "power_law", **values}
 
     def __str__(self) -> str:
         """The point as code that can be pasted, defaults left out."""

@@ -81,6 +81,7 @@ POINTS = (
     Regime(n=4, d=8, activation=None),
     Regime(n=4, d=8, widths=(5,), w_std=0.7, b_std=0.0, outputs=2, parametrization="standard"),
     PowerLaw(n=40, features=100, decay=2.0, noise_std=0.3, law="rademacher"),
+    PowerLaw(n=40, features=100, row_spread=0.5, row_correlation=0.3, copies=2),
     RealData("digits", n=100, n_test=50, widths=(1, 1)),
 )
 
@@ -96,6 +97,8 @@ def test_a_point_is_read_again_from_json_and_from_its_code(point):
 def test_a_regime_is_written_as_it_always_was_so_that_seeds_replay():
     fields = {"n", "d", "widths", "activation", "ridge", "noise_std"}
     assert set(POINTS[0].as_dict()) == fields
+    plain = PowerLaw(n=40, features=100).as_dict()
+    assert {"row_spread", "row_correlation", "copies"}.isdisjoint(plain)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +109,8 @@ def test_a_regime_is_written_as_it_always_was_so_that_seeds_replay():
         ({"n": 3, "d": 4, "color": 1}, "fields of a Regime"),
         ({"n": 0, "d": 4}, "integer n >= 1"),
         ({"kind": "power_law", "n": 3, "features": 4, "decay": -1.0}, "finite decay >= 0"),
+        ({"kind": "power_law", "n": 3, "features": 4, "row_spread": 1.0}, "needs row_spread < 1"),
+        ({"kind": "power_law", "n": 3, "features": 4, "copies": 0}, "integer copies >= 1"),
         ({"kind": "power_law", "n": 3, "features": 0}, "integer features >= 1"),
         ({"kind": "power_law", "n": 3, "features": 4, "law": "gausian"}, "did you mean 'gaussian'"),
         ({"kind": "real_data", "data": "digits", "n": 3, "n_test": 0}, "integer n_test >= 1"),

@@ -11,11 +11,13 @@ from ntval.faults import (
     bombari_amani_mondelli,
     deep_training,
     elsewhere,
+    features,
     inputs,
     kernels,
     montanari_zhong,
     neighbors,
     sizes,
+    spectra,
     wei_hu_steinhardt,
     weights,
 )
@@ -33,6 +35,8 @@ FAULTS: dict[str, Fault] = {
         *neighbors.FAULTS,
         *deep_training.FAULTS,
         *wei_hu_steinhardt.FAULTS,
+        *features.FAULTS,
+        *spectra.FAULTS,
         *elsewhere.FAULTS,
     )
 }

@@ -76,7 +76,8 @@ looped = functools.partial(sampling.looped, replicate=FeatureDraw)
 
 def arguments(point: PowerLaw) -> dict[str, Any]:
     """Arguments of theory's formulas at a point, by name."""
-    return {name: value for name, value in vars(point).items() if name != "law"}
+    left_out = ("law", "row_spread", "row_correlation", "copies")
+    return {name: value for name, value in vars(point).items() if name not in left_out}
 
 
 def ridge_of(point: PowerLaw) -> float:

@@ -1,5 +1,18 @@
 """Wei, Hu & Steinhardt, 2203.06176: ridge regression on features of a power law."""
 
+from ntval.theory.wei_hu_steinhardt.dependent_rows import (
+    RowsEquivalent,
+    copied_rows_remainder,
+    correlated_gcv_remainder,
+    dependent_rows_gcv_ratio,
+    row_covariance,
+    row_variances,
+    rows_equivalent,
+    unlike_rows_gcv_ratio,
+    unlike_rows_gcv_remainder,
+    unlike_rows_leave_one_out_ratio,
+    unlike_rows_leave_one_out_remainder,
+)
 from ntval.theory.wei_hu_steinhardt.omniscient import (
     effective_dimension,
     learnability,
@@ -12,8 +25,14 @@ from ntval.theory.wei_hu_steinhardt.omniscient import (
     train_error,
     train_test_ratio,
 )
+from ntval.theory.wei_hu_steinhardt.rates import (
+    gcv_rate,
+    gcv_rate_remainder,
+    regret_remainder,
+)
 from ntval.theory.wei_hu_steinhardt.remainders import (
     effective_dimension_remainder,
+    ensemble_remainder,
     gcv_remainder,
     learnability_remainder,
     omniscient_risk_remainder,
@@ -27,14 +46,37 @@ from ntval.theory.wei_hu_steinhardt.scaling_laws import (
     ridgeless_risk_exponent,
     ridgeless_threshold,
 )
+from ntval.theory.wei_hu_steinhardt.spectra import (
+    curve_remainder,
+    dimension_at,
+    exponent_remainder,
+    mixing,
+    mixing_remainder,
+    norm_bound_exponent,
+    spectral_moment,
+    squared_norm,
+)
 
 __all__ = [
+    "RowsEquivalent",
+    "copied_rows_remainder",
+    "correlated_gcv_remainder",
+    "curve_remainder",
+    "dependent_rows_gcv_ratio",
+    "dimension_at",
     "effective_dimension",
     "effective_dimension_remainder",
+    "ensemble_remainder",
+    "exponent_remainder",
+    "gcv_rate",
+    "gcv_rate_remainder",
     "gcv_remainder",
     "learnability",
     "learnability_remainder",
     "local_exponent",
+    "mixing",
+    "mixing_remainder",
+    "norm_bound_exponent",
     "omniscient_risk",
     "omniscient_risk_remainder",
     "optimal_risk_exponent",
@@ -42,12 +84,22 @@ __all__ = [
     "overfitting_remainder",
     "power_law",
     "power_law_target",
+    "regret_remainder",
     "ridgeless_risk_exponent",
     "ridgeless_threshold",
+    "row_covariance",
+    "row_variances",
+    "rows_equivalent",
     "shrinkage",
+    "spectral_moment",
+    "squared_norm",
     "threshold",
     "threshold_remainder",
     "train_error",
     "train_test_ratio",
     "train_test_ratio_remainder",
+    "unlike_rows_gcv_ratio",
+    "unlike_rows_gcv_remainder",
+    "unlike_rows_leave_one_out_ratio",
+    "unlike_rows_leave_one_out_remainder",
 ]
