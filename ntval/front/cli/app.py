@@ -1,4 +1,5 @@
-"""The command line: check, baseline, power, calibrate, explore, bounds, run, list, where, doctor.
+"""The command line: check, baseline, power, calibrate, explore, bounds, fetch, run, list, where,
+doctor.
 
 | exit status | |
 |---|---|
@@ -29,6 +30,7 @@ from ntval.front.cli import (
     check,
     doctor,
     explore,
+    fetch,
     power,
     run,
 )
@@ -62,6 +64,7 @@ app.command()(power.power)
 app.command()(calibrate.calibrate)
 app.command()(explore.explore)
 app.command()(bounds.bounds)
+app.command()(fetch.fetch)
 app.command()(run.run)
 app.command("list")(catalogue.list_claims)
 app.command()(catalogue.where)

@@ -18,7 +18,7 @@ def bounds(
         typer.Option(help="One of ntval's without biases, e.g. relu:400,300.", metavar="NAME:N,N"),
     ] = None,
     data: Annotated[
-        str, typer.Option(help="'digits' or an .npz file with x.", metavar="NAME|FILE.npz")
+        str, typer.Option(help="'digits', 'mnist' or an .npz file with x.", metavar="NAME|FILE.npz")
     ] = "digits",
     rows: Annotated[int, typer.Option(help="How many rows of the data.", min=1)] = 200,
     failure: Annotated[float, typer.Option(help="Probability that a bound may fail.")] = 1e-6,

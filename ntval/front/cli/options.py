@@ -25,7 +25,7 @@ NetworkPath = Annotated[
 ]
 DataName = Annotated[
     str | None,
-    typer.Option("--data", help="'digits' or an .npz file with x.", metavar="NAME|FILE.npz"),
+    typer.Option("--data", help="'digits', 'mnist' or an .npz with x.", metavar="NAME|FILE.npz"),
 ]
 
 
