@@ -149,6 +149,7 @@ class LabelledGram:
     """A Gram matrix of labelled data, split into train and test.
 
     `gram`: of all inputs. `labels`: a row an input. `train`, `test`: disjoint rows.
+    `control`: of all inputs at random weights, where `gram` is at pretrained ones.
     """
 
     gram: Float[np.ndarray, "n n"]
@@ -157,6 +158,7 @@ class LabelledGram:
     test: Int[np.ndarray, "test"]
     from_user: bool = False
     name: str = "labelled data"
+    control: Float[np.ndarray, "n n"] | None = None
 
     def __post_init__(self) -> None:
         if set(self.train.tolist()) & set(self.test.tolist()):
