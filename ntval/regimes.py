@@ -229,8 +229,8 @@ class RealData:
         return _as_code(self)
 
 
-# Of real data: the infinite-width kernel of a fully connected network, the empirical one of a random
-# draw of it, and those of two pretrained networks.
+# Of real data: the infinite-width kernel of a fully connected network, the empirical one of a
+# random draw of it, and those of two pretrained networks.
 NETWORKS = ("infinite_width", "finite_width", "efficientnet_lite0", "minilm")
 
 Point = Regime | PowerLaw | RealData

@@ -151,10 +151,15 @@ def present(name: str) -> bool:
     return all(_where(source_of(name), file) for file in SOURCES[name].files)
 
 
-def absent_words(name: str) -> str:
-    """Why what rests on a source is not run, and the command that gets it."""
-    source = source_of(name)
-    return f"{source.use} ({name}, {source.megabytes} MB) is not here; get it: {source.command}"
+def absent_words(*names: str) -> str | None:
+    """Which of these sources are not here, and the command that gets them; None when all are."""
+    absent = [name for name in names if not present(name)]
+    if not absent:
+        return None
+    uses = ", ".join(f"{SOURCES[name].use} ({name})" for name in absent)
+    size = sum(SOURCES[name].megabytes for name in absent)
+    be, them = ("is", "it") if len(absent) == 1 else ("are", "them")
+    return f"{uses} {be} not here; get {them}, {size:.1f} MB: ntval fetch {' '.join(absent)}"
 
 
 def path_of(name: str, file: str) -> Path:

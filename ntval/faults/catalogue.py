@@ -15,6 +15,7 @@ from ntval.faults import (
     kernels,
     montanari_zhong,
     neighbors,
+    real_data,
     sizes,
     wei_hu_steinhardt,
     weights,
@@ -33,6 +34,7 @@ FAULTS: dict[str, Fault] = {
         *neighbors.FAULTS,
         *deep_training.FAULTS,
         *wei_hu_steinhardt.FAULTS,
+        *real_data.FAULTS,
         *elsewhere.FAULTS,
     )
 }

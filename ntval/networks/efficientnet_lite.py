@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ntval.arrays import AnyArray
 from ntval.data import sources
 from ntval.data.weight_files import State, require_shapes, torch_state
 from ntval.networks.layers import Tap, affine, dense, untapped
@@ -134,7 +135,7 @@ def _relu6(x: Array) -> Array:
     return jnp.clip(x, 0, 6)
 
 
-def body(state: State, images: Float[Array, "n height width 3"]) -> Float[Array, "n positions 320"]:
+def body(state: State, images: Float[AnyArray, "n h w 3"]) -> Float[Array, "n positions 320"]:
     """What the blocks make of images, positions in one row."""
     x = (jnp.asarray(images) - _MEAN) / _SCALE
     x = _relu6(_norm(state, "_bn0", _conv(state, "_conv_stem", x, stride=2)))
@@ -163,7 +164,7 @@ def last_params(
 
 
 def last(
-    state: State, params: Any, x: Float[Array, "positions 320"], tap: Tap = untapped
+    state: State, params: Any, x: Float[AnyArray, "positions 320"], tap: Tap = untapped
 ) -> Float[Array, "outputs"]:
     """Outputs of one image from what `body` made of it; statistics come from `state`."""
     x = dense(tap, x, params["conv"])
@@ -172,7 +173,7 @@ def last(
     return dense(tap, x, params["weight"], params["bias"])
 
 
-def probabilities(state: State, images: Float[Array, "n height width 3"]) -> Float[Array, "n 1000"]:
+def probabilities(state: State, images: Float[AnyArray, "n h w 3"]) -> Float[Array, "n 1000"]:
     """Probabilities of ImageNet's classes."""
     params = last_params(state, np.asarray(state["_fc.weight"]).T, np.asarray(state["_fc.bias"]))
     logits = jax.vmap(lambda x: last(state, params, x))(body(state, images))

@@ -18,14 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jaxtyping import Float, Int
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 from ntval.arrays import AnyArray
 
-Tap = Callable[[str, AnyArray, AnyArray], AnyArray]
+Tap = Callable[[str, Array, Array], Array]
 
 
-def untapped(kind: str, inputs: AnyArray, output: AnyArray) -> AnyArray:
+def untapped(kind: str, inputs: Array, output: Array) -> Array:
     """The output as it is: nothing is recorded."""
     return output
 
@@ -35,8 +36,9 @@ def dense(
     a: Float[AnyArray, "*tokens inputs"],
     weight: Float[AnyArray, "inputs outputs"],
     bias: Float[AnyArray, "outputs"] | None = None,
-) -> Float[AnyArray, "*tokens outputs"]:
+) -> Float[Array, "*tokens outputs"]:
     """$a W + b$ at every token."""
+    a, weight = jnp.asarray(a), jnp.asarray(weight)
     if bias is None:
         return tap("dense", a, a @ weight)
     return tap("dense with bias", a, a @ weight + bias)
@@ -47,14 +49,16 @@ def affine(
     normalized: Float[AnyArray, "*tokens features"],
     scale: Float[AnyArray, "features"],
     shift: Float[AnyArray, "features"],
-) -> Float[AnyArray, "*tokens features"]:
+) -> Float[Array, "*tokens features"]:
     r"""$\gamma \hat x + \beta$ at every token: what follows the normalization of a layer or of a
     batch whose statistics are held constant."""
+    normalized = jnp.asarray(normalized)
     return tap("affine", normalized, normalized * scale + shift)
 
 
 def embedding(
     tap: Tap, numbers: Int[AnyArray, "*tokens"], table: Float[AnyArray, "rows features"]
-) -> Float[AnyArray, "*tokens features"]:
+) -> Float[Array, "*tokens features"]:
     """Row `numbers` of a table at every token."""
-    return tap("embedding", numbers, table[numbers])
+    numbers = jnp.asarray(numbers)
+    return tap("embedding", numbers, jnp.asarray(table)[numbers])

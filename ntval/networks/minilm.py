@@ -145,12 +145,11 @@ def represented(
     def heads(x: Array) -> Array:
         return x.reshape(len(x), HEADS, WIDTH // HEADS).transpose(1, 0, 2)
 
-    tables = (("word", numbers), ("position", places), ("token_type", jnp.zeros_like(numbers)))
-    x = sum(
-        embedding(tap, which, state[f"embeddings.{name}_embeddings.weight"])
-        for name, which in tables
-    )
-    x = norm("embeddings", x)
+    def looked_up(name: str, which: Array) -> Array:
+        return embedding(tap, which, state[f"embeddings.{name}_embeddings.weight"])
+
+    x = looked_up("word", numbers) + looked_up("position", places)
+    x = norm("embeddings", x + looked_up("token_type", jnp.zeros_like(numbers)))
     for layer in range(LAYERS):
         at = f"encoder.layer.{layer}"
         query, key, value = (

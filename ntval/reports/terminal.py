@@ -22,6 +22,7 @@ from rich.text import Text
 from ntval.claims.claim import Claim
 from ntval.evidence.verdict import Verdict
 from ntval.reports.words import evidence_words, replay, weakest
+from ntval.runs.applicable import NotRun
 from ntval.runs.suite import Run
 
 STYLES = {"SUPPORTED": "green", "REFUTED": "bold red", "INCONCLUSIVE": "yellow"}
@@ -112,6 +113,16 @@ def _grouped(names: Sequence[str]) -> list[str]:
     ]
 
 
+def print_not_run(not_run: Sequence[NotRun]) -> None:
+    """Claims that were not run, those with one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for item in not_run:
+        reasons.setdefault(item.reason, []).append(item.claim)
+    for reason, names in reasons.items():
+        text = f"not run: {', '.join(_grouped(names))}, because {reason}"
+        console().print(Text(text, style="dim"), soft_wrap=True)
+
+
 def print_summary(run: Run, written: tuple) -> None:
     """The closing lines of a run: counts, what was spent, what was not run, refutations."""
     on = console()
@@ -124,12 +135,7 @@ def print_summary(run: Run, written: tuple) -> None:
         f"{run.settings.alpha:g} spent. Seed {run.settings.seed}, profile {run.settings.profile}.",
         soft_wrap=True,
     )
-    reasons: dict[str, list[str]] = {}
-    for item in run.not_run:
-        reasons.setdefault(item.reason, []).append(item.claim)
-    for reason, names in reasons.items():
-        text = f"not run: {', '.join(_grouped(names))}, because {reason}"
-        on.print(Text(text, style="dim"), soft_wrap=True)
+    print_not_run(run.not_run)
     for name, outcome in run.outcomes.items():
         if outcome.verdict is Verdict.REFUTED or outcome.suspected:
             result = weakest(outcome.results)

@@ -1,13 +1,13 @@
 """Kernels of two pretrained networks on real data, and of the same networks at random weights.
 
-| network | inputs | trained | scalar output |
-|---|---|---|---|
-| `efficientnet_lite0` | 1,400 digits of MNIST, 64x64 | last convolution, its normalization, the layer on top | random |
-| `minilm` | 1,100 words that people rated | all | random |
+| network | inputs | trained |
+|---|---|---|
+| `efficientnet_lite0` | 1,400 digits of MNIST, 64x64 | last convolution and all that follows |
+| `minilm` | 1,100 words that people rated | all |
 
-The layer on top is drawn as PyTorch does, uniform up to one over the root of its inputs, as in the
-authors' code; the same for pretrained and random weights. Kernels take minutes and are kept in
-ntval's cache, each under a hash of the weights, the inputs and the code that makes it.
+The top, a layer with one output, is drawn as PyTorch does, uniform up to one over the root of its
+inputs, as in the authors' code; the same for pretrained and random weights. Kernels take minutes
+and are kept in ntval's cache, each under a hash of weights, inputs and the code that makes it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from ntval.arrays import float64
+from ntval.arrays import float32, float64
 from ntval.data import sets, sources
 from ntval.errors import DataError
 from ntval.kernels import layerwise
 from ntval.networks import efficientnet_lite, layers, minilm
 
 IMAGES, SIDE, WORDS = 1400, 64, 1100
-PRETRAINED, RANDOM = "pretrained", "random"
+WEIGHTS = PRETRAINED, RANDOM = "pretrained", "random"
 
 
 def digit_images() -> tuple[Float[np.ndarray, "n side side 3"], Float[np.ndarray, "n"]]:
@@ -40,7 +40,8 @@ def digit_images() -> tuple[Float[np.ndarray, "n side side 3"], Float[np.ndarray
     mnist = sets.load("mnist")
     assert mnist.y is not None
     shape = (IMAGES, SIDE, SIDE, 1)
-    larger = jax.image.resize(mnist.x[:IMAGES].astype(np.float32), shape, "bilinear")
+    with float32():
+        larger = jax.image.resize(mnist.x[:IMAGES].astype(np.float32), shape, "bilinear")
     return np.repeat(np.asarray(larger), 3, axis=3), mnist.y[:IMAGES]
 
 
@@ -73,9 +74,10 @@ def efficientnet_gram(
     params = efficientnet_lite.last_params(state, *_top(efficientnet_lite.WIDTH))
 
     def gram() -> Float[np.ndarray, "n n"]:
-        body = jax.jit(lambda images: efficientnet_lite.body(state, images))
-        parts = [body(part) for part in np.array_split(images, math.ceil(len(images) / 100))]
-        features = np.concatenate([np.asarray(part) for part in parts]).astype(np.float64)
+        with float32():
+            body = jax.jit(lambda images: efficientnet_lite.body(state, images))
+            parts = [body(part) for part in np.array_split(images, math.ceil(len(images) / 100))]
+            features = np.concatenate([np.asarray(part) for part in parts]).astype(np.float64)
         with float64():
             wide = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), params)
             return layerwise.ntk(

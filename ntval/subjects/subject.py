@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ntval.arrays import float32, float64
+from ntval.data.sources import SOURCES, present
 from ntval.errors import InputError, NtvalError
 from ntval.kernels import analytic
 from ntval.kernels.methods import METHODS, PUBLIC, Method, methods_of
@@ -277,4 +278,8 @@ NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
         "it is about features of a given spectrum",
     ),
     "labels": (lambda s: isinstance(s, LabelledGram), "it is about labelled data"),
+    **{
+        name: (lambda s, name=name: present(name), f"it is about {source.use}; {source.command}")
+        for name, source in SOURCES.items()
+    },
 }
