@@ -52,16 +52,10 @@ def torch_state(path: str | Path) -> State:
 def safetensors_state(path: str | Path) -> State:
     """Tensors of a .safetensors file by name.
 
-    Raises: `DataError` for a file that is missing, cut off or no such file, and without the
-    package safetensors.
+    Raises: `DataError` for a file that is missing, cut off or no such file.
     """
-    try:
-        from safetensors.numpy import load_file
-    except ImportError:
-        raise DataError(
-            f"weights needs the package safetensors to read {str(path)!r}, got none; "
-            "pip install 'ntval[real]'."
-        ) from None
+    from safetensors.numpy import load_file
+
     return _read(path, "a .safetensors file", lambda path: dict(load_file(path)))
 
 

@@ -94,7 +94,7 @@ digits_ntk = Claim(
         ),
     },
     domain=Domain(
-        {"data": OneOf(("digits",)), "n": Sizes((200, 250, 300, 400)), "n_test": _REST}
+        {"data": OneOf(("digits",)), "n": Sizes((250, 300, 400)), "n_test": _REST}
         | {"relative_ridge": Interval(1e-3, 0.1)},
         (_WITHIN,),
         RealData,
