@@ -205,10 +205,11 @@ class RealData:
     """Kernel regression on `n` labelled samples of a data set, tested on `n_test` others.
 
     `data`: the name of a data set, or the path of an .npz file with x and y.
-    `widths`, `activation`: of the fully connected network whose infinite-width kernel it is.
-    `ridge`: absolute, in K + ridge I.
+    `network`: whose kernel it is, a name of `NETWORKS`.
+    `widths`, `activation`: of a fully connected network.
+    `ridge`: absolute, in K + ridge I. `relative_ridge`: the same as a share of the trace of K.
 
-    Raises: `InputError` for values outside of their ranges.
+    Raises: `InputError` for values outside of their ranges, and for two ridges.
     """
 
     data: str
@@ -217,13 +218,22 @@ class RealData:
     widths: tuple[int, ...] = (1,)
     activation: str = "relu"
     ridge: float = 0.0
+    relative_ridge: float = 0.0
+    network: str = "infinite_width"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
         _require_counts(self, n=self.n, n_test=self.n_test)
         for width in self.widths:
             _require_counts(self, widths=width)
-        _require_nonnegative(self, ridge=self.ridge)
+        _require_nonnegative(self, ridge=self.ridge, relative_ridge=self.relative_ridge)
+        if self.ridge and self.relative_ridge:
+            raise InputError(
+                f"RealData needs one ridge, got ridge={self.ridge!r} and "
+                f"relative_ridge={self.relative_ridge!r}; leave one at 0."
+            )
+        if self.network not in NETWORKS:
+            raise unknown_name("network", self.network, NETWORKS)
         activation(self.activation)
 
     def as_dict(self) -> dict[str, Any]:
@@ -234,6 +244,10 @@ class RealData:
         """The point as code that can be pasted, defaults left out."""
         return _as_code(self)
 
+
+# Of real data: the infinite-width kernel of a fully connected network, the empirical one of a
+# random draw of it, and those of two pretrained networks.
+NETWORKS = ("infinite_width", "finite_width", "efficientnet_lite0", "minilm")
 
 Point = Regime | PowerLaw | RealData
 

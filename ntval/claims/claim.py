@@ -12,6 +12,7 @@ from ntval.claims.domain import Domain
 from ntval.claims.outcome import Result
 from ntval.claims.procedures import Procedure
 from ntval.claims.sampling import key_for
+from ntval.data.sources import SOURCES, absent_words
 from ntval.regimes import Point
 from ntval.subjects.subject import NEEDS, Subject
 
@@ -59,6 +60,11 @@ class Claim:
             if not holds(subject):
                 return reason
         return None
+
+    def missing_files(self) -> str | None:
+        """Which real data or weights that the claim is about are not here, and the command that
+        gets them; None when there are all."""
+        return absent_words(*(need for need in self.needs if need in SOURCES))
 
     def check(self, seed: int, point: Point, *, alpha: float = 1e-6, effort: float = 1.0) -> Result:
         """The claim's verdict in one point, on the randomness that `seed` gives it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ntval.arrays import as_float64, rounding_allowance
+from ntval.data import sources
 from ntval.errors import DataError, InputError, first_line
 
 
@@ -35,7 +37,9 @@ class Data:
 def load(source: str, *, repeated: bool = False) -> Data:
     """The data set called `source`, or the .npz file of that path.
 
-    Names: `digits`, scikit-learn's 1797 handwritten digits, pixels in [0, 1], shape (8, 8, 1).
+    Names: `digits`, scikit-learn's 1797 handwritten digits, pixels in [0, 1], shape (8, 8, 1);
+    `mnist`, 10,000 digits of MNIST, pixels in [0, 1], shape (28, 28, 1), in an order without
+    classes, which `ntval fetch mnist` gets.
     A file needs an array `x` of floats, rows first, and may have `y`. Nothing is unpickled. Rows
     that coincide are refused unless they may be `repeated`.
 
@@ -47,13 +51,30 @@ def load(source: str, *, repeated: bool = False) -> Data:
         pixels, labels = load_digits(return_X_y=True)
         images = np.asarray(pixels).reshape(-1, 8, 8, 1) / 16.0
         return Data("digits", images, np.asarray(labels).astype(float), whole=True)
+    if source == "mnist":
+        return _mnist()
     path = Path(source)
     if path.suffix != ".npz":
-        raise DataError(f"data needs 'digits' or the path of an .npz file, got {source!r}.")
+        raise DataError(
+            f"data needs 'digits', 'mnist' or the path of an .npz file, got {source!r}."
+        )
     names, arrays = _read(path)
     if "x" not in arrays:
         raise DataError(f"data needs an array 'x', got {sorted(names)} in {source!r}.")
     return data_of(path.name, arrays["x"], arrays.get("y"), repeated=repeated)
+
+
+def _mnist() -> Data:
+    """The digits of the npm package, whose files have one class each; pixels are multiples of
+    1/255 that the package has rounded to three places."""
+    images, labels = [], []
+    for digit in range(10):
+        path = sources.path_of("mnist", f"digits/{digit}.json")
+        images.append(np.array(json.loads(path.read_bytes())["data"]).reshape(-1, 28, 28, 1))
+        labels.append(np.full(len(images[-1]), float(digit)))
+    order = np.random.default_rng(0).permutation(sum(map(len, labels)))
+    x = np.round(255 * np.concatenate(images)[order]) / 255
+    return Data("mnist", x, np.concatenate(labels)[order], whole=True)
 
 
 def data_of(name: str, x: Any, y: Any = None, *, repeated: bool = False) -> Data:

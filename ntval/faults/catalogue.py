@@ -16,6 +16,7 @@ from ntval.faults import (
     kernels,
     montanari_zhong,
     neighbors,
+    real_data,
     sizes,
     spectra,
     wei_hu_steinhardt,
@@ -37,6 +38,7 @@ FAULTS: dict[str, Fault] = {
         *wei_hu_steinhardt.FAULTS,
         *features.FAULTS,
         *spectra.FAULTS,
+        *real_data.FAULTS,
         *elsewhere.FAULTS,
     )
 }

@@ -25,7 +25,7 @@ from ntval.kernels import quadrature_oracle
 from ntval.kernels.methods import methods_of
 from ntval.networks.mlp import Mlp
 from ntval.regimes import Point
-from ntval.subjects.subject import GramSubject, NetworkSubject, Subject
+from ntval.subjects.subject import GramSubject, LabelledGram, NetworkSubject, Subject
 
 
 def _planting(site: Site, changed: Callable[[Subject], Subject]) -> Plant:
@@ -146,6 +146,11 @@ def in_grams(change: Callable[[Array], Array]) -> Plant:
         return replace(subject, grams=changed)
 
     return _planting("Gram matrix", planted)
+
+
+def in_labelled(change: Callable[[LabelledGram], LabelledGram]) -> Plant:
+    """Fault of labelled data: `change(subject)` is what is examined."""
+    return _planting("Gram matrix", lambda s: change(s) if isinstance(s, LabelledGram) else s)
 
 
 def in_twin(change: Callable[[Mlp], Mlp]) -> Plant:

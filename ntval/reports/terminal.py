@@ -23,6 +23,7 @@ from rich.text import Text
 from ntval.claims.claim import Claim
 from ntval.evidence.verdict import Verdict
 from ntval.reports.words import by_reason, evidence_words, replay, weakest
+from ntval.runs.applicable import NotRun
 from ntval.runs.suite import Run
 from ntval.runs.timings import MEMORY
 
@@ -128,7 +129,7 @@ def print_summary(run: Run) -> None:
         f"{run.spent:.2g} at most. Seed {run.settings.seed}, profile {run.settings.profile}.",
         soft_wrap=True,
     )
-    print_not_run(run, on)
+    print_not_run(run.not_run)
     for name, outcome in run.outcomes.items():
         if outcome.verdict is Verdict.REFUTED or outcome.suspected:
             result = weakest(outcome.results)
@@ -161,12 +162,13 @@ def print_plan(run: Run, took: Mapping[str, float]) -> None:
     on.print(f"\n{words}.", soft_wrap=True)
     if run.note:
         on.print(Text(f"{run.settings.network}: {run.note}"), soft_wrap=True)
-    print_not_run(run, on)
+    print_not_run(run.not_run)
 
 
-def print_not_run(run: Run, on: Console) -> None:
+def print_not_run(not_run: Sequence[NotRun]) -> None:
     """Claims that do not apply, by the reason."""
-    for reason, names in by_reason({item.claim: item.reason for item in run.not_run}).items():
+    on = console()
+    for reason, names in by_reason({item.claim: item.reason for item in not_run}).items():
         text = f"not run: {', '.join(_grouped(names))}, because {reason}"
         on.print(Text(text, style="dim"), soft_wrap=True)
 

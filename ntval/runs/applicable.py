@@ -55,15 +55,24 @@ def claims_for(
     if network is not None:
         return claims_about(network_subject(network, source), claims=claims, profile=profile)
     if source is None:
-        return [(claim, r) for claim in claims.values() for r in claim.points[profile]]
+        here, not_run = runnable(list(claims.values()))
+        return [*((claim, r) for claim in here for r in claim.points[profile]), *not_run]
     return [
         item for claim in claims.values() for item in _at_rows(claim, source, claim.points[profile])
     ]
 
 
+def runnable(claims: Sequence[Claim]) -> tuple[list[Claim], list[NotRun]]:
+    """Claims whose real data and weights are here, and the others, each with the command that gets
+    what it lacks."""
+    reasons = {claim.name: claim.missing_files() for claim in claims}
+    not_run = [NotRun(name, reason) for name, reason in reasons.items() if reason]
+    return [claim for claim in claims if not reasons[claim.name]], not_run
+
+
 def _at_rows(claim: Claim, source: Data, points: Sequence[Point]) -> list[Applied]:
     """The claim about ntval's networks at rows of the data."""
-    if not isinstance(claim.subject(points[0]), NetworkSubject):
+    if "labels" in claim.needs or not isinstance(claim.subject(points[0]), NetworkSubject):
         return [NotRun(claim.name, "it is not about a network at inputs")]
     d = math.prod(source.input_shape)
     inputs = inputs_from(source, (d,))

@@ -8,6 +8,8 @@ import os
 import warnings
 from pathlib import Path
 
+from ntval.data.sources import cache_home
+
 THREADS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -18,8 +20,7 @@ THREADS = {
 
 def cache_directory() -> Path:
     """Where compiled programs are kept between runs."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "ntval" / "jax"
+    return cache_home() / "jax"
 
 
 def use_cpu() -> None:

@@ -19,7 +19,7 @@ from ntval.errors import InputError
 from ntval.evidence.verdict import Verdict
 from ntval.regimes import Point, point_from_code
 from ntval.runs import engine
-from ntval.runs.applicable import NotRun, applicable
+from ntval.runs.applicable import NotRun, applicable, runnable
 from ntval.runs.cell import Cell, diagnosis, run_cell
 from ntval.runs.risk_estimates import RiskEstimates
 from ntval.runs.settings import DEFAULTS, Settings
@@ -158,7 +158,8 @@ def at(names: Sequence[str] | None, code: str, settings: Settings) -> Run:
                 f"--at needs a point of the domain of {claim.name}, where {outside}, got {point}; "
                 "change it, or name other claims."
             )
-    return run_of([(claim, point) for claim in chosen], settings)
+    here, not_run = runnable(list(chosen))
+    return run_of([*((claim, point) for claim in here), *not_run], settings)
 
 
 def run_of(found: Sequence[tuple[Claim, Point] | NotRun], settings: Settings) -> Run:

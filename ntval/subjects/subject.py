@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ntval.arrays import float32, float64
+from ntval.data.sources import SOURCES, present
 from ntval.errors import InputError, NtvalError
 from ntval.kernels import analytic
 from ntval.kernels.methods import METHODS, PUBLIC, Method, methods_of
@@ -149,6 +150,7 @@ class LabelledGram:
     """A Gram matrix of labelled data, split into train and test.
 
     `gram`: of all inputs. `labels`: a row an input. `train`, `test`: disjoint rows.
+    `control`: of all inputs at random weights, where `gram` is at pretrained ones.
     """
 
     gram: Float[np.ndarray, "n n"]
@@ -157,6 +159,7 @@ class LabelledGram:
     test: Int[np.ndarray, "test"]
     from_user: bool = False
     name: str = "labelled data"
+    control: Float[np.ndarray, "n n"] | None = None
 
     def __post_init__(self) -> None:
         if set(self.train.tolist()) & set(self.test.tolist()):
@@ -275,4 +278,8 @@ NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
         "it is about features of a given spectrum",
     ),
     "labels": (lambda s: isinstance(s, LabelledGram), "it is about labelled data"),
+    **{
+        name: (lambda s, name=name: present(name), f"it is about {source.use}; {source.command}")
+        for name, source in SOURCES.items()
+    },
 }

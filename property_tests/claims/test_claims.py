@@ -23,8 +23,15 @@ NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 ON_LADDERS, DRAWN, CERTAIN, SECONDS = (200, 200, 200, 150.0) if NIGHTLY else (1, 2, 2, math.inf)
 
 
+def require_files(claim):
+    """Skip a claim about data or weights that are not here, with the command that gets them."""
+    if reason := claim.missing_files():
+        pytest.skip(reason)
+
+
 @pytest.mark.parametrize(("claim", "point"), QUICK)
 def test_claim_is_supported(claim, point):
+    require_files(claim)
     result = claim.check(0, point, alpha=ALPHA)
     result.raise_if_refuted()
     assert result.decision.verdict is Verdict.SUPPORTED, result.decision.summary
@@ -32,6 +39,7 @@ def test_claim_is_supported(claim, point):
 
 @pytest.mark.parametrize("name", CLAIMS)
 def test_claim_holds_over_its_domain(name, record_property):
+    require_files(CLAIMS[name])
     start, compiled = time.monotonic(), compilations()
     most = DRAWN if CLAIMS[name].statistical else CERTAIN
     most = ON_LADDERS if "ladder" in CLAIMS[name].needs else most

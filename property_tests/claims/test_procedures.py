@@ -69,7 +69,7 @@ def test_identities_and_bounds_need_no_part_of_alpha():
         "montanari_zhong.ridge_conventions",
         "montanari_zhong.precision",
     } <= without
-    assert len(CLAIMS) - len(without) == 59
+    assert len(CLAIMS) - len(without) == 64
 
 
 def test_an_option_that_the_measurement_does_not_have_is_refused():
@@ -269,6 +269,8 @@ def test_the_level_of_the_claim_is_what_evidence_is_compared_with():
     ids=lambda claim: claim.name,
 )
 def test_what_cannot_tell_a_theorem_from_the_nearest_wrong_one_is_vacuous(claim):
+    if reason := claim.missing_files():
+        pytest.skip(reason)
     point = claim.points["quick"][0]
     few = dataclasses.replace(claim.procedure, pilot=min(8, claim.procedure.pilot), first=8, most=8)
     with float64():

@@ -17,6 +17,7 @@ import pytest
 from ntval.claims.budget import CONFIRMATIONS, fresh_seed, point_alpha
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.outcome import Result
+from ntval.data import sources
 from ntval.data.sets import data_of
 from ntval.errors import UnknownNameError
 from ntval.evidence.e_values import combined
@@ -73,6 +74,30 @@ def test_no_profile_has_a_point_twice(claim):
     # A point's key is a hash of it: its evidence would be multiplied by itself.
     for profile, points in claim.points.items():
         assert len(set(points)) == len(points), profile
+
+
+def test_claims_about_files_that_are_not_here_are_not_run_and_say_how_to_get_them(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(sources, "_installed", lambda source: None)
+    name = "wei_hu_steinhardt.pretrained_network"
+    found = applicable.claims_for(claims={name: CLAIMS[name]})
+    assert [item.claim for item in found] == [name]
+    command = "ntval fetch mnist efficientnet_lite0 vader minilm"
+    assert found[0].reason.endswith(f"are not here; get them, 105.9 MB: {command}")
+    run = suite.at([name], str(CLAIMS[name].points["quick"][0]), Settings())
+    assert not run.cells
+    assert run.not_run == tuple(found)
+    assert not suite.run_of(found, Settings()).outcomes
+
+
+def test_no_claim_about_labelled_data_is_built_for_data_of_a_user(monkeypatch):
+    claim = CLAIMS["wei_hu_steinhardt.pretrained_network"]
+    unbuilt = replace(claim, subject=lambda point: pytest.fail("its kernel was asked for"))
+    source = data_of("x", np.random.default_rng(0).standard_normal((6, 5)))
+    (found,) = applicable.claims_for(None, source, claims={claim.name: unbuilt})
+    assert found.reason == "it is not about a network at inputs"
 
 
 def test_points_that_data_make_equal_are_one_point():

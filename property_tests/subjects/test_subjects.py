@@ -16,7 +16,7 @@ from ntval.networks.mlp import Mlp
 from ntval.observables.spectra import certified_min_eigenvalue
 from ntval.regimes import PowerLaw, RealData, Regime
 from ntval.subjects.features import labels_of, power_law_features
-from ntval.subjects.labelled import labelled_gram
+from ntval.subjects.labelled import finite_width_split, labelled_pool, resplit
 from ntval.subjects.mlp import mlp_subject
 from ntval.subjects.subject import NEEDS, GramSubject, LabelledGram, Ladder
 
@@ -62,32 +62,42 @@ def test_labels_are_the_target_and_noise_of_a_stream_of_its_own():
 def test_real_data_becomes_a_gram_matrix_with_labels_and_a_split():
     point = RealData("digits", n=30, n_test=12, widths=(1, 1), activation="erf")
     with float64():
-        found = labelled_gram(point, KEY)
-        assert (len(found.train), len(found.test)) == (30, 12)
-        assert found.labels.shape == (42, 10)
-        np.testing.assert_allclose(found.labels.sum(axis=1), 0.0, atol=1e-15)
-        assert certified_min_eigenvalue(found.gram) > 0
+        pool = labelled_pool(point)
+        found, other = (resplit(pool, jax.random.key(seed)) for seed in (0, 1))
         x = sets.load("digits").x.reshape(-1, 64)
-        rows = np.asarray(jax.random.permutation(KEY, len(x)))[:42]
-        exact = analytic.ntk(Mlp(64, (1, 1), "erf"), x[rows])
-        np.testing.assert_array_equal(found.gram, exact)  # one computation, the same inputs
-    other = labelled_gram(point, jax.random.key(1))
-    assert not np.allclose(other.gram, found.gram)
+        exact = analytic.ntk(Mlp(64, (1, 1), "erf"), x)
+    assert (len(found.train), len(found.test)) == (30, 12)
+    assert found.labels.shape == (1797, 10)
+    np.testing.assert_allclose(found.labels.sum(axis=1), 0.0, atol=1e-15)
+    np.testing.assert_array_equal(found.gram, exact)  # one computation, the same inputs
+    assert found.train.tolist() != other.train.tolist()
+
+
+def test_a_random_network_has_a_kernel_of_its_own_at_every_draw():
+    point = RealData("digits", n=30, n_test=12, widths=(40, 30), network="finite_width")
+    with float64():
+        first, again, other = (finite_width_split(point, jax.random.key(s)) for s in (0, 0, 1))
+    assert first.gram.shape == (42, 42)
+    assert certified_min_eigenvalue(first.gram) > 0
+    assert np.array_equal(first.gram, again.gram)  # to the bit: the same program and key
+    assert not np.allclose(first.gram, other.gram)
 
 
 def test_labels_that_are_no_classes_stay_numbers(tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "a.npz", x=rng.standard_normal((40, 3)), y=rng.standard_normal(40))
-    found = labelled_gram(RealData(str(tmp_path / "a.npz"), n=20, n_test=10), KEY)
-    assert found.labels.shape == (30, 1)
+    found = labelled_pool(RealData(str(tmp_path / "a.npz"), n=20, n_test=10))
+    assert found.labels.shape == (40, 1)
 
 
 def test_data_without_labels_or_with_too_few_rows_is_refused(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).standard_normal((5, 3)))
     with pytest.raises(InputError, match="labels y"):
-        labelled_gram(RealData(str(tmp_path / "a.npz"), n=2, n_test=1), KEY)
+        labelled_pool(RealData(str(tmp_path / "a.npz"), n=2, n_test=1))
     with pytest.raises(InputError, match=r"n \+ n_test <= 1797"):
-        labelled_gram(RealData("digits", n=1790, n_test=8), KEY)
+        labelled_pool(RealData("digits", n=1790, n_test=8))
+    with pytest.raises(InputError, match="needs data='vader' for minilm, got 'digits'"):
+        labelled_pool(RealData("digits", n=10, n_test=8, network="minilm"))
 
 
 def test_a_split_that_overlaps_is_refused():

@@ -3,7 +3,16 @@
 from ntval.claims.wei_hu_steinhardt.ensembles import ensembles
 from ntval.claims.wei_hu_steinhardt.identities import gcv_identities
 from ntval.claims.wei_hu_steinhardt.learnabilities import learnability_conservation, threshold
+from ntval.claims.wei_hu_steinhardt.pretrained import (
+    pretrained_against_random,
+    pretrained_network,
+)
 from ntval.claims.wei_hu_steinhardt.rate import gcv_rate
+from ntval.claims.wei_hu_steinhardt.real_data import (
+    digits_ntk,
+    digits_ntk_near_interpolation,
+    random_network,
+)
 from ntval.claims.wei_hu_steinhardt.risk import gcv, omniscient_risk, train_test_ratio
 from ntval.claims.wei_hu_steinhardt.rows import (
     correlated_rows,
@@ -33,4 +42,9 @@ __all__ = [  # noqa: RUF022
     "duplicates_counterexample",
     "correlated_rows",
     "ensembles",
+    "digits_ntk",
+    "digits_ntk_near_interpolation",
+    "random_network",
+    "pretrained_network",
+    "pretrained_against_random",
 ]

@@ -32,6 +32,7 @@ from ntval.front.cli import (
     check,
     doctor,
     explore,
+    fetch,
     gcv,
     power,
     run,
@@ -89,6 +90,7 @@ app.command()(calibrate.calibrate)
 app.command()(explore.explore)
 app.command()(bounds.bounds)
 app.command()(gcv.gcv)
+app.command()(fetch.fetch)
 app.command()(run.run)
 app.command("list")(catalogue.list_claims)
 app.command()(catalogue.where)

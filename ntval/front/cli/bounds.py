@@ -22,7 +22,7 @@ def bounds(
     network: NetworkPath = None,
     mlp: MlpWords = None,
     data: Annotated[
-        str, typer.Option(help="'digits' or an .npz file with x.", metavar="NAME|FILE.npz")
+        str, typer.Option(help="'digits', 'mnist' or an .npz file with x.", metavar="NAME|FILE.npz")
     ] = "digits",
     rows: Annotated[int, typer.Option(help="How many rows of the data.", min=1)] = 200,
     failure: Annotated[float, typer.Option(help="Probability that a bound may fail.")] = 1e-6,

@@ -35,8 +35,9 @@ def calibrate(
     from ntval.reports import tables, terminal
     from ntval.reports.documents import writer
     from ntval.runs import calibration
+    from ntval.runs.applicable import runnable
 
-    chosen = list(OURS.chosen(claims).values())
+    chosen, not_run = runnable(list(OURS.chosen(claims).values()))
     cells = calibration.cells(chosen, settings, runs=runs)
     found: dict[str, calibration.Calibration] = {}
     keep = writer(json_path)
@@ -51,6 +52,7 @@ def calibrate(
             keep(document)
     keep(document, last=True)
     on = terminal.console()
+    terminal.print_not_run(not_run)
     on.print(tables.calibration_table(found))
     if json_path is not None:
         on.print(f"wrote {json_path}", soft_wrap=True)

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from ntval.errors import CompatibilityError
+from ntval.errors import CompatibilityError, DataError
 
 
 def report() -> tuple[list[str], bool]:
@@ -62,7 +62,27 @@ def report() -> tuple[list[str], bool]:
     for name, (package, use) in uses.items():
         state = "found" if find_spec(name) else f"missing; pip install {package}"
         lines.append(f"  {package:<16}{state} ({use})")
+    lines.append("real data and weights")
+    lines += [f"  {name:<20}{state}" for name, state in _real().items()]
     return lines, healthy
+
+
+def _real() -> dict[str, str]:
+    """Whether each source is there and whole, and how to get it."""
+    from ntval.data import sources
+
+    def state(name: str) -> str:
+        source = sources.SOURCES[name]
+        if not sources.present(name):
+            return f"missing, {source.megabytes} MB; {source.command}"
+        try:
+            for file in source.files:
+                sources.path_of(name, file)
+        except DataError as error:
+            return f"DAMAGED: {error}"
+        return "found, whole"
+
+    return {name: f"{state(name)} ({source.use})" for name, source in sources.SOURCES.items()}
 
 
 def doctor() -> None:

@@ -48,6 +48,8 @@ def explore(
     chosen = list(OURS.chosen([claim]).values())
     if len(chosen) != 1:
         raise InputError(f"explore needs one claim, got {claim!r}, which names {len(chosen)}.")
+    if reason := chosen[0].missing_files():
+        raise InputError(f"explore needs what {claim} is about: {reason}.")
     with (
         store.Store(store_path or store.DEFAULT) as kept,
         reports.watched(chosen[0].name, minutes) as shown,

@@ -31,7 +31,7 @@ MlpWords = Annotated[
 ]
 DataName = Annotated[
     str | None,
-    typer.Option("--data", help="'digits' or an .npz file with x.", metavar="NAME|FILE.npz"),
+    typer.Option("--data", help="'digits', 'mnist' or an .npz with x.", metavar="NAME|FILE.npz"),
 ]
 
 

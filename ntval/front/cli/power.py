@@ -40,8 +40,9 @@ def power(
     from ntval.reports import tables, terminal
     from ntval.reports.documents import writer
     from ntval.runs import power as measured
+    from ntval.runs.applicable import runnable
 
-    chosen = list(OURS.chosen(claims).values())
+    chosen, not_run = runnable(list(OURS.chosen(claims).values()))
     wanted = None if fault is None else [catalogue.find(name).name for name in fault]
     cells = measured.cells(chosen, wanted, settings)
     listed = {str(cell.fault): None for cell in cells}
@@ -69,6 +70,7 @@ def power(
             keep(document)
     keep(document, last=True)
     on = terminal.console()
+    terminal.print_not_run(not_run)
     for table in tables.power_tables(found, allclose, on.width):
         on.print(table)
     if smallest:

@@ -1,0 +1,113 @@
+"""Random splits of labelled data, and the errors of regressions on them.
+
+What is random is the split, and with it whatever a claim says so: a data set is one fixed pool, of
+which every split is as likely as any other. Splits with keys of their own are independent given the
+pool, so means over them are those that a claim is about, and evidence against it is an e-value. No
+claim speaks of a population that the pool was drawn from: splits share rows, which no number of
+them makes independent of the pool.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Array, Float
+
+from ntval.claims import sampling
+from ntval.claims.sampling import kept
+from ntval.observables import regression
+from ntval.observables.generalized_cross_validation import CrossValidation
+from ntval.regimes import RealData
+from ntval.subjects.labelled import finite_width_split, labelled_pool, resplit, sized
+from ntval.subjects.subject import LabelledGram
+
+Estimates = Callable[..., CrossValidation]
+# The absolute ridge of a share of the trace of a Gram matrix.
+Ridge = Callable[[Float[np.ndarray, "n n"], float], float]
+
+# Ridges, as shares of the trace, among which one is picked or by which bounds are compared.
+GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+# The error that an estimate is compared with.
+Error = Callable[["Split", float], float]
+
+_pool = kept(labelled_pool)
+
+
+def pool_of(point: RealData) -> LabelledGram:
+    """The pool of a point; one kernel for all sizes and ridges."""
+    smallest = replace(point, n=1, n_test=1, ridge=0.0, relative_ridge=0.0)
+    return sized(_pool(smallest), point)
+
+
+def relative(gram: Float[np.ndarray, "n n"], share: float) -> float:
+    """The ridge that is this share of the trace."""
+    return share * float(np.trace(gram))
+
+
+class Split:
+    """What one replicate sees: a kernel at a fresh split."""
+
+    def __init__(self, key: Array, point: RealData, subject: LabelledGram) -> None:
+        self.point = point
+        self.data = self._fresh(key, point, subject)
+
+    def _fresh(self, key: Array, point: RealData, subject: LabelledGram) -> LabelledGram:
+        return resplit(subject, key)
+
+    @functools.cached_property
+    def gram(self) -> Float[np.ndarray, "n n"]:
+        """The kernel of the training rows."""
+        return self.data.gram[np.ix_(self.data.train, self.data.train)]
+
+    @functools.cached_property
+    def labels(self) -> Float[np.ndarray, "n outputs"]:
+        """The labels of the training rows."""
+        return self.data.labels[self.data.train]
+
+    @functools.cached_property
+    def rows(self) -> Float[np.ndarray, "m n"]:
+        """The kernel between test rows and training rows."""
+        return self.data.gram[np.ix_(self.data.test, self.data.train)]
+
+    def of_control(self) -> Split:
+        """The same split of the kernel at random weights."""
+        control = self.data.control
+        assert control is not None, f"{self.data.name} has no control"
+        other = Split.__new__(Split)
+        other.point, other.data = self.point, replace(self.data, gram=control)
+        return other
+
+    def coefficients(self, ridge: float) -> Float[np.ndarray, "n outputs"]:
+        """Coefficients of the regression, an output a column."""
+        return regression.kernel_ridge(self.gram, self.labels, ridge=ridge).coefficients
+
+    def test_error(self, ridge: float) -> float:
+        """Mean over the test rows of the squared error, summed over outputs."""
+        predicted = self.rows @ self.coefficients(ridge)
+        return regression.risk(predicted, self.data.labels[self.data.test])
+
+    def norm_bound(self, ridge: float) -> float:
+        r"""$\|\hat f\|_K \sqrt{\operatorname{tr} K} / n$: the Rademacher complexity of the ball in
+        which the regression lies, up to a constant."""
+        solved = self.coefficients(ridge)
+        norm = float((solved * (self.gram @ solved)).sum())
+        return float(np.sqrt(norm * np.trace(self.gram))) / len(self.gram)
+
+
+class NetworkSplit(Split):
+    """A fresh split of the kernel of a fresh random network."""
+
+    def _fresh(self, key: Array, point: RealData, subject: LabelledGram) -> LabelledGram:
+        return finite_width_split(point, key)
+
+
+splits = functools.partial(sampling.looped, replicate=Split)
+network_splits = functools.partial(sampling.looped, replicate=NetworkSplit)
+
+
+def ridges_of(draw: Split, shares: tuple[float, ...], ridge: Ridge) -> Float[np.ndarray, "ridges"]:
+    """Absolute ridges of shares of the trace of a split's kernel."""
+    return np.array([ridge(draw.gram, share) for share in shares])
