@@ -68,11 +68,12 @@ def check_network(
         `apply_fn(params, x)`, a path MODULE:ATTR; or an array, a Gram matrix (n, n) that was
         computed elsewhere, or several (draws, n, n) at independent weights.
     params: its weights, for a model that does not hold them.
-    kernel_fn: its infinite-width twin, a function of (x1, x2, get) or (x1, x2); of a Gram matrix
+    kernel_fn: its infinite-width twin, a function of (x1, x2, get), (x1, x2) or x; of a Gram matrix
         also an array (n, n).
     x: inputs of shape (n, *input_shape).
     y: labels as `ntval.gcv` takes them, for `run.risk`; no verdict rests on them.
-    init: `init(key, width)` gives weights, or a model with them, at any of `widths`.
+    init: `init(key, width)` gives weights, or a model with them, at any of `widths`; `init(key)` at
+        one, and claims about rates then do not apply.
     claims: names, last words or papers; all without any.
     expected_refutations: {claim: reason}; such a claim must be refuted.
     on_fail: raise `RefutedError`, warn, or leave it to you to read the `Run`.
@@ -87,10 +88,11 @@ def check_network(
         raise InputError(f"on_fail needs 'raise', 'warn' or 'return', got {on_fail!r}.")
     settings = Settings(profile, alpha, seed)
     subject = subject_of(model, params, x, kernel_fn=kernel_fn, init=init, widths=widths, name=name)
-    expected = _expected(expected_refutations)
+    found = applying(subject, claims, profile)
+    expected = _expected(expected_refutations, found)
     risk = None if y is None else risk_of(subject, x, y, seed=seed)
     return decided(
-        applying(subject, claims, profile),
+        found,
         replace(settings, network=subject.name),
         expected=expected,
         on_fail=on_fail,
@@ -121,10 +123,22 @@ def failure_message(run: Run) -> str:
     return "\n".join(lines)
 
 
-def _expected(given: Mapping[str, str] | None) -> dict[str, str]:
-    return {
-        claim.name: reason for key, reason in (given or {}).items() for claim in find(key, CLAIMS)
-    }
+def _expected(given: Mapping[str, str] | None, found: Sequence[Applied]) -> dict[str, str]:
+    """Reasons by claim, of keys that name claims, or tests of pytest: "network-claim".
+
+    Raises: `UnknownNameError` for what names no claim, `InputError` for claims that are not run.
+    """
+    run = [item[0].name for item in found if not isinstance(item, NotRun)]
+    expected = {}
+    for key, reason in (given or {}).items():
+        meant = [claim.name for claim in find(key.rpartition("-")[2], CLAIMS)]
+        if not set(meant) & set(run):
+            words = ", ".join(name.rpartition(".")[2] for name in run)
+            raise InputError(
+                f"expected_refutations needs claims that are run, got {key!r}; one of {words}."
+            )
+        expected |= dict.fromkeys(meant, reason)
+    return expected
 
 
 def quiet(run: Run) -> None:

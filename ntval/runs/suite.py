@@ -25,7 +25,7 @@ from ntval.runs.risk_estimates import RiskEstimates
 from ntval.runs.settings import DEFAULTS, Settings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """One run of the suite: what is planned and what came of it so far.
 
@@ -74,6 +74,14 @@ class Run:
     def finished(self) -> dict[str, Outcome]:
         """Outcomes of claims whose every point was checked."""
         return {n: o for n, o in self.outcomes.items() if len(o.results) == o.planned}
+
+    def __repr__(self) -> str:
+        """A short table: a line a claim."""
+        lines = [f"{outcome.verdict:<12} {name}" for name, outcome in self.settled.items()]
+        left = len(self.outcomes) - len(lines)
+        lines += [f"{left} not checked"] * (left > 0)
+        lines += [f"{len(self.not_run)} not run: run.not_run says why"] * bool(self.not_run)
+        return "\n".join(lines or ["nothing to check"])
 
     @property
     def settled(self) -> dict[str, Outcome]:

@@ -45,9 +45,10 @@ def subject_of(
     if isinstance(model, str):
         network = loading.load(model)
     elif init is not None:
-        rungs = {width: _rung(model, init, width, name) for width in _widths(widths)}
+        at_width = _at_width(init)
+        rungs = {width: _rung(model, at_width, width, name) for width in _widths(widths)}
         network = rungs[max(rungs)]
-        if not _grow(rungs, () if source is None else source.input_shape):
+        if at_width is not init or not _grow(rungs, () if source is None else source.input_shape):
             rungs = {}
     else:
         network = loading.network_from(loading.with_params(model, params), name=name)
@@ -152,6 +153,25 @@ def _widths(widths: Sequence[int]) -> tuple[int, ...]:
     return found
 
 
+def _required(function: Callable) -> int | None:
+    """How many positional arguments a function needs; None where Python does not know."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return None
+    return sum(p.kind in positional and p.default is p.empty for p in parameters)
+
+
+def _at_width(init: Callable) -> Callable:
+    """`init` as a function of (key, width): itself, or of a key alone the same at every width."""
+    if callable(init) and _required(init) == 1 and len(inspect.signature(init).parameters) == 1:
+        return lambda key, width: init(key)
+    return init
+
+
 def _rung(model: Any, init: Callable, width: int, name: str | None) -> Network:
     """The network at one width: `init` gives all of it, or weights for `model`."""
     rule = f"init needs a function init(key, width) that gives weights or a network at {width}"
@@ -177,7 +197,7 @@ def _grow(rungs: dict[int, Network], shape: tuple[int, ...]) -> bool:
 
 
 def _twin(kernel_fn: Callable) -> Callable:
-    """`kernel_fn` as one of (x1, x2, get); a function of (x1, x2) is its NTK."""
+    """`kernel_fn` as one of (x1, x2, get); a function of (x1, x2), or of x alone, is its NTK."""
     if not callable(kernel_fn):
         raise InputError(
             f"kernel_fn needs a function kernel_fn(x1, x2, get), got {type(kernel_fn).__name__}."
@@ -192,9 +212,15 @@ def _twin(kernel_fn: Callable) -> Callable:
     if takes_get or len(needed) >= 3:  # further options, with defaults, are the user's own
         return kernel_fn
 
+    alone = len(needed) == 1 and len(parameters) == 1
+
     def twin(x1, x2=None, get="ntk"):
         if get != "ntk":
             raise InputError(f"kernel_fn needs an argument get for get={get!r}, got (x1, x2).")
-        return kernel_fn(x1, x1 if x2 is None else x2)
+        if not alone:
+            return kernel_fn(x1, x1 if x2 is None else x2)
+        if x2 is None:
+            return kernel_fn(x1)
+        return kernel_fn(jnp.concatenate([x1, x2]))[: len(x1), len(x1) :]
 
     return twin

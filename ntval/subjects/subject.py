@@ -242,7 +242,7 @@ NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
     ),
     "ladder": (
         _network(lambda s: s.ladder is not None),
-        "the network has one width only, or init(key, width) ignores its width",
+        "its shapes are the same at every width: init(key, width) gives those of each",
     ),
     "one Gram matrix": (
         _grams(lambda s: len(s.grams) == 1),

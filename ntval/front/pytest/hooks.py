@@ -116,6 +116,12 @@ class Hooks:
         item.user_properties += properties(found)
         report = yield
         report.ntval = found
+        if report.failed and str(report.longrepr).startswith("[XPASS(strict)]"):
+            reason = str(report.longrepr).removeprefix("[XPASS(strict)]").strip()
+            report.longrepr = (
+                f"outdated: {item.name} was expected to be refuted ({reason}), but is not; take it "
+                "out of the expected refutations."
+            )
         if isinstance(item, NetworkCheck) and report.skipped and not hasattr(report, "wasxfail"):
             report.longrepr = (item.network, None, report.longrepr[2])
         return report
