@@ -51,7 +51,7 @@ def check_network(
     y: Any = None,
     *,
     kernel_fn: Any = None,
-    init: Callable | None = None,
+    init: Callable[..., Any] | None = None,
     widths: Sequence[int] = WIDTHS,
     claims: Sequence[str] | None = None,
     expected_refutations: Mapping[str, str] | None = None,

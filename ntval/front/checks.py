@@ -20,6 +20,9 @@ from ntval.subjects.arguments import WIDTHS, subject_of
 if TYPE_CHECKING:
     import pytest
 
+# The type of the fixture `check_claim`.
+CheckClaim = Callable[..., Run]
+
 
 @dataclass(frozen=True, eq=False)
 class Check:
@@ -73,7 +76,7 @@ def checks_for(
     y: Any = None,
     *,
     kernel_fn: Any = None,
-    init: Callable | None = None,
+    init: Callable[..., Any] | None = None,
     widths: Sequence[int] = WIDTHS,
     claims: Sequence[str] | None = None,
     profile: str = "quick",

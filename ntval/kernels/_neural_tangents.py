@@ -43,6 +43,11 @@ from ntval.errors import CompatibilityError
 LOWEST_JAX = (0, 4, 36)
 HIGHEST_TESTED_JAX = (0, 12, 0)
 ADAPTED_RELEASE = "0.6.5"
+MISSING = (
+    f"kernels of infinite width of ntval's own networks need neural-tangents {ADAPTED_RELEASE}, "
+    "which is not installed; without its TensorFlow: pip install --no-deps "
+    f"neural-tangents=={ADAPTED_RELEASE}"
+)
 
 
 # VERSIONS
@@ -70,16 +75,20 @@ def _incompatible(rule: str, way_out: str) -> CompatibilityError:
         f"neural-tangents {_version('neural-tangents')}, jax {jax.__version__}, "
         f"Python {platform.python_version()}"
     )
-    return CompatibilityError(f"ntval.kernels.analytic needs {rule}, got {seen}; {way_out}")
+    return CompatibilityError(
+        f"kernels of infinite width of ntval's own networks need {rule}, got {seen}; {way_out}"
+    )
 
 
 def _check_versions() -> None:
     found = _version("neural-tangents")
+    if found is None:
+        raise CompatibilityError(MISSING)
     if found != ADAPTED_RELEASE:
         raise _incompatible(
             f"neural-tangents {ADAPTED_RELEASE}",
-            f"install it by `pip install --no-deps neural-tangents=={ADAPTED_RELEASE}` "
-            "(its TensorFlow is not needed).",
+            f"install it without its TensorFlow: pip install --no-deps "
+            f"neural-tangents=={ADAPTED_RELEASE}.",
         )
     version = _numbers(jax.__version__)
     if version < LOWEST_JAX:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Literal
+from types import ModuleType
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +16,7 @@ from jaxtyping import Array, Float
 from ntval import arrays
 from ntval.activations import LEAKY_SLOPE, Activation, activation
 from ntval.arrays import AnyArray, ArrayLike
-from ntval.errors import InputError, NetworkError
-from ntval.kernels._neural_tangents import predict as predict
-from ntval.kernels._neural_tangents import stax
+from ntval.errors import CompatibilityError, InputError, NetworkError
 from ntval.networks import mlp
 from ntval.networks.mlp import NTK, STANDARD, Mlp, parametrization
 from ntval.networks.network import Network
@@ -32,6 +31,28 @@ ACCURACY = 1e-12
 COINCIDENT_ACCURACY = 1e-8
 
 Get = Literal["ntk", "nngp"]
+
+
+def gp_inference(*arguments: Any, **options: Any) -> Callable[..., Any]:
+    """neural-tangents' `predict.gp_inference`.
+
+    Raises: `CompatibilityError` where neural-tangents is not installed.
+    """
+    from ntval.kernels._neural_tangents import predict
+
+    return predict.gp_inference(*arguments, **options)
+
+
+def _stax() -> ModuleType:
+    """neural-tangents' layers, loaded at the first use: it may be missing.
+
+    Raises: `CompatibilityError` with the command that installs it.
+    """
+    from ntval.kernels._neural_tangents import stax
+
+    return stax
+
+
 Architecture = Regime | Mlp | Network
 
 
@@ -77,12 +98,17 @@ def kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
     has the kernel at finite d.
     """
     sigma = activation(mlp.activation)
+    try:
+        _stax()
+    except CompatibilityError as error:
+        return _refusing(str(error))
     if mlp.trained_first:
         if sigma.homogeneity != 1:
             raise InputError(
                 f"analytic.kernel_fn needs an activation homogeneous of degree 1 for weights on "
                 f"the sphere, got {sigma.name!r}; quadrature_oracle.ntk has the finite-d kernel."
             )
+        stax = _stax()
         plain = _diagonal_kept(stax.serial(stax.Dense(1), _layer(sigma), stax.Dense(1))[2])
 
         def first_layer(x1, x2=None, get: Get = "ntk"):
@@ -95,7 +121,16 @@ def kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
     layers = []
     for width in mlp.widths:
         layers += [_dense(mlp, width), _layer(sigma)]
-    return _diagonal_kept(stax.serial(*layers, _dense(mlp, mlp.outputs))[2])
+    return _diagonal_kept(_stax().serial(*layers, _dense(mlp, mlp.outputs))[2])
+
+
+def _refusing(reason: str) -> Callable[..., Float[Array, "n1 n2"]]:
+    """A kernel_fn that says, once it is called, why there is none."""
+
+    def kernel_fn(x1, x2=None, get: Get = "ntk"):
+        raise CompatibilityError(reason)
+
+    return kernel_fn
 
 
 def accuracy(architecture: Architecture) -> float:
@@ -114,7 +149,7 @@ def _kernel(architecture: Architecture, x1, x2, get: Get) -> Float[Array, "n1 n2
         try:
             # Unjitted, with x2=None: neural-tangents then knows that the inputs are equal.
             result = function(first, second, get)
-        except (InputError, NetworkError):
+        except (CompatibilityError, InputError, NetworkError):
             raise
         except Exception as error:
             line = (str(error).strip().splitlines() or [""])[0][:200]
@@ -143,7 +178,7 @@ def _trusted(architecture: Architecture) -> bool:
     return not isinstance(architecture, Network)
 
 
-def _function(architecture: Architecture) -> tuple[str, Callable]:
+def _function(architecture: Architecture) -> tuple[str, Callable[..., Any]]:
     if isinstance(architecture, Regime):
         architecture = mlp.mlp_of(architecture)
     if isinstance(architecture, Mlp):
@@ -156,13 +191,13 @@ def _function(architecture: Architecture) -> tuple[str, Callable]:
     return f"network {architecture.name!r}", architecture.kernel_fn
 
 
-def _diagonal_kept(stax_kernel_fn: Callable) -> Callable:
+def _diagonal_kept(stax_kernel_fn: Callable[..., Any]) -> Callable[..., Any]:
     """The same kernel, exact on the diagonal when `x2` is None.
 
     neural-tangents sums inner products and squared norms in different orders; arccos makes 1e-8
     out of their last bit. So its first kernel gets the squared norms on its diagonal.
     """
-    inputs = stax.Identity()[2]
+    inputs = _stax().Identity()[2]
 
     def kernel_fn(x1, x2=None, get="ntk"):
         if x2 is not None:
@@ -176,7 +211,7 @@ def _diagonal_kept(stax_kernel_fn: Callable) -> Callable:
 
 
 def _dense(mlp: Mlp, width: int):
-    return stax.Dense(
+    return _stax().Dense(
         width,
         W_std=mlp.w_std,
         b_std=mlp.b_std or None,
@@ -200,7 +235,8 @@ def _parameterization(mlp: Mlp) -> str:
 
 def _layer(sigma: Activation):
     """The stax layer of an activation: in closed form, or by a quadrature of our own."""
-    closed_forms: dict[str, Callable] = {
+    stax = _stax()
+    closed_forms: dict[str, Callable[..., Any]] = {
         "relu": stax.Relu,
         "leaky_relu": lambda: stax.LeakyRelu(LEAKY_SLOPE),
         "erf": stax.Erf,
@@ -251,7 +287,7 @@ def _by_quadrature(sigma: Activation):
     """The stax layer of an activation, by the coarsest rule that its pre-activations allow; not a
     number where their standard deviation exceeds `LARGEST_STD`."""
     layers = [
-        stax.Elementwise(
+        _stax().Elementwise(
             sigma.fn,
             functools.partial(_expectation, sigma.fn, *_trapezoid(step)),
             functools.partial(_expectation, sigma.derivative, *_trapezoid(step)),
@@ -280,7 +316,7 @@ def _by_quadrature(sigma: Activation):
     return init_fn, apply_fn, kernel_fn
 
 
-def _expectation(fn: Callable, z: np.ndarray, weights: np.ndarray, cov12, var1, var2):
+def _expectation(fn: Callable[..., Any], z: np.ndarray, weights: np.ndarray, cov12, var1, var2):
     """E[f(u) f(v)] at a covariance and two variances, in Cartesian coordinates."""
     nodes, w = jnp.asarray(z, dtype=jnp.result_type(var1)), jnp.asarray(weights)
     spread1 = jnp.sqrt(var1)

@@ -29,9 +29,9 @@ class Network:
     `mlp` is the architecture of ntval's own networks, whose kernels have closed forms; None else.
     """
 
-    init_fn: Callable | None
-    apply_fn: Callable
-    kernel_fn: Callable | None = None
+    init_fn: Callable[..., Any] | None
+    apply_fn: Callable[..., Any]
+    kernel_fn: Callable[..., Any] | None = None
     input_shape: tuple[int, ...] | None = None
     params: Any = None
     held: str | Callable[[tuple[int, ...]], str] = ""

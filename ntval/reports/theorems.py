@@ -16,6 +16,7 @@ from ntval.claims.procedures import formulas_of, remainders_of
 from ntval.faults.catalogue import FAULTS, shown_by_points
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+_TESTS = (ROOT / "property_tests").is_dir()
 
 _TITLES = {
     "kernel_identities": "Kernel identities: what holds of every neural tangent kernel",
@@ -29,7 +30,8 @@ _TITLES = {
 def of(claim: Claim) -> dict[str, str]:
     """Where the claim's parts are, as paths from the root of the repository with line numbers.
 
-    A part that does not exist is left out: identities have no theory, not every claim a figure.
+    A part that does not exist is left out: identities have no theory, not every claim a figure, and
+    an installed package no tests.
     """
     module, _, word = claim.name.partition(".")
     found = {
@@ -37,7 +39,7 @@ def of(claim: Claim) -> dict[str, str]:
         "remainder": ", ".join(_definition(part) for part in remainders_of(claim.procedure)),
         "claim": _line(f"ntval/claims/{module}/*.py", rf"{word} = Claim\(")
         or _line(f"ntval/claims/{module}.py", rf"{word} = Claim\("),
-        "test": f"pytest property_tests/claims property_tests/faults -k {word}",
+        "test": f"pytest property_tests/claims property_tests/faults -k {word}" if _TESTS else "",
         "faults": ", ".join(claim.faults),
         "figure": _figure(module, word),
     }

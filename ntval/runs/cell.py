@@ -12,7 +12,7 @@ from ntval.claims.catalogue import CLAIMS, OURS, Catalogue
 from ntval.claims.claim import Claim
 from ntval.claims.outcome import Result
 from ntval.claims.sampling import kept
-from ntval.errors import NetworkError, NtvalError, first_line
+from ntval.errors import CompatibilityError, NetworkError, NtvalError, first_line
 from ntval.faults import catalogue as faults
 from ntval.regimes import Point
 from ntval.runs.applicable import NotRun, applicable
@@ -34,12 +34,15 @@ class Cell:
     fault: str | None = None
 
 
-def run_cell(cell: Cell, catalogue: Catalogue = OURS) -> Result:
-    """The `Result` of one cell."""
+def run_cell(cell: Cell, catalogue: Catalogue = OURS) -> Result | NotRun:
+    """The `Result` of one cell, or why a package that it needs cannot be used here."""
     settings = cell.settings
-    with blamed_on_network(cell, cell.claim):
-        claim = claim_of(cell, catalogue)
-        return claim.check(settings.seed, cell.point, alpha=cell.alpha, effort=settings.effort)
+    try:
+        with blamed_on_network(cell, cell.claim):
+            claim = claim_of(cell, catalogue)
+            return claim.check(settings.seed, cell.point, alpha=cell.alpha, effort=settings.effort)
+    except CompatibilityError as error:
+        return NotRun(cell.claim, str(error).rstrip("."))
 
 
 @contextmanager

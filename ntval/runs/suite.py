@@ -196,11 +196,17 @@ def states(run: Run, *, workers: int = 1, catalogue: Catalogue = OURS) -> Iterat
     with engine.engine(workers, functools.partial(run_cell, catalogue=catalogue)) as results:
         for stage in _stages(run):
             if run.broken_prerequisite:
-                run = _without(run, stage)
+                reason = (
+                    f"{run.broken_prerequisite.claim} is refuted, and every other claim rests on it"
+                )
+                run = _without(run, {cell.claim: reason for cell in stage})
                 yield run
                 continue
             for _, result in results(stage):
-                run = replace(run, results=(*run.results, result))
+                if isinstance(result, NotRun):
+                    run = _without(run, {result.claim: result.reason})
+                elif result.claim in {cell.claim for cell in run.cells}:
+                    run = replace(run, results=(*run.results, result))
                 yield run
         for name, outcome in run.outcomes.items():
             if not outcome.suspected:
@@ -227,14 +233,13 @@ def _stages(run: Run) -> list[list[Cell]]:
     return [*first, [cell for cell in run.cells if cell.claim not in names]]
 
 
-def _without(run: Run, cells: Sequence[Cell]) -> Run:
-    """The run without cells that a broken prerequisite leaves without a meaning."""
-    broken = run.broken_prerequisite
-    assert broken is not None
-    names = dict.fromkeys(cell.claim for cell in cells)
-    reason = f"{broken.claim} is refuted, and every other claim rests on it"
+def _without(run: Run, reasons: Mapping[str, str]) -> Run:
+    """The run without claims, each for its reason."""
+    known = {item.claim for item in run.not_run}
+    left_out = [NotRun(name, why) for name, why in reasons.items() if name not in known]
     return replace(
         run,
-        cells=tuple(cell for cell in run.cells if cell.claim not in names),
-        not_run=(*run.not_run, *(NotRun(name, reason) for name in names)),
+        cells=tuple(cell for cell in run.cells if cell.claim not in reasons),
+        results=tuple(result for result in run.results if result.claim not in reasons),
+        not_run=(*run.not_run, *left_out),
     )

@@ -16,7 +16,7 @@ from ntval.claims.montanari_zhong.setting import SETTING, grid, regimes, two_lay
 from ntval.claims.procedures import Identity
 from ntval.claims.sampling import Replicate
 from ntval.evidence.exact import Comparison
-from ntval.kernels.analytic import predict
+from ntval.kernels import analytic
 from ntval.observables import regression
 from ntval.regimes import INPUT_LAWS, Regime
 from ntval.subjects.subject import NetworkSubject
@@ -46,7 +46,7 @@ def _ridge_conventions(
     features = [draw.features_at(x) for x in (draw.x, fresh)]
     on_features = regression.feature_ridge(features[0], y, ridge=primal(regime.ridge, n))
     system = gram / n + averaged(regime.ridge, n) * np.eye(n)
-    process = predict.gp_inference(gram, y[:, None], diag_reg=relative(regime.ridge, gram))
+    process = analytic.gp_inference(gram, y[:, None], diag_reg=relative(regime.ridge, gram))
     there = {
         "primal, on features": regression.predictions(on_features, features[1]),
         "averaged loss": rows @ np.linalg.solve(system, y / n),

@@ -35,6 +35,7 @@ def where(
     from ntval.claims.catalogue import CLAIMS, find
     from ntval.reports import theorems
 
+    print(f"in {theorems.ROOT}")
     for claim in find(word, CLAIMS):
         print(claim.name)
         for part, path in theorems.of(claim).items():
