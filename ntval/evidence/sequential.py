@@ -219,9 +219,12 @@ def means(
     if verdict is Verdict.SUPPORTED:
         words = f"within {percent(off)}; would see a fault of {percent(seen)} ({where})"
     else:
+        # A target of 0 is that of a difference: the number is no entry of a kernel.
+        what = f"departure of {sample.labels[i]}" if target == 0 else sample.labels[i]
+        claimed = "claimed" if target == 0 else "predicted"
         words = (
-            f"{sample.labels[i]}: {mean:.5g} in [{low:.5g}, {high:.5g}], "
-            f"predicted {target:.5g} ± {margin:.2g}, {e_values.text(log_e)}"
+            f"{what}: {mean:.5g} in [{low:.5g}, {high:.5g}], "
+            f"{claimed} {target:.5g} ± {margin:.2g}, {e_values.text(log_e)}"
         )
     if verdict is Verdict.INCONCLUSIVE:
         words = f"{sample.blindness()}; {words}" if sample.blind else words + _more(sample, values)

@@ -39,8 +39,8 @@ def network_subject(
         network = replace(network, input_shape=loading.DEFAULT_SHAPE)
     if network.input_shape is None:
         raise InputError(
-            f"network {network.name!r} needs the shape of one input; pass --data, or wrap it as "
-            "Network(..., input_shape=...)."
+            f"network {network.name!r} needs the shape of one input; pass x (--data on the command "
+            "line), or wrap it as Network(..., input_shape=...)."
         )
     shape, d = network.input_shape, math.prod(network.input_shape)
     return _subject(

@@ -64,6 +64,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Validate neural tangent kernels: verdicts with stated error rates.",
+    epilog="What the words mean: docs/glossary.md. Where to begin: README.md.",
 )
 
 

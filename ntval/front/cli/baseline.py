@@ -136,7 +136,8 @@ def _print_baseline(baseline: Baseline) -> None:
             more = len(entry.statistics) - 1
             what = (
                 f"{worst.label}: {worst.estimate:.5g} ± {worst.standard_error:.2g} on {worst.n} "
-                f"keys, sees {worst.smallest_gap:.2g}" + (f"; and {more} more" if more else "")
+                f"keys, would see a drift of {worst.smallest_gap:.2g}"
+                + (f"; and {more} more" if more else "")
             )
         verdict = terminal.verdict_text(entry.decision.verdict)
         table.add_row(verdict, f"{entry.name} at {entry.point}\n{what}")
@@ -164,7 +165,7 @@ def _print_compared(found: Compared, file: Path) -> None:
     for statistic in (s for e in baseline.entries for s in e.statistics if s.remainder is None):
         if statistic.label.startswith("mean of K_N"):
             share = statistic.smallest_gap / abs(statistic.estimate)
-            on.print(f"{statistic.label}: a drift of {100 * share:.2g} % is seen")
+            on.print(f"{statistic.label}: a drift of {100 * share:.2g} % would have been seen")
     count = sum(len(pair.frozen.statistics) for pair in found.pairs)
     on.print(
         f"{len(findings) or 'No'} finding{'s' * (len(findings) != 1)} in {len(baseline.entries)} "
