@@ -24,24 +24,23 @@ from ntval.faults import (
 )
 from ntval.faults.fault import Fault
 
-FAULTS: dict[str, Fault] = {
-    fault.name: fault
-    for fault in (
-        *sizes.FAULTS,
-        *kernels.FAULTS,
-        *weights.FAULTS,
-        *inputs.FAULTS,
-        *montanari_zhong.FAULTS,
-        *bombari_amani_mondelli.FAULTS,
-        *neighbors.FAULTS,
-        *deep_training.FAULTS,
-        *wei_hu_steinhardt.FAULTS,
-        *features.FAULTS,
-        *spectra.FAULTS,
-        *real_data.FAULTS,
-        *elsewhere.FAULTS,
-    )
-}
+_ALL = (
+    *sizes.FAULTS,
+    *kernels.FAULTS,
+    *weights.FAULTS,
+    *inputs.FAULTS,
+    *montanari_zhong.FAULTS,
+    *bombari_amani_mondelli.FAULTS,
+    *neighbors.FAULTS,
+    *deep_training.FAULTS,
+    *wei_hu_steinhardt.FAULTS,
+    *features.FAULTS,
+    *spectra.FAULTS,
+    *real_data.FAULTS,
+    *elsewhere.FAULTS,
+)
+FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL}
+assert len(FAULTS) == len(_ALL), "two planted faults have one name"
 
 
 def shown_by_points(claim: Claim) -> tuple[str, ...]:

@@ -11,23 +11,13 @@ from jaxtyping import Float
 from ntval.claims.wei_hu_steinhardt.splits import Split
 from ntval.faults.fault import Fault
 from ntval.faults.sites import in_labelled, in_option, in_prediction
-from ntval.observables.generalized_cross_validation import CrossValidation, cross_validation
+from ntval.observables.generalized_cross_validation import CrossValidation
 from ntval.subjects.subject import LabelledGram
 
 
 def _train_error(split: Split, ridge: float) -> float:
     """The error at the rows that were fitted: residuals are the ridge times the coefficients."""
     return float((ridge**2 * split.coefficients(ridge) ** 2).sum(axis=1).mean())
-
-
-def _leave_one_out_of_gcv(
-    gram: Float[np.ndarray, "n n"],
-    y: Float[np.ndarray, "n outputs"],
-    *,
-    ridges: Float[np.ndarray, "ridges"],
-) -> CrossValidation:
-    found = cross_validation(gram, y, ridges=ridges)
-    return replace(found, leave_one_out=found.gcv)
 
 
 def _of_residuals(found: CrossValidation) -> Float[np.ndarray, "ridges"]:
@@ -70,11 +60,6 @@ FAULTS = (
         in_prediction((1.0, 1.0)),
     ),
     Fault(
-        "leave_one_out_of_gcv",
-        "leave-one-out divides each residual by the mean of all 1 - h_i",
-        in_option(estimates=_leave_one_out_of_gcv),
-    ),
-    Fault(
         "rows_repeated",
         "every row is in the data twice, so that test rows are among the fitted ones",
         in_labelled(_with_rows(lambda n: np.repeat(np.arange((n + 1) // 2), 2)[:n], gram=True)),
@@ -90,7 +75,7 @@ FAULTS = (
         in_labelled(_random_weights),
     ),
     Fault(
-        "ridge_not_relative",
+        "ridge_not_of_trace",
         "the ridge is a number, not a share of the trace of the kernel",
         in_option(ridge=lambda gram, share: share),
     ),

@@ -181,7 +181,7 @@ pretrained_against_random = Claim(
     faults=(
         "random_weights_for_pretrained",
         "labels_permuted",
-        "ridge_not_relative",
+        "ridge_not_of_trace",
         "dimension_of_residuals",
         "norm_bound_of_test_error",
     ),
