@@ -13,6 +13,8 @@ from ntval.faults.fault import Fault
 from ntval.faults.sites import in_labelled, in_option, in_prediction
 from ntval.observables.generalized_cross_validation import CrossValidation
 from ntval.subjects.subject import LabelledGram
+from ntval.theory import wei_hu_steinhardt as theory
+from ntval.theory.ridge_equivalents import ridge_equivalent
 
 
 def _train_error(split: Split, ridge: float) -> float:
@@ -43,7 +45,43 @@ def _with_rows(
     return changed
 
 
+def _without_overfitting(
+    eigenvalues: Float[np.ndarray, "M"],
+    energies: Float[np.ndarray, "M"],
+    n: int,
+    *,
+    ridge: float,
+) -> float:
+    equivalent = ridge_equivalent(eigenvalues, np.ones(len(eigenvalues)), n, ridge=ridge)
+    return theory.plug_in_risk(eigenvalues, energies, n, ridge=ridge) / equivalent.overfitting
+
+
+def _at_ridge_over_n(
+    eigenvalues: Float[np.ndarray, "M"],
+    energies: Float[np.ndarray, "M"],
+    n: int,
+    *,
+    ridge: float,
+) -> float:
+    return theory.plug_in_risk(eigenvalues, energies, n, ridge=ridge / n)
+
+
 FAULTS = (
+    Fault(
+        "pool_without_fitted_rows",
+        "the rows that are fitted are left out of the error over the pool",
+        in_option(error=Split.test_error),
+    ),
+    Fault(
+        "plug_in_without_overfitting",
+        "the omniscient risk of the pool lacks the overfitting coefficient",
+        in_option(predicted=_without_overfitting),
+    ),
+    Fault(
+        "plug_in_at_a_ridge_over_n",
+        "the omniscient risk of the pool is that of a ridge over n",
+        in_option(predicted=_at_ridge_over_n),
+    ),
     Fault(
         "gcv_ridge_picked_largest",
         "the ridge with the largest GCV is picked",

@@ -3,6 +3,7 @@
 from ntval.claims.wei_hu_steinhardt.ensembles import ensembles
 from ntval.claims.wei_hu_steinhardt.identities import gcv_identities
 from ntval.claims.wei_hu_steinhardt.learnabilities import learnability_conservation, threshold
+from ntval.claims.wei_hu_steinhardt.plug_in import plug_in_risk
 from ntval.claims.wei_hu_steinhardt.pretrained import (
     pretrained_against_random,
     pretrained_network,
@@ -44,6 +45,7 @@ __all__ = [  # noqa: RUF022
     "ensembles",
     "digits_ntk",
     "digits_ntk_near_interpolation",
+    "plug_in_risk",
     "random_network",
     "pretrained_network",
     "pretrained_against_random",

@@ -37,10 +37,11 @@ Pick = Callable[[Float[np.ndarray, "ridges"]], int]
 _NEARLY_NONE = 1e-6  # a share of the trace
 
 _REST = Sizes((400, 700, 1000))
-_WITHIN = Hypothesis("there are 1797 digits", lambda point: point.n + point.n_test <= 1797)
+ENOUGH_DIGITS = Hypothesis("there are 1797 digits", lambda point: point.n + point.n_test <= 1797)
 
 
-def _digits(*sizes: int, **fields: Any) -> tuple[RealData, ...]:
+def digits(*sizes: int, **fields: Any) -> tuple[RealData, ...]:
+    """Points of the digits, each with 1000 test rows."""
     return tuple(RealData("digits", n=n, n_test=1000, **fields) for n in sizes)
 
 
@@ -72,7 +73,7 @@ def digits_remainder(n: int, relative_ridge: float) -> float:
     r"""How far the mean of GCV / test error may lie from 1 on the digits: $(12/n) \sqrt{0.001/c}$.
 
     Source: measured, 40 splits at each of n = 250, 300, 400 and ridges c from 0.001 to 0.1: at most
-    0.039 at n = 250, 0.031 at 300 and 0.016 at 400, all at c = 0.001, with standard errors of 0.009.
+    0.039 at n = 250, 0.031 at 300, 0.016 at 400, all at c = 0.001, with standard errors of 0.009.
     """
     return 12 / n * (1e-3 / relative_ridge) ** 0.5
 
@@ -85,18 +86,18 @@ digits_ntk = Claim(
     "infinite-width kernel, and the ridge that GCV picks costs at most 5 % more than the best.",
     needs=("labels", "theorem's setting"),
     points={
-        "quick": _digits(400, relative_ridge=1e-3),
-        "standard": (*_digits(400, relative_ridge=1e-3), *_digits(250, 400, relative_ridge=0.01)),
+        "quick": digits(400, relative_ridge=1e-3),
+        "standard": (*digits(400, relative_ridge=1e-3), *digits(250, 400, relative_ridge=0.01)),
         "thorough": (
-            *_digits(250, 300, 400, relative_ridge=1e-3),
-            *_digits(250, 400, relative_ridge=0.01),
-            *_digits(400, relative_ridge=0.1),
+            *digits(250, 300, 400, relative_ridge=1e-3),
+            *digits(250, 400, relative_ridge=0.01),
+            *digits(400, relative_ridge=0.1),
         ),
     },
     domain=Domain(
         {"data": OneOf(("digits",)), "n": Sizes((250, 300, 400)), "n_test": _REST}
         | {"relative_ridge": Interval(1e-3, 0.1)},
-        (_WITHIN,),
+        (ENOUGH_DIGITS,),
         RealData,
     ),
     subject=pool_of,
@@ -148,14 +149,14 @@ digits_ntk_near_interpolation = Claim(
     "by the spread of leverages alone, is right up to 3 %.",
     needs=("labels", "theorem's setting"),
     points={
-        "quick": _digits(400, relative_ridge=1e-6),
-        "standard": (*_digits(250, 400), *_digits(400, relative_ridge=1e-6)),
-        "thorough": (*_digits(200, 250, 400), *_digits(300, 400, relative_ridge=1e-6)),
+        "quick": digits(400, relative_ridge=1e-6),
+        "standard": (*digits(250, 400), *digits(400, relative_ridge=1e-6)),
+        "thorough": (*digits(200, 250, 400), *digits(300, 400, relative_ridge=1e-6)),
     },
     domain=Domain(
         {"data": OneOf(("digits",)), "n": Sizes((200, 250, 300, 400)), "n_test": _REST}
         | {"relative_ridge": Interval(1e-7, 1e-5, zero=True)},
-        (_WITHIN,),
+        (ENOUGH_DIGITS,),
         RealData,
     ),
     subject=pool_of,
@@ -228,7 +229,7 @@ random_network = Claim(
             "network": OneOf(("finite_width",)),
             "relative_ridge": Interval(0.01, 0.3),
         },
-        (_WITHIN,),
+        (ENOUGH_DIGITS,),
         RealData,
     ),
     subject=pool_of,

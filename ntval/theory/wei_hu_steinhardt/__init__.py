@@ -25,6 +25,7 @@ from ntval.theory.wei_hu_steinhardt.omniscient import (
     train_error,
     train_test_ratio,
 )
+from ntval.theory.wei_hu_steinhardt.pool import plug_in_remainder, plug_in_risk
 from ntval.theory.wei_hu_steinhardt.rates import (
     gcv_rate,
     gcv_rate_remainder,
@@ -82,6 +83,8 @@ __all__ = [
     "optimal_risk_exponent",
     "overfitting",
     "overfitting_remainder",
+    "plug_in_remainder",
+    "plug_in_risk",
     "power_law",
     "power_law_target",
     "regret_remainder",
