@@ -200,8 +200,16 @@ def pretrained_network(rows, table):
         assert best[network, "pretrained"] < 0.6 * best[network, "random"]
 
 
+def pretrained_against_random(rows, table):
+    _, many = table  # of digits alone, which are always here
+    assert 0.3 < many["rate"] < 0.9  # 3.3: 0.561
+    assert abs(many["predicted"] / many["measured"] - 1) < 0.35  # C16: GCV is too small
+    assert 0.1 < many["top 10"] < many["top 100"] < 1
+
+
 AGREES |= {
-    f"wei_hu_steinhardt.{check.__name__}": check for check in (digits_ntk, pretrained_network)
+    f"wei_hu_steinhardt.{check.__name__}": check
+    for check in (digits_ntk, pretrained_network, pretrained_against_random)
 }
 
 
