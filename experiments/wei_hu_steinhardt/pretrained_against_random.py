@@ -89,7 +89,7 @@ def summary(rows):
                         "measured": mean,
                         "95 % from": low,
                         "to": high,
-                        "rate": None if rate is None else float(rate),
+                        "rate": "" if rate is None else float(rate),
                         "norm bound": at["norm"],
                         "dimension": float(np.mean(row[f"{weights} dimension"])),
                         "top 10": shares[RANKS.index(10)],
@@ -119,9 +119,13 @@ def draw(rows):
         norm.plot(sizes, [row["norm bound"] for row in of], color=_color(style), marker="o")
         last = next(row for key, row in largest.items() if _NAMES[key] == kernel)
         power.plot(RANKS, last[f"{weights} alignment"], color=_color(style), marker="o")
-    figures.label(error, x="n", y="least error", title="points: test, line: GCV", log="xy")
-    figures.label(norm, x="n", y="norm bound", title="norm bound, ridge / trace = 1e-6", log="xy")
-    figures.label(power, x="eigenvectors", y="share", title="labels' power on the first", log="x")
+    sizes = sorted({row["n"] for row in table})
+    title = "points: test, line: GCV"
+    figures.label(error, x="n", y="least error", title=title, log="xy", ticks=sizes)
+    title = "norm bound, ridge / trace = 1e-6"
+    figures.label(norm, x="n", y="norm bound", title=title, log="xy", ticks=sizes)
+    title = "labels' power on the first eigenvectors"
+    figures.label(power, x="eigenvectors", y="share", title=title, log="x", ticks=RANKS)
     figures.legend(error, loc="lower left")
     low, high = error.get_ylim()
     error.set_ylim(low / 4, high)
