@@ -111,7 +111,7 @@ def test_an_init_that_ignores_its_width_has_no_ladder():
 
     run = check_network(None, x=X, init=init, claims=["batch_independence", *LADDER])
     reasons = {item.claim: item.reason for item in run.not_run}
-    assert "ignores its width" in reasons["kernel_identities.width_concentration"]
+    assert "the same at every width" in reasons["kernel_identities.width_concentration"]
 
 
 def test_a_twin_that_is_wrong_only_where_x2_is_given_is_refuted():
