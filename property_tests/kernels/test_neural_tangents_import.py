@@ -53,13 +53,13 @@ def test_import_leaves_jax_as_it_was_and_no_tensorflow():
     [
         (
             "metadata.version = lambda name: '0.6.1'",
-            ("needs neural-tangents 0.6.5", "got neural-tangents 0.6.1, jax ", "pip install"),
+            ("need neural-tangents 0.6.5", "got neural-tangents 0.6.1, jax ", "pip install"),
         ),
         (
             "metadata.version = lambda name: metadata.distribution('no such ' + name)",
-            ("needs neural-tangents 0.6.5", "got neural-tangents None", "pip install"),
+            ("need neural-tangents 0.6.5", "which is not installed", "pip install"),
         ),
-        ("jax.__version__ = '0.4.30'", ("needs jax >= 0.4.36", "jax 0.4.30", "pip install")),
+        ("jax.__version__ = '0.4.30'", ("need jax >= 0.4.36", "jax 0.4.30", "pip install")),
         ("del jax.core.ShapedArray", ("failed with", "ShapedArray", 'Install "jax<=')),
     ],
     ids=["other release", "not installed", "old jax", "name gone"],
