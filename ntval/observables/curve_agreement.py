@@ -21,6 +21,7 @@ Spectrum = Float[np.ndarray, "n"]
 
 # The spacing of thresholds at which curves are compared, in powers of ten.
 _SPACING = 0.1
+_OF_THE_ROOT = 1e-12
 
 
 def agreement_threshold(
@@ -76,9 +77,15 @@ def _ridge(w: Spectrum, kappa: float) -> float:
     high = len(w) * kappa
     if _without_ridge(w) >= kappa:
         return 0.0
-    found = scipy.optimize.root_scalar(
-        lambda r: (kappa / (w + r)).sum() - 1, bracket=(high * 1e-16, high), rtol=1e-12
-    )
+    low = high * np.finfo(float).eps
+
+    def excess(r: float) -> float:
+        return float((kappa / (w + r)).sum()) - 1
+
+    if excess(low) <= 0:  # kappa is that without a ridge, up to rounding
+        return 0.0
+    # Relative to r: the effective dimension moves by less, and is compared to parts in a hundred.
+    found = scipy.optimize.root_scalar(excess, bracket=(low, high), rtol=_OF_THE_ROOT)
     return float(found.root)
 
 

@@ -27,6 +27,7 @@ def engine(
     if workers <= 1:
         yield lambda cells: ((cell, task(cell)) for cell in cells)
         return
+    others = set(active_children())
     saved = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(THREADS)
     try:
@@ -46,7 +47,7 @@ def engine(
                 yield results
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                for worker in active_children():
+                for worker in set(active_children()) - others:  # a host may have its own
                     worker.terminate()
                 raise
     finally:

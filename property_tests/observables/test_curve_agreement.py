@@ -46,6 +46,14 @@ def test_the_ridge_of_a_threshold_has_that_threshold(share):
         assert np.trace(np.linalg.inv(gram)) * kappa <= 1
 
 
+@pytest.mark.parametrize("steps", [-1, 0, 1, 2])
+def test_a_threshold_that_is_that_of_no_ridge_up_to_rounding_has_none(steps):
+    w = np.array([0.5, 1.0, 2.0])
+    kappa = 1 / (1 / w).sum()
+    ridge = ridge_at(np.diag(w), kappa * (1 + steps * np.finfo(float).eps))
+    assert 0 <= ridge <= 16 * np.finfo(float).eps
+
+
 def test_a_singular_kernel_and_scales_are_no_trouble():
     gram = np.ones((8, 8))
     assert agreement_threshold(gram) is None or agreement_threshold(gram) > 0
