@@ -144,7 +144,7 @@ def require_gram(name: str, gram: ArrayLike) -> Float[np.ndarray, "n n"]:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise GramError(f"{name} needs shape (n, n) with n >= 1, got {matrix.shape}.")
     asymmetry = np.abs(matrix - matrix.T)
-    unit = np.finfo(np.asarray(gram).dtype).eps if np.asarray(gram).dtype != object else 0.0
+    unit = float(jnp.finfo(np.asarray(gram).dtype).eps)
     allowed = max(unit / 2, UNIT_ROUNDOFF) * (len(matrix) + 1) * np.abs(matrix).max()
     if asymmetry.max() > allowed:
         i, j = np.unravel_index(asymmetry.argmax(), matrix.shape)

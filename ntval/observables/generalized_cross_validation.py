@@ -78,11 +78,13 @@ def cross_validation(
     *,
     ridges: Float[np.ndarray, "ridges"] | ArrayLike,
     cutoff: float | None = None,
+    rounding: float | None = None,
 ) -> CrossValidation:
     r"""Estimates of the risk at every ridge.
 
     `cutoff` says, relative to the largest, which eigenvalues count as 0 for ridge 0, as in
-    `kernel_ridge`.
+    `kernel_ridge`. `rounding` is that of the entries relative to the largest eigenvalue, where they
+    were of a lower precision than they are passed in.
 
     Accuracy: n u times the condition number of $K + r I$, relative; for ridge 0 that of K without
     what counts as 0. A row that K's null space does not reach, up to n u, has leverage 1 for
@@ -95,7 +97,7 @@ def cross_validation(
     labels = require_labels(y, len(matrix)).reshape(len(matrix), -1)
     grid = require_ridges(ridges)
     w, vectors = np.linalg.eigh(matrix)
-    rounding = input_rounding(gram)
+    rounding = input_rounding(gram) if rounding is None else rounding
     require_positive(w, rounding)
     projected = vectors.T @ labels
     rows = []

@@ -98,19 +98,24 @@ def gcv(
             "another number of folds."
         )
     w = np.linalg.eigvalsh(matrix)
-    require_positive(w, input_rounding(gram))
+    rounding = input_rounding(gram)
+    require_positive(w, rounding)
     grid, left_out = _usable(ridges, matrix, w)
     if len(grid) == 0:
         raise GramError(left_out[-1][1])
     repeated = _repeated(matrix)
     parts = _folds(len(matrix), repeated, folds, np.random.default_rng(seed))
+
+    def over(grid: Each, left_out: tuple[tuple[float, str], ...]) -> RiskEstimates:
+        given = called, matrix, targets, grid, left_out, repeated, parts, rounding, callback
+        return _estimates(*given)
+
     try:
-        return _estimates(called, matrix, targets, grid, left_out, repeated, parts, callback)
+        return over(grid, left_out)
     except GramError as error:  # without a ridge, on a rank in doubt in some fold
         if len(grid) < 2 or grid[0] > 0:
             raise
-        left_out = ((0.0, str(error)), *left_out)
-        return _estimates(called, matrix, targets, grid[1:], left_out, repeated, parts, callback)
+        return over(grid[1:], ((0.0, str(error)), *left_out))
 
 
 def risk_of(
@@ -210,6 +215,7 @@ def _estimates(
     left_out: tuple[tuple[float, str], ...],
     repeated: tuple[tuple[int, int], ...],
     parts: Sequence[Int[np.ndarray, "_"]],
+    rounding: float,
     callback: Callable[[int, int], None] | None,
 ) -> RiskEstimates:
     n, y = len(matrix), targets.values
@@ -220,7 +226,7 @@ def _estimates(
     trains = [np.setdiff1d(order, part) for part in parts]
     for done, (part, train) in enumerate(zip(parts, trains, strict=True)):
         inner = matrix[np.ix_(train, train)]
-        estimates = cross_validation(inner, y[train], ridges=grid)
+        estimates = cross_validation(inner, y[train], ridges=grid, rounding=rounding)
         predicted = np.einsum("mn,rno->rmo", matrix[np.ix_(part, train)], estimates.coefficients)
         losses[:, part] = ((predicted - y[part]) ** 2).sum(axis=-1)
         wrong[:, part] = predicted.argmax(axis=-1) != y[part].argmax(axis=-1)

@@ -2,6 +2,7 @@
 
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
@@ -158,6 +159,22 @@ def test_a_singular_kernel_loses_no_more_than_the_ridges_that_rounding_loses():
     assert found.ridges.tolist() == [0.0, 0.1]
     assert found.left_out[0][0] == 1e-300
     assert any("1e-300 was left out" in words for words in reading(found))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, jnp.bfloat16])
+@pytest.mark.parametrize("features", [10, 300])
+def test_a_gram_matrix_of_low_precision_is_taken_as_that(dtype, features):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((61, features)) * np.arange(1, features + 1.0) ** -2
+    y = x[:, 0] + 0.1 * rng.standard_normal(61)
+    exact = ntval.gcv(x @ x.T, y=y, ridges=[1.0])
+    found = ntval.gcv(np.asarray(jnp.asarray(x @ x.T, dtype=dtype)), y=y)
+    assert found.ridges.max() > 1.0
+    near = int(np.abs(np.log(np.maximum(found.ridges, 1e-300))).argmin())
+    same = ntval.gcv(x @ x.T, y=y, ridges=[found.ridges[near]])
+    share = 64 * 61 * float(jnp.finfo(dtype).eps)
+    assert abs(found.gcv.mean[near] / same.gcv.mean[0] - 1) <= share
+    assert exact.gcv.mean[0] > 0
 
 
 GRAM, Y = power_law(20)
