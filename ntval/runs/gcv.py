@@ -54,6 +54,7 @@ def gcv(
     folds: int = 5,
     seed: int = 0,
     name: str | None = None,
+    rounding: float = 0.0,
     callback: Callable[[int, int], None] | None = None,
 ) -> RiskEstimates:
     """GCV, LOO and the held-out risk of kernel ridge regression of y, over a grid of ridges.
@@ -67,6 +68,8 @@ def gcv(
     ridges: absolute, in K + ridge I; without them 0 and powers of ten relative to the trace of K.
     folds: how many parts the data is split into, at random by `seed`; samples that K does not tell
         apart stay together.
+    rounding: of K's entries, relative to its largest eigenvalue, where they were of a lower
+        precision than they are passed in.
     callback: is called with the number of folds done and of all.
 
     Returns: `RiskEstimates`; `ntval.runs.risk_reading.reading` puts them into sentences.
@@ -98,7 +101,7 @@ def gcv(
             "another number of folds."
         )
     w = np.linalg.eigvalsh(matrix)
-    rounding = input_rounding(gram)
+    rounding = max(rounding, input_rounding(gram))
     require_positive(w, rounding)
     grid, left_out = _usable(ridges, matrix, w)
     if len(grid) == 0:
@@ -146,7 +149,8 @@ def risk_of(
             "name": subject.name,
         }
         if isinstance(subject, GramSubject):
-            return gcv(subject.grams[0][np.ix_(chosen, chosen)], **some)
+            gram = subject.grams[0][np.ix_(chosen, chosen)]
+            return gcv(gram, rounding=len(gram) * subject.rounding, **some)
         rows = np.asarray(x, dtype=np.float64)[chosen]
         shape = subject.network.input_shape or rows.shape[1:]
         return gcv(subject.network, rows.reshape(len(rows), *shape), **some)

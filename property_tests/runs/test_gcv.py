@@ -175,6 +175,9 @@ def test_a_gram_matrix_of_low_precision_is_taken_as_that(dtype, features):
     share = 64 * 61 * float(jnp.finfo(dtype).eps)
     assert abs(found.gcv.mean[near] / same.gcv.mean[0] - 1) <= share
     assert exact.gcv.mean[0] > 0
+    low = (x @ x.T).astype(np.float32)
+    run = ntval.check_network(low, y=y, claims=["positive_semidefinite"], on_fail="return")
+    assert run.risk is not None, run.note
 
 
 GRAM, Y = power_law(20)
