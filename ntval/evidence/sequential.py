@@ -219,13 +219,8 @@ def means(
     if verdict is Verdict.SUPPORTED:
         words = f"within {percent(off)}; would see a fault of {percent(seen)} ({where})"
     else:
-        # A target of 0 is that of a difference: the number is no entry of a kernel.
-        what = f"departure of {sample.labels[i]}" if target == 0 else sample.labels[i]
-        claimed = "claimed" if target == 0 else "predicted"
-        words = (
-            f"{what}: {mean:.5g} in [{low:.5g}, {high:.5g}], "
-            f"{claimed} {target:.5g} ± {margin:.2g}, {e_values.text(log_e)}"
-        )
+        words = f"{_measured(sample.labels[i], mean, low, high, target, margin)}, "
+        words += e_values.text(log_e)
     if verdict is Verdict.INCONCLUSIVE:
         words = f"{sample.blindness()}; {words}" if sample.blind else words + _more(sample, values)
     return Decision(
@@ -250,6 +245,18 @@ def means(
             "statistics": len(each),
         },
     )
+
+
+def _measured(
+    label: str, mean: float, low: float, high: float, target: float, margin: float
+) -> str:
+    if target == 0:  # that of a difference: the number is no entry of a kernel
+        # What it looks like has a better estimate of its size: one size a refutation.
+        return (
+            f"departure of {label}, measured less claimed: from {low:.3g} to {high:.3g}, "
+            f"allowed ± {margin:.2g}"
+        )
+    return f"{label}: {mean:.5g} in [{low:.5g}, {high:.5g}], predicted {target:.5g} ± {margin:.2g}"
 
 
 def _enclosed(

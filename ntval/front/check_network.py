@@ -101,8 +101,11 @@ def check_network(
     )
 
 
-def failure_message(run: Run) -> str:
-    """What a refuted run says: each claim in words, its evidence, the replay, the way out."""
+def failure_message(run: Run, command: str | None = None) -> str:
+    """What a refuted run says: each claim in words, its evidence, the replay, the way out.
+
+    command: what repeats the run, where it is not a call of `check_network`.
+    """
     lines = []
     for name, outcome in run.refuted.items():
         result = weakest(outcome.results)
@@ -112,7 +115,7 @@ def failure_message(run: Run) -> str:
             f"  measured: {result.decision.summary}",
             f"  evidence: {evidence_words(outcome)}",
             *([f"  looks like: {run.diagnoses[name]}"] if name in run.diagnoses else []),
-            f"  replay:   {replay(run, name)}",
+            f"  replay:   {command or replay(run, name)}",
             f"  if it is known: expected_refutations={{{name.rpartition('.')[2]!r}: 'the reason'}}",
         ]
     for name in run.stale:

@@ -57,8 +57,8 @@ class Check:
         self.settle(run)
         return run
 
-    def settle(self, run: Run) -> None:
-        """Raise what a test raises for this run."""
+    def settle(self, run: Run, command: str | None = None) -> None:
+        """Raise what a test raises for this run; `command` is what repeats the test."""
         __tracebackhide__ = True
         reasons = {item.claim: item.reason for item in run.not_run}
         if self.claim in reasons:
@@ -66,7 +66,7 @@ class Check:
 
             pytest.skip(f"not run, because {reasons[self.claim]}")
         if self.claim in run.refuted:
-            raise RefutedError(failure_message(run))
+            raise RefutedError(failure_message(run, command))
 
 
 def checks_for(

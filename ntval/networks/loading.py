@@ -187,9 +187,10 @@ def held_constant(network: Network, input_shape: tuple[int, ...]) -> str:
 
 def misfit(network: Network, input_shape: tuple[int, ...]) -> str | None:
     """Why the network does not take inputs of this shape, or None when it does."""
-    x = jax.ShapeDtypeStruct((2, *input_shape), jnp.float64)
     try:
-        y = jax.eval_shape(network.apply_fn, params_shape(network, input_shape), x)
+        with float64():
+            x = jax.ShapeDtypeStruct((2, *input_shape), jnp.float64)
+            y = jax.eval_shape(network.apply_fn, params_shape(network, input_shape), x)
     except Exception as error:  # whatever a user's forward pass raises is told as the reason
         return _reason(error)
     if not hasattr(y, "shape"):
@@ -199,28 +200,41 @@ def misfit(network: Network, input_shape: tuple[int, ...]) -> str | None:
     return None
 
 
+_BATCH_NORM = (
+    "BatchNorm in training mode, it updates running statistics while it is applied; use "
+    "use_running_average=True, model.eval(), or equinox.nn.inference_mode(model)"
+)
+_NOISE = (
+    "dropout left on, or other noise, it asks for randomness while it is applied; use "
+    "deterministic=True, or model.eval()"
+)
+_OF_TRAINING = (_BATCH_NORM, _NOISE)
+
+
 def _reason(error: Exception) -> str:
     """Why a forward pass failed; of the two commonest causes, the way out as well."""
     words = str(error)
     if "BatchStat" in words or "batch_stats" in words or "unbound axis name" in words:
-        return (
-            "BatchNorm in training mode, it updates running statistics while it is applied; use "
-            "use_running_average=True, model.eval(), or equinox.nn.inference_mode(model)"
-        )
-    if "Rng" in type(error).__name__ or "RngCount" in words or "PRNG" in words:
-        return (
-            "dropout left on, or other noise, it asks for randomness while it is applied; use "
-            "deterministic=True, or model.eval()"
-        )
+        return _BATCH_NORM
+    noise = ("RngCount", "PRNG", "Dropout requires a key")  # of flax, haiku, equinox
+    if "Rng" in type(error).__name__ or any(part in words for part in noise):
+        return _NOISE
     return f"{type(error).__name__}: {first_line(error)}"
 
 
 def _only_flat_shape(network: Network) -> tuple[int, ...] | None:
-    """The one flat input shape that fits, found among the sizes of the weights; else None."""
+    """The one flat input shape that fits, found among the sizes of the weights; else None.
+
+    Raises: `NetworkError` where the forward pass is that of training, whatever its inputs.
+    """
     try:
         leaves = jax.tree.leaves(params_shape(network, DEFAULT_SHAPE))
     except Exception:  # whatever a user's init raises: no shape is known, and the caller says so
         leaves = []
     sizes = sorted({int(size) for leaf in leaves for size in np.shape(leaf)})
-    fitting = [(size,) for size in sizes if not misfit(network, (size,))]
+    reasons = {(size,): misfit(network, (size,)) for size in sizes}
+    for reason in reasons.values():
+        if reason in _OF_TRAINING:
+            raise NetworkError(f"network {network.name!r} needs inference mode, got {reason}.")
+    fitting = [shape for shape, reason in reasons.items() if reason is None]
     return fitting[0] if len(fitting) == 1 else None

@@ -89,6 +89,7 @@ def _subject(
         any_input=any_input,
         num_inputs=n,
         note=_memory_note(network, params, size, n, too_long)
+        + (_shape_note(shape) if any_input else "")
         + _precision_note(network, params, shape)
         + _held_note(network, shape),
     )
@@ -107,6 +108,11 @@ def _memory_note(network: Network, params: Any, size: int, n: int, too_long: boo
         f"{size:,} parameters; at {n} inputs K takes {_bytes(8 * n * n)}, its Jacobian "
         f"{_bytes(rows)}; {how}."
     )
+
+
+def _shape_note(shape: tuple[int, ...]) -> str:
+    """What is fed to a network whose user passed no inputs."""
+    return f" Inputs are uniform on the sphere, of shape {shape}: pass x (--data) for yours."
 
 
 def _precision_note(network: Network, params: Any, shape: tuple[int, ...]) -> str:

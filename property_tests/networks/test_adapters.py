@@ -252,3 +252,54 @@ def test_modules_that_end_instead_of_importing_are_refused(tmp_path, monkeypatch
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(NetworkError, match=f"needs a module that imports, .*{message}"):
         loading.load("no_module_of_ours:model")
+
+
+class Training(flax.linen.Module):
+    """A network in training mode: BatchNorm or dropout."""
+
+    layer: flax.linen.Module
+
+    @flax.linen.compact
+    def __call__(self, x):
+        return flax.linen.Dense(1)(self.layer(flax.linen.Dense(6)(x)))
+
+
+class EquinoxDropout(equinox.Module):
+    linear: equinox.nn.Linear
+    dropout: equinox.nn.Dropout
+
+    def __call__(self, x):
+        return self.dropout(self.linear(x))
+
+
+class NnxBatchNorm(nnx.Module):
+    def __init__(self, rngs):
+        self.linear, self.norm = nnx.Linear(5, 7, rngs=rngs), nnx.BatchNorm(7, rngs=rngs)
+
+    def __call__(self, x):
+        return self.norm(self.linear(x))
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (Training(flax.linen.BatchNorm(use_running_average=False)), "BatchNorm in training mode"),
+        (Training(flax.linen.Dropout(0.5, deterministic=False)), "dropout left on"),
+        (NnxBatchNorm(nnx.Rngs(0)), "BatchNorm in training mode"),
+        (
+            EquinoxDropout(
+                equinox.nn.Linear(5, 2, key=jax.random.key(0)), equinox.nn.Dropout(0.5)
+            ),
+            "dropout left on",
+        ),
+    ],
+    ids=["linen BatchNorm", "linen dropout", "nnx BatchNorm", "equinox dropout"],
+)
+def test_training_mode_is_said_before_any_shape_is_asked_for(model, words):
+    with pytest.raises(NetworkError, match=f"needs inference mode, got {words}"):
+        loading.network_from(model)
+
+
+def test_a_shape_is_looked_for_without_a_warning_of_jax_outside_of_float64():
+    network = loading.network_from(Linen())
+    assert loading.misfit(network, (8,)) is None  # warnings are errors here

@@ -201,4 +201,4 @@ class Hooks:
             tests = budget.tests + len(budget.marked)
             yield from report.summary(records, alpha=budget.total, tests=tests)
         if records and budget.tests:
-            yield f"repeat a test: {repetition(None, self.options, budget)}"
+            yield f"replay a test: {repetition(None, self.options, budget)}"

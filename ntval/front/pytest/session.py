@@ -87,14 +87,13 @@ class Session:
 
         expected = expected_refutation(item, check, self.options, self.collected)
         try:
-            check.settle(run)
+            check.settle(run, repetition(item, self.options, self.budget))
         except RefutedError as error:
             if expected is not None:
                 pytest.xfail(expected[1])
             if check.network is None:
                 error.add_note(f"  point:    {check.found[0][1]}")  # type: ignore[index]
             error.add_note(f"  or in --ntval-expected, a line '{id_of(item)}: the reason'")
-            error.add_note(f"  repeat:   {repetition(item, self.options, self.budget)}")
             raise
         outcome = run.outcomes[check.claim]
         if expected is not None and outcome.verdict == "SUPPORTED":

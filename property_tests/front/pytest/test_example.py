@@ -67,6 +67,6 @@ def test_a_bug_that_is_not_expected_is_told_in_words_by_a_worker_too(example):
         "confirmed 3/3 on fresh keys",
         "if it is known: expected_refutations={'mean_kernel': 'the reason'}",
         "pytest 'tests/test_kernels.py::test_ntk[rounded-mean_kernel]' --ntval-seed=0",
-        "repeat a test: pytest TEST --ntval-seed=0 --ntval-alpha=",
+        "replay a test: pytest TEST --ntval-seed=0 --ntval-alpha=",
     ):
         assert part in output, output

@@ -227,7 +227,7 @@ def test_the_summary_counts_verdicts_and_says_how_to_repeat(sessions, which, cou
     closest = "closest to a refutation: test_host.py::test_claim, e = 1.6e+05, where "
     assert f"{closest}{2e6 * session.sharing:.1e} refutes" in summary
     assert f"of alpha = 0.001001 was spent ({session.sharing + 1} tests)" in summary
-    assert f"repeat a test: pytest {words} --ntval-alpha=" in summary
+    assert f"replay a test: pytest {words} --ntval-alpha=" in summary
     assert f"wrote {session.folder}" in summary
 
 
