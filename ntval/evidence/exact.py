@@ -33,10 +33,10 @@ def identity(comparisons: Sequence[Comparison]) -> Decision:
     """Two expressions are equal up to rounding: refuted when any entry departs by more.
 
     An allowance that reaches the quantity's own size, or is not a number, is vacuous, and so are
-    comparisons without an entry: INCONCLUSIVE.
+    comparisons without an entry, or of quantities that are all 0: INCONCLUSIVE.
     """
     worst_ratio, worst_gap, worst_allowance, place, blind = -1.0, 0.0, 0.0, "", 0.0
-    apart = 0.0  # the largest gap in units of the quantity
+    apart, largest = 0.0, 0.0  # the largest gap in units of the quantity, the largest quantity
     for comparison in comparisons:
         left, right = np.asarray(comparison.left), np.asarray(comparison.right)
         if left.shape != right.shape:
@@ -54,22 +54,23 @@ def identity(comparisons: Sequence[Comparison]) -> Decision:
         size = np.maximum(np.where(np.isnan(scale), 0.0, scale), _TINY)
         blind = max(blind, float((allowance / size).max(initial=0.0)))
         apart = max(apart, float((gap / size).max(initial=0.0)))
+        sizes = (size, np.abs(left), np.abs(right))
+        largest = max(largest, *(float(np.nan_to_num(part).max(initial=0.0)) for part in sizes))
         index = np.unravel_index(int(ratio.argmax()), ratio.shape) if ratio.size else ()
         if ratio.size and float(ratio[index]) > worst_ratio:
             worst_ratio, worst_gap = float(ratio[index]), float(gap[index])
             worst_allowance = float(allowance[index])
             place = f"{comparison.label} at {[int(i) for i in index]}"
-    if worst_ratio > 1:
-        verdict = Verdict.REFUTED
-    elif blind >= 1 or not place:
-        verdict = Verdict.INCONCLUSIVE
-    else:
-        verdict = Verdict.SUPPORTED
     vacuous = ""
     if not place:
         vacuous = "VACUOUS: nothing was compared; "
+    elif largest <= _TINY:
+        vacuous = "VACUOUS: 0 was compared with 0, and nothing else; "
     elif blind >= 1:
         vacuous = "VACUOUS: the allowance is as large as the quantity; "
+    verdict = Verdict.INCONCLUSIVE if vacuous else Verdict.SUPPORTED
+    if worst_ratio > 1:
+        verdict = Verdict.REFUTED
     if verdict is Verdict.SUPPORTED:
         within = f"equal within {percent(apart)}" if apart else "equal"
         seen = percent(blind) if blind else "any difference"
@@ -124,7 +125,11 @@ def bound(brackets: Sequence[Bracket]) -> Decision:
     the room left, in the quantity's own scale.
     """
     tightest = min(brackets, key=lambda b: (b.upper - b.bound) / max(b.scale, _TINY))
-    vacuous = any(b.bound <= b.trivial for b in brackets)
+    vacuous = ""
+    if any(b.bound <= b.trivial for b in brackets):
+        vacuous = "VACUOUS: the bound is known without the theorem; "
+    elif all(b.scale <= _TINY for b in brackets):
+        vacuous = "VACUOUS: it is of a quantity that is 0; "
     if any(b.upper < b.bound or math.isnan(b.upper) for b in brackets):
         verdict = Verdict.REFUTED
     elif all(b.lower >= b.bound for b in brackets) and not vacuous:
@@ -134,8 +139,7 @@ def bound(brackets: Sequence[Bracket]) -> Decision:
     return Decision(
         verdict,
         "bound",
-        ("VACUOUS: the bound is known without the theorem; " if vacuous else "")
-        + f"{tightest.label} in [{tightest.lower:.3g}, {tightest.upper:.3g}], "
+        f"{vacuous}{tightest.label} in [{tightest.lower:.3g}, {tightest.upper:.3g}], "
         f"claimed >= {tightest.bound:.2g}" + (f"; {tightest.note}" if tightest.note else ""),
         gap=max(0.0, tightest.bound - tightest.upper),
         allowed=0.0,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from ntval.arrays import AnyArray
@@ -35,7 +36,7 @@ def float64_params(params: Any) -> Any:
     return treedef.unflatten(leaves)
 
 
-def partition(params: Any) -> tuple[list[AnyArray], list[AnyArray], Structure]:
+def partition(params: Any) -> tuple[list[AnyArray], list[Any], Structure]:
     """The leaves to differentiate by, those held constant, and what `merge` needs to undo it."""
     leaves, treedef = jax.tree.flatten(params)
     floating = tuple(_is_floating(leaf) for leaf in leaves)
@@ -46,13 +47,21 @@ def partition(params: Any) -> tuple[list[AnyArray], list[AnyArray], Structure]:
     return theta, held, (treedef, floating)
 
 
-def merge(structure: Structure, theta: list[AnyArray], held: list[AnyArray]) -> Any:
+def merge(structure: Structure, theta: list[AnyArray], held: list[Any]) -> Any:
     """The tree that `partition` took apart."""
     treedef, floating = structure
     theta_leaves, held_leaves = iter(theta), iter(held)
     return treedef.unflatten(
         [next(theta_leaves if differentiated else held_leaves) for differentiated in floating]
     )
+
+
+def raveled(params: Any) -> tuple[Float[Array, "p"], Callable[[Float[Array, "p"]], Any]]:
+    """The parameters in one vector, and the function that makes `params` of such a vector; leaves
+    that are not floating, such as counters and keys, keep their values and are no part of it."""
+    theta, held, structure = partition(params)
+    flat, unravel = ravel_pytree(theta)
+    return flat, lambda vector: merge(structure, unravel(vector), held)
 
 
 def outputs_of(apply_fn: Callable, params: Any, x: Float[AnyArray, "n *shape"]) -> int:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,6 +152,18 @@ def test_the_tightest_bracket_has_the_least_room_in_its_own_scale():
 
 def test_identity_says_how_large_a_gap_it_sees_in_the_quantity_s_own_scale():
     assert exact.identity([comparison([1.0], [1.0], 0.1, 2.0)]).smallest_gap == 0.05
+
+
+def test_comparisons_of_nothing_but_zeros_are_vacuous():
+    """The kernel of a network of whose weights nothing depends says nothing of its code."""
+    nothing, something = (comparison([v], [v], 1e-9 * v, v) for v in (0.0, 1.0))
+    decision = exact.identity([nothing])
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "VACUOUS: 0 was compared with 0" in decision.summary
+    assert exact.identity([nothing, something]).verdict is Verdict.SUPPORTED
+    bracket = Bracket("smallest eigenvalue", 0.0, 0.0, bound=0.0, scale=0.0)
+    assert exact.bound([bracket]).verdict is Verdict.INCONCLUSIVE
+    assert exact.bound([replace(bracket, scale=1.0)]).verdict is Verdict.SUPPORTED
 
 
 def test_bound_that_is_known_without_the_theorem_is_vacuous():

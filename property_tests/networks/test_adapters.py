@@ -287,9 +287,7 @@ class NnxBatchNorm(nnx.Module):
         (Training(flax.linen.Dropout(0.5, deterministic=False)), "dropout left on"),
         (NnxBatchNorm(nnx.Rngs(0)), "BatchNorm in training mode"),
         (
-            EquinoxDropout(
-                equinox.nn.Linear(5, 2, key=jax.random.key(0)), equinox.nn.Dropout(0.5)
-            ),
+            EquinoxDropout(equinox.nn.Linear(5, 2, key=jax.random.key(0)), equinox.nn.Dropout(0.5)),
             "dropout left on",
         ),
     ],

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from ntval.activations import ACTIVATIONS, Activation
@@ -27,6 +26,7 @@ from ntval.claims.kernel_identities.setting import (
 from ntval.claims.kernel_identities.words import factor_words
 from ntval.claims.procedures import Identity
 from ntval.evidence.exact import Comparison
+from ntval.kernels.differentiable import raveled
 from ntval.networks.rewriting import rewritten, without_rounding, without_rules, without_stops
 from ntval.regimes import Regime
 from ntval.subjects.subject import NetworkSubject
@@ -58,7 +58,7 @@ def _of_network(
     both sides may cancel. Rounding is that of two values, over 2h.
     """
     params, x, _ = params_and_inputs(key, regime, subject)
-    flat, unravel = ravel_pytree(params)
+    flat, unravel = raveled(params)
     step = float(jnp.finfo(lowest_precision(subject)).eps) ** (1 / 3)
     size = jnp.sqrt((flat**2).mean())
     directions = size * jax.random.normal(jax.random.fold_in(key, 3), (_DIRECTIONS, flat.size))

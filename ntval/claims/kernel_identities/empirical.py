@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from ntval.arrays import float32, rounding_or_all
@@ -32,6 +31,7 @@ from ntval.claims.procedures import Identity, ProbableBound
 from ntval.claims.sampling import MEASURED, draw_params, empirical_at, kept, stream_of
 from ntval.evidence.exact import Comparison
 from ntval.evidence.sequential import Draw
+from ntval.kernels.differentiable import raveled
 from ntval.kernels.methods import methods_of
 from ntval.networks.network import num_params
 from ntval.observables.entries import entry_scale
@@ -46,7 +46,7 @@ def _batch_independence(key: Array, regime: Regime, subject: NetworkSubject) -> 
     alone, slopes = (np.asarray(part) for part in _one_by_one(subject)(params, x))
     # To first order a relative perturbation u of every parameter moves an output by at most
     # u |J_i| |theta|, the Cauchy-Schwarz bound of sum_p |J_ip theta_p|.
-    size = slopes * np.linalg.norm(np.asarray(ravel_pytree(params)[0]))
+    size = slopes * np.linalg.norm(np.asarray(raveled(params)[0]))
     scale = np.nan_to_num(size) + np.abs(alone)
     allowed = network_rounding(subject, params, x) * scale
     return [Comparison("f(x)[i] against f(x[i:i+1])", together, alone, allowed, scale)]
@@ -58,7 +58,7 @@ def _one_by_one(subject: NetworkSubject) -> Callable:
     their derivatives by all parameters."""
 
     def of_row(params: Any, row: Float[Array, "*shape"]):
-        flat, unravel = ravel_pytree(params)
+        flat, unravel = raveled(params)
 
         def outputs(theta: Float[Array, "p"]) -> Float[Array, "outputs"]:
             return subject.network.apply_fn(unravel(theta), row[None]).reshape(-1)

@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
 from ntval.activations import ACTIVATIONS
@@ -18,6 +17,7 @@ from ntval.claims.domain import Domain, Hypothesis, Interval, Layers, OneOf, Ran
 from ntval.claims.sampling import draw_params, empirical_at, kept
 from ntval.evidence.exact import Comparison
 from ntval.kernels import analytic
+from ntval.kernels.differentiable import raveled
 from ntval.networks import loading, structure
 from ntval.networks.network import num_params
 from ntval.observables.entries import entry_scale
@@ -167,7 +167,7 @@ def autodiff_rows(
     subject: NetworkSubject, params: Any, x: Float[Array, "n *shape"]
 ) -> tuple[Float[np.ndarray, "p"], Float[np.ndarray, "n outputs p"]]:
     """Parameters in one vector, and the Jacobian of the whole batch by them."""
-    flat, unravel = ravel_pytree(params)
+    flat, unravel = raveled(params)
     jacobian = jax.jit(jax.jacrev(lambda theta: subject.network.apply_fn(unravel(theta), x)))(flat)
     return np.asarray(flat), np.asarray(jacobian).reshape(len(x), -1, flat.size)
 
