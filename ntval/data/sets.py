@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ntval.arrays import as_float64, rounding_allowance
 from ntval.data import sources
@@ -21,12 +21,19 @@ class Data:
     """Inputs x of shape (n, *input_shape) and, when there are any, targets y of shape (n,).
 
     `whole`: whether y came as whole numbers, as classes do.
+    `integers`: the dtype that x came in where it is of whole numbers, such as tokens.
     """
 
     name: str
     x: Float[np.ndarray, "n *shape"]
     y: Float[np.ndarray, "n"] | None = None
     whole: bool = False
+    integers: np.dtype | None = None
+
+    @property
+    def given(self) -> Shaped[np.ndarray, "n *shape"]:
+        """x in the dtype that it came in."""
+        return self.x if self.integers is None else self.x.astype(self.integers)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -78,17 +85,12 @@ def _mnist() -> Data:
 
 
 def data_of(name: str, x: Any, y: Any = None, *, repeated: bool = False) -> Data:
-    """Arrays as a data set; whole numbers and booleans among y become floats.
+    """Arrays as a data set; whole numbers and booleans become floats, which hold them exactly.
 
     Raises: `InputError` for x without rows, x or y that is not finite numbers, rows that
     coincide unless they may be `repeated`, and y that is not one value a row.
     """
-    x = as_float64("x", array_of("x", x))
-    if x.ndim < 2 or x.size == 0:
-        raise InputError(
-            f"x needs shape (n, ...) with n >= 1, got {x.shape}; "
-            "one input of d numbers is x[None], n scalars are x[:, None]."
-        )
+    x, integers = inputs_of("x", x)
     if not repeated:
         require_distinct("x", x)
     whole = False
@@ -101,7 +103,33 @@ def data_of(name: str, x: Any, y: Any = None, *, repeated: bool = False) -> Data
             raise InputError(
                 f"y needs shape ({len(x)},), one value a row of x, got {y.shape}; {way_out}."
             )
-    return Data(name, x, y, whole)
+    return Data(name, x, y, whole, integers)
+
+
+def inputs_of(name: str, value: Any) -> tuple[Float[np.ndarray, "n *shape"], np.dtype | None]:
+    """Inputs in float64 and, of whole numbers such as tokens, the dtype in which JAX reads them.
+
+    Raises: `InputError` for what has no rows, is not finite numbers, or does not fit in 32 bits.
+    """
+    array, integers = array_of(name, value), None
+    if array.dtype.kind in "iub":
+        integers = np.dtype(_IN_32_BITS.get(array.dtype.name, array.dtype))
+        if not np.array_equal(array, array.astype(integers)):
+            raise InputError(
+                f"{name} needs whole numbers of 32 bits, which is what JAX reads, got "
+                f"{np.abs(array).max()}; convert it, e.g. {name}.astype(float)."
+            )
+        array = array.astype(np.float64)
+    rows = as_float64(name, array)
+    if rows.ndim < 2 or rows.size == 0:
+        raise InputError(
+            f"{name} needs shape (n, ...) with n >= 1, got {rows.shape}; "
+            f"one input of d numbers is {name}[None], n scalars are {name}[:, None]."
+        )
+    return rows, integers
+
+
+_IN_32_BITS = {"int64": np.int32, "uint64": np.uint32}
 
 
 def array_of(name: str, value: Any) -> np.ndarray:

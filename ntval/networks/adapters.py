@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from ntval.errors import NetworkError
 from ntval.networks.network import Network
@@ -80,9 +81,22 @@ def _bases(kind: type) -> set[str]:
     return names
 
 
+def _initialized(init: Callable[[Array], Any], input_shape: tuple[int, ...]) -> Any:
+    """What `init` makes of an input of zeros: floats or, where it takes no such, whole numbers, as
+    layers that embed tokens do."""
+    shape = (1, *input_shape[1:])
+    try:
+        return init(jnp.zeros(shape))
+    except Exception as error:  # whatever a user's module raises; the first is told
+        try:
+            return init(jnp.zeros(shape, jnp.int32))
+        except Exception:
+            raise error from None
+
+
 def _from_linen(module: Any) -> Network:
     def init(key, input_shape):
-        variables = module.init(key, jnp.zeros((1, *input_shape[1:])))
+        variables = _initialized(functools.partial(module.init, key), input_shape)
         held = {name: tree for name, tree in variables.items() if name != "params"}
         return variables.get("params", {}), held
 
@@ -156,7 +170,8 @@ def _from_haiku(transformed: Any, params: Any) -> Network:
         return Network(None, apply_fn, params=float64_weights(params))
 
     def init_fn(key, input_shape):
-        return None, float64_weights(transformed.init(key, jnp.zeros((1, *input_shape[1:]))))
+        init = functools.partial(transformed.init, key)
+        return None, float64_weights(_initialized(init, input_shape))
 
     return Network(init_fn, apply_fn)
 
@@ -166,7 +181,7 @@ def _from_haiku_with_state(transformed: Any, weights: Any) -> Network:
     no_key = _no_key(transformed.apply, 2)
 
     def init(key, input_shape):
-        params, state = transformed.init(key, jnp.zeros((1, *input_shape[1:])))
+        params, state = _initialized(functools.partial(transformed.init, key), input_shape)
         return params, {"state": state}
 
     def apply(params, held, x):

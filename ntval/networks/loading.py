@@ -45,17 +45,21 @@ DEFAULT_SHAPE = (8,)
 
 
 def network_from(
-    model: Any, *, input_shape: tuple[int, ...] | None = None, name: str | None = None
+    model: Any,
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    integers: np.dtype | None = None,
+    name: str | None = None,
 ) -> Network:
     """`model` as a `Network`, see the table above.
 
     `input_shape` is the shape of one input; without it, it is read off the network where only
-    one flat shape fits, and stays None where several do.
+    one flat shape fits, and stays None where several do. `integers`: see `taking`.
 
     Raises: `NetworkError` when the model is of no known kind or takes no such input.
     """
     with float64():
-        network = replace(_adapted(model), name=name or name_of(model))
+        network = taking(integers, replace(_adapted(model), name=name or name_of(model)))
         shape = network.input_shape if input_shape is None else tuple(input_shape)
         network = replace(network, input_shape=shape)
         if shape is None:
@@ -100,15 +104,34 @@ def load(path: str, *, input_shape: tuple[int, ...] | None = None) -> Network:
     return network_from(target, input_shape=input_shape, name=path)
 
 
-def fitted(network: Network, shape: tuple[int, ...]) -> Network:
+def taking(integers: np.dtype | None, network: Network) -> Network:
+    """`network` with inputs of a dtype of whole numbers, such as tokens, that come as floats; as it
+    is without one, and where it is of ntval's own."""
+    if integers is None or network.mlp is not None:
+        return network
+    twin = network.kernel_fn
+
+    def apply_fn(params, x):
+        return network.apply_fn(params, x.astype(integers))
+
+    def kernel_fn(x1, x2=None, get="ntk"):
+        assert twin is not None
+        return twin(x1.astype(integers), None if x2 is None else x2.astype(integers), get)
+
+    return replace(network, apply_fn=apply_fn, kernel_fn=twin and kernel_fn)
+
+
+def fitted(network: Network, shape: tuple[int, ...], integers: np.dtype | None = None) -> Network:
     """`network` with the input shape that fits data of `shape`: as it is, squeezed, or flat.
 
+    `integers`: see `taking`.
     Raises: `NetworkError` naming the shapes that were tried.
     """
     flat = (math.prod(shape),)
     squeezed = tuple(size for size in shape if size != 1)
     given = [network.input_shape] if network.input_shape else [shape, squeezed, flat]
     reasons = {}
+    network = taking(integers, network)
     with float64():
         for candidate in dict.fromkeys(given):
             reasons[candidate] = "another size"

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ntval.arrays import AnyArray, ArrayLike, float64, require_inputs
+from ntval.arrays import AnyArray, ArrayLike, float64
+from ntval.data.sets import inputs_of
 from ntval.errors import InputError, NtvalError
 from ntval.observables import spectra
 from ntval.runs.eigenvalue_bounds import (
@@ -75,8 +76,8 @@ def bounds(
     """
     if not 0 < failure < 1:
         raise InputError(f"failure needs to be between 0 and 1, got {failure!r}; e.g. 1e-6.")
-    rows, _ = require_inputs(x, None)
-    network = network_of("bounds", network, params, rows.shape[1:])
+    rows, integers = inputs_of("x", x)
+    network = network_of("bounds", network, params, rows.shape[1:], integers)
     drawn = network.init_fn is not None
     with float64():
         params = weights_of(network, rows.shape[1:], seed)

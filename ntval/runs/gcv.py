@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ntval.arrays import AnyArray, ArrayLike, float64, require_gram, require_inputs, rounding_or_all
+from ntval.arrays import AnyArray, ArrayLike, float64, require_gram, rounding_or_all
 from ntval.data.labels import Targets, targets_of
-from ntval.data.sets import array_of
+from ntval.data.sets import array_of, inputs_of
 from ntval.errors import GramError, InputError
 from ntval.observables.curve_agreement import agreement_threshold, ridge_at
 from ntval.observables.generalized_cross_validation import (
@@ -38,6 +38,7 @@ from ntval.subjects.subject import GramSubject, NetworkSubject
 
 # Ridges relative to the trace of K, in powers of ten, beside 0.
 _POWERS = np.arange(-7.0, 1.5, 0.5)
+_FEWEST = 8  # samples
 # A ridge this many times the trace makes every prediction 0.
 _MOST = 1e6
 
@@ -51,7 +52,7 @@ def gcv(
     infinite: bool = False,
     classes: bool | None = None,
     ridges: Float[np.ndarray, "ridges"] | ArrayLike | None = None,
-    folds: int = 5,
+    folds: int | None = None,
     seed: int = 0,
     name: str | None = None,
     rounding: float = 0.0,
@@ -67,7 +68,7 @@ def gcv(
     infinite: the kernel of infinite width instead of that at these weights.
     ridges: absolute, in K + ridge I; without them 0 and powers of ten relative to the trace of K.
     folds: how many parts the data is split into, at random by `seed`; samples that K does not tell
-        apart stay together.
+        apart stay together. Without it 5, and fewer of less than 20 samples.
     rounding: of K's entries, relative to its largest eigenvalue, where they were of a lower
         precision than they are passed in.
     callback: is called with the number of folds done and of all.
@@ -84,8 +85,8 @@ def gcv(
     else:
         if x is None:
             raise InputError("gcv needs x, inputs for the network; pass them, or a Gram matrix.")
-        rows, _ = require_inputs(x)
-        network = network_of("gcv", gram_or_network, params, rows.shape[1:])
+        rows, integers = inputs_of("x", x)
+        network = network_of("gcv", gram_or_network, params, rows.shape[1:], integers)
         called = name or network.name
         targets_of(y, len(rows), classes=classes)  # refused before the kernel is computed
         with float64():
@@ -95,6 +96,11 @@ def gcv(
                 gram = gram_at(network, weights_of(network, rows.shape[1:], seed), rows)
     matrix = require_gram("gram", gram)
     targets = targets_of(y, len(matrix), classes=classes)
+    if len(matrix) < _FEWEST:
+        raise InputError(
+            f"gcv needs {_FEWEST} samples or more, two folds of 4, got {len(matrix)}; pass more."
+        )
+    folds = min(5, len(matrix) // 4) if folds is None else folds
     if not 2 <= folds <= len(matrix) // 4:
         raise InputError(
             f"folds needs 2 to n / 4 = {len(matrix) // 4}, got {folds!r}; pass more samples or "
@@ -144,7 +150,6 @@ def risk_of(
         some: dict[str, Any] = {
             "y": labels[chosen],
             "classes": classes,
-            "folds": max(2, min(5, len(chosen) // 4)),
             "seed": seed,
             "name": subject.name,
         }

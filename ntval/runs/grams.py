@@ -18,8 +18,15 @@ from ntval.networks.mlp import Mlp
 from ntval.networks.network import Network
 
 
-def network_of(caller: str, model: Any, params: Any, shape: tuple[int, ...]) -> Network:
-    """An `Mlp`, or what `check_network` takes as a model, for inputs of a shape.
+def network_of(
+    caller: str,
+    model: Any,
+    params: Any,
+    shape: tuple[int, ...],
+    integers: np.dtype | None = None,
+) -> Network:
+    """An `Mlp`, or what `check_network` takes as a model, for inputs of a shape and, of whole
+    numbers, a dtype.
 
     Raises: `InputError` naming the `caller` for a network without weights.
     """
@@ -28,7 +35,7 @@ def network_of(caller: str, model: Any, params: Any, shape: tuple[int, ...]) -> 
     model = loading.with_params(model, params)
     if isinstance(model, Network) and model.init_fn is None and model.params is None:
         raise InputError(f"{caller} needs weights for network {model.name!r}; pass params.")
-    return loading.network_from(model, input_shape=shape)
+    return loading.network_from(model, input_shape=shape, integers=integers)
 
 
 def weights_of(network: Network, shape: tuple[int, ...], seed: int) -> Any:

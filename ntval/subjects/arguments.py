@@ -85,7 +85,7 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
     if callable(kernel_fn):
         if x is None:
             raise InputError("kernel_fn needs x, the inputs of the Gram matrix; pass both.")
-        x = data_of("x", x).x
+        x = data_of("x", x).given
         rule = f"kernel_fn needs a function kernel_fn(x1, x2, get) for inputs of shape {x.shape}"
         reference = array_of("kernel_fn", _called(rule, _twin(kernel_fn), x, None, "ntk"))
         nngp = functools.partial(_nngp, _twin(kernel_fn), x, grams.shape[1:])
@@ -206,6 +206,9 @@ def _twin(kernel_fn: Callable) -> Callable:
         parameters = inspect.signature(kernel_fn).parameters
     except (TypeError, ValueError):
         return kernel_fn
+    get = parameters.get("get")
+    if get is not None and get.kind is get.KEYWORD_ONLY:
+        return lambda x1, x2=None, get="ntk": kernel_fn(x1, x2, get=get)
     takes_get = "get" in parameters or any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     needed = [p for p in parameters.values() if p.kind in positional and p.default is p.empty]

@@ -39,10 +39,24 @@ def test_npz_file_is_read_with_its_shape(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("dtype", "read"),
+    [(np.uint8, np.uint8), (np.int64, np.int32), (np.uint64, np.uint32), (np.int16, np.int16)],
+)
+def test_whole_numbers_are_floats_that_know_what_they_came_in(tmp_path, dtype, read):
+    tokens = np.arange(12, dtype=dtype).reshape(4, 3)
+    loaded = sets.load(save(tmp_path / "a.npz", x=tokens))
+    assert loaded.x.dtype == np.float64
+    assert loaded.given.dtype == read
+    assert (loaded.given == tokens).all()
+    assert sets.data_of("x", rows()).given.dtype == np.float64
+
+
+@pytest.mark.parametrize(
     ("arrays", "message"),
     [
         ({"z": rows()}, "needs an array 'x'"),
-        ({"x": rows().astype(int)}, "floating-point entries, got dtype int64"),
+        ({"x": rows() + 1j}, "floating-point entries, got dtype complex128"),
+        ({"x": np.full((3, 2), 2**40)}, "whole numbers of 32 bits"),
         ({"x": np.full((3, 2), np.nan)}, "finite entries, got nan"),
         ({"x": np.ones(4)}, r"needs shape \(n, ...\)"),
         ({"x": np.ones((0, 3))}, r"needs shape \(n, ...\)"),

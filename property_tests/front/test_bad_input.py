@@ -81,7 +81,7 @@ def test_targets_are_classes_of_any_kind(y):
 def test_a_regression_that_cannot_be_done_is_a_note_of_the_run():
     run = check_network(X[:3] @ X[:3].T, y=LABELS[:3], claims=["gram_matrices"])
     assert run.risk is None
-    assert "No estimates of a risk: folds needs" in run.note
+    assert "No estimates of a risk: gcv needs 8 samples" in run.note
     indefinite = check_network(-X @ X.T, y=LABELS, claims=["gram_matrices"], on_fail="return")
     assert indefinite.refuted
     assert "No estimates of a risk: kernel_identities.positive_semidefinite" in indefinite.note

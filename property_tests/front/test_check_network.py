@@ -144,27 +144,6 @@ def test_batch_statistics_of_one_s_own_are_called_so():
     assert any("every other claim rests on it" in item.reason for item in run.not_run)
 
 
-def test_keys_and_counters_among_the_weights_are_no_part_of_their_size():
-    """Of uint32 keys, near 4e9, rounding would allow any dependence on the batch."""
-    beside = {"key": np.array([4_000_000_000, 123], np.uint32), "step": 3}
-    params = {**weights(8), **beside}
-    claims = ["batch_independence", "finite_differences", "jacobian_outer_product"]
-    run = check_network(lambda p, x: p["step"] * tanh_mlp(p, x), params, X, claims=claims)
-    assert set(verdicts(run).values()) == {Verdict.SUPPORTED}
-
-    def coupled(params, x):
-        return tanh_mlp(params, x - x.mean(axis=0))
-
-    assert "batch_independence is REFUTED" in refuted(model=coupled, params=params, x=X)
-
-
-def test_a_network_that_does_not_depend_on_its_weights_supports_nothing():
-    run = check_network(lambda p, x: 0 * tanh_mlp(p, x), weights(8), X)
-    found = {name.rpartition(".")[2]: verdict for name, verdict in verdicts(run).items()}
-    assert found.pop("precision") is Verdict.SUPPORTED  # 0 is 0 in float32 too
-    assert set(found.values()) == {Verdict.INCONCLUSIVE}, found
-
-
 def test_dropout_left_on_is_called_so():
     module = WithDropout()
     keys = {"params": jax.random.key(0), "dropout": jax.random.key(1)}

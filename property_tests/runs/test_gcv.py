@@ -203,7 +203,7 @@ GRAM, Y = power_law(20)
         (
             {"gram_or_network": GRAM[:6, :6], "y": Y[:6]},
             InputError,
-            "folds needs 2 to n / 4 = 1",
+            "gcv needs 8 samples or more",
         ),
     ],
 )

@@ -36,7 +36,9 @@ def gcv(
     ridge: Annotated[
         list[float] | None, typer.Option(help="A ridge in K + ridge I; may be repeated.")
     ] = None,
-    folds: Annotated[int, typer.Option(help="Parts that are left out in turn.", min=2)] = 5,
+    folds: Annotated[
+        int | None, typer.Option(help="Parts that are left out in turn, 5 as a rule.", min=2)
+    ] = None,
     seed: Seed = "0",
     json_path: Json = None,
     report: Annotated[
@@ -60,8 +62,8 @@ def gcv(
     number = seed_of(seed)
     chosen = np.sort(np.random.default_rng(number).permutation(len(source.x))[:rows])
     y = source.y[chosen].astype(int) if source.whole else source.y[chosen]
-    model, x = model_of("gcv", network, mlp, source.x[chosen])
-    with terminal.bar("fitting", folds) as advance:
+    model, x = model_of("gcv", network, mlp, source.given[chosen])
+    with terminal.bar("fitting", folds or min(5, len(x) // 4)) as advance:
         found = runs.gcv(
             model,
             x,

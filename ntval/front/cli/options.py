@@ -65,7 +65,8 @@ def model_of(command: str, network: str | None, mlp: str | None, x: Any) -> tupl
     from ntval.networks import loading
 
     if network is not None:
-        model = loading.fitted(loading.load(network), x.shape[1:])
+        integers = x.dtype if x.dtype.kind in "iub" else None
+        model = loading.fitted(loading.load(network), x.shape[1:], integers)
         return model, x.reshape(len(x), *(model.input_shape or x.shape[1:]))
     flat = x.reshape(len(x), -1)
     return _ours(str(mlp), flat.shape[1]), flat

@@ -1,0 +1,93 @@
+"""Weights and inputs that are no floats: keys, counters and tokens; and networks of neither."""
+
+import flax.linen
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_networks import X, tanh_mlp, weights
+
+import ntval
+from ntval.errors import RefutedError
+from ntval.evidence.verdict import Verdict
+from ntval.front.check_network import check_network
+
+
+def verdicts(run):
+    return {name.rpartition(".")[2]: o.verdict for name, o in run.outcomes.items()}
+
+
+def refuted(**network):
+    """The run of a planted network: its first refuted claim, and the whole message."""
+    with pytest.raises(RefutedError) as caught:
+        check_network(**network)
+    return str(caught.value)
+
+
+def test_keys_and_counters_among_the_weights_are_no_part_of_their_size():
+    """Of uint32 keys, near 4e9, rounding would allow any dependence on the batch."""
+    beside = {"key": np.array([4_000_000_000, 123], np.uint32), "step": 3}
+    params = {**weights(8), **beside}
+    claims = ["batch_independence", "finite_differences", "jacobian_outer_product"]
+    run = check_network(lambda p, x: p["step"] * tanh_mlp(p, x), params, X, claims=claims)
+    assert set(verdicts(run).values()) == {Verdict.SUPPORTED}
+
+    def coupled(params, x):
+        return tanh_mlp(params, x - x.mean(axis=0))
+
+    assert "batch_independence is REFUTED" in refuted(model=coupled, params=params, x=X)
+
+
+def test_a_network_that_does_not_depend_on_its_weights_supports_nothing():
+    run = check_network(lambda p, x: 0 * tanh_mlp(p, x), weights(8), X)
+    found = {name.rpartition(".")[2]: verdict for name, verdict in verdicts(run).items()}
+    assert found.pop("precision") is Verdict.SUPPORTED  # 0 is 0 in float32 too
+    assert set(found.values()) == {Verdict.INCONCLUSIVE}, found
+
+
+class WithTokens(flax.linen.Module):
+    """Embedded whole numbers, which no float may stand for."""
+
+    @flax.linen.compact
+    def __call__(self, x):
+        return flax.linen.Dense(1)(jnp.tanh(flax.linen.Embed(9, 4)(x).mean(axis=1)))
+
+
+TOKENS = np.random.default_rng(0).integers(0, 9, (10, 5))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8])
+def test_tokens_are_inputs(dtype):
+    claims = ["batch_independence", "jacobian_outer_product", "finite_differences"]
+    run = check_network(WithTokens(), x=TOKENS.astype(dtype), claims=claims)
+    assert set(verdicts(run).values()) == {Verdict.SUPPORTED}
+    y = np.random.default_rng(1).standard_normal(10)
+    assert ntval.gcv(WithTokens(), TOKENS.astype(dtype), y).name == "WithTokens"
+    assert ntval.bounds(TOKENS.astype(dtype), WithTokens()).rows
+
+    def coupled(params, x):
+        return params["table"][x].mean(axis=(0, 1)) + params["table"][x].mean(axis=1)
+
+    params = {"table": np.random.default_rng(2).standard_normal((9, 4))}
+    message = refuted(model=coupled, params=params, x=TOKENS.astype(dtype))
+    assert "batch_independence is REFUTED" in message
+
+
+def test_the_twin_of_a_network_of_tokens_gets_tokens():
+    table = np.eye(9)
+
+    def init(key, width):
+        return {"table": jax.random.normal(key, (9, width))}
+
+    def shared(x1, x2=None, *, get="ntk"):  # tokens that two inputs have in common
+        counts = [table[x].sum(axis=1) for x in (x1, x1 if x2 is None else x2)]
+        return counts[0] @ counts[1].T
+
+    run = check_network(
+        lambda params, x: params["table"][x].sum(axis=(1, 2)) / params["table"].shape[1] ** 0.5,
+        init=init,
+        kernel_fn=shared,
+        x=TOKENS,
+        claims=["mean_kernel"],
+    )
+    assert verdicts(run)["mean_kernel"] is Verdict.SUPPORTED
