@@ -230,7 +230,8 @@ def _limits(
     its bound's slack, of a mean remainder and resolution, of others what their decision says."""
     if isinstance(examination, Sample):
         whole = examination.margin + examination.resolution
-        yield from ((f"allowance of statistic {i}", float(a)) for i, a in enumerate(whole))
+        names = (f"allowance of {label}" for label in examination.labels)
+        yield from zip(names, map(float, whole), strict=True)
     elif isinstance(examination, Trials):
         decision = decide()
         yield "allowed", decision.allowed

@@ -32,7 +32,7 @@ from ntval.reports import documents
 from ntval.runs.identity import name_of
 from ntval.runs.settings import Settings
 
-SCHEMA = "ntval.baseline/2"
+SCHEMA = "ntval.baseline/3"
 
 _DECISION = ("kind", "summary", "gap", "allowed", "smallest_gap", "log_e", "draws")
 _NUMBERS = ("estimate", "standard_error", "remainder", "resolution", "smallest_gap")

@@ -200,7 +200,7 @@ def test_a_loosened_allowance_of_a_mean_is_lost_power(frozen, part):
     compared = baselines.compare(frozen, catalogue=claims(**{part: larger}))
     assert "lost power" in kinds(compared)
     finding = compared.findings[-1]
-    assert finding.what == "allowance of statistic 0"
+    assert finding.what == f"allowance of {NORMALIZATION.procedure.labels[0]}"
     assert "fresh keys" in finding.evidence
 
 

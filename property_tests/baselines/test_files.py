@@ -50,7 +50,7 @@ def plain(baseline: Baseline):
 def test_a_file_is_lines_that_people_can_compare(file, frozen):
     text = file.read_text()
     document = json.loads(text)
-    assert document["schema"] == "ntval.baseline/2"
+    assert document["schema"] == "ntval.baseline/3"
     (statistic,) = document["entries"][0]["statistics"]
     assert {"estimate", "standard_error", "n", "smallest_gap", "remainder"} <= set(statistic)
     assert sum(map(int, statistic["counts"].split())) == statistic["n"]
