@@ -50,11 +50,16 @@ def explore(
         raise InputError(f"explore needs one claim, got {claim!r}, which names {len(chosen)}.")
     if reason := chosen[0].missing_files():
         raise InputError(f"explore needs what {claim} is about: {reason}.")
-    with (
-        store.Store(store_path or store.DEFAULT) as kept,
-        reports.watched(chosen[0].name, minutes) as shown,
-    ):
-        found = exploration.explored(chosen[0], settings, minutes=minutes, kept=kept, shown=shown)
+    with store.Store(store_path or store.DEFAULT) as kept:
+        try:
+            with reports.watched(chosen[0].name, minutes) as shown:
+                found = exploration.explored(
+                    chosen[0], settings, minutes=minutes, kept=kept, shown=shown
+                )
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"points that were decided are in {kept.path}; the same command goes on from there."
+            ) from None
     on = terminal.console()
     reports.print_exploration(found, on)
     folder = out or Path(".ntval") / "figures" / "exploration"
@@ -64,5 +69,7 @@ def explore(
     if json_path is not None:
         documents.write_json({**found.document(), "versions": documents.versions()}, json_path)
         on.print(f"wrote {json_path}", soft_wrap=True)
-    if found.count(exploration.REFUTED) or found.count(exploration.FAILED):
+    if found.count(exploration.REFUTED):
         raise typer.Exit(1)
+    if found.count(exploration.FAILED):
+        raise typer.Exit(4)
