@@ -31,10 +31,13 @@ STYLES = {"SUPPORTED": "green", "REFUTED": "bold red", "INCONCLUSIVE": "yellow"}
 
 
 def console() -> Console:
-    """The console to print on: as wide as the terminal, 140 columns where there is none."""
-    found = Console(highlight=False)
+    """The console to print on: as wide as the terminal, 140 columns where there is none.
+
+    Text stands as it is: `f(x)[i]` is no markup.
+    """
+    found = Console(highlight=False, markup=False)
     if not found.is_terminal and "COLUMNS" not in os.environ:
-        found = Console(highlight=False, width=140)
+        found = Console(highlight=False, markup=False, width=140)
     return found
 
 
