@@ -35,7 +35,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         stranger = Stranger(Path(name))
         settle(stranger, whole=whole)
-        without_neural_tangents(stranger)
+        without_neural_tangents(stranger, whole=whole)
         if not whole:
             stranger.warms_up()
         with_neural_tangents(stranger, whole=whole)
@@ -81,7 +81,7 @@ def install(stranger: Stranger, command: str, *, whole: bool) -> None:
     stranger.does(command if whole else f"VIRTUAL_ENV={stranger.bin.parent} uv {command} --quiet")
 
 
-def without_neural_tangents(stranger: Stranger) -> None:
+def without_neural_tangents(stranger: Stranger, *, whole: bool) -> None:
     """What works, and what is said of what does not; then the printed command is run."""
     stranger.does("ntval --version", says=("ntval 0.",))
     stranger.does("ntval doctor", status=2, says=(MISSING,))
@@ -94,7 +94,7 @@ def without_neural_tangents(stranger: Stranger) -> None:
     assert printed is not None
     if printed.group() not in commands(README):
         sys.exit(f"the README has another command than {printed.group()}")
-    install(stranger, printed.group(), whole=False)
+    install(stranger, printed.group(), whole=whole)
 
 
 def with_neural_tangents(stranger: Stranger, *, whole: bool) -> None:

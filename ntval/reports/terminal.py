@@ -158,7 +158,8 @@ def print_plan(run: Run, took: Mapping[str, float]) -> None:
     ]
     on.print(by_paper(table, rows))
     known = [took[name] for name in run.outcomes if name in took]
-    words = f"{len(run.outcomes)} claims at {len(run.cells)} points"
+    claims, points = len(run.outcomes), len(run.cells)
+    words = f"{claims} claim{'s' * (claims != 1)} at {points} point{'s' * (points != 1)}"
     if known:
         words += f"; {len(known)} of them took {sum(known):.0f} s of one core here last time"
         words += f", in {took[MEMORY] / 1e9:.1f} GB at most" if MEMORY in took else ""
