@@ -1,110 +1,197 @@
-"""What the README and the guide print, done by a stranger: in an environment of its own, from the
-built wheel, first without neural-tangents and then with it.
+"""What the README, the guides and the example print, done by a stranger: in an environment of its
+own, from the built wheel, first without neural-tangents and then with it.
 
-    python examples/first_hour/first_hour.py        # needs uv; two minutes
+    python examples/first_hour/first_hour.py            # needs uv and git; under three minutes
+    python examples/first_hour/first_hour.py --whole    # with pip, and what takes long: an hour
 
-Prints a line a step, with its seconds, and ends with status 1 at the first that fails.
+Every command and snippet of these pages is run, or is listed in `commands.py` with the reason why
+not. Prints a line a step, with its seconds, and ends with status 1 at the first that fails.
 """
 
 from __future__ import annotations
 
-import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-GUIDE = ROOT / "docs" / "check_your_network.md"
-# What differs from run to run or machine to machine: numbers, and how much room there is.
-NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
+from commands import MEANT, NOT_RUN, SHORT, meant
+from pages import PAGES, ROOT, block_with, commands, snippets, without_numbers
+from stranger import HERE, Stranger
 
-
-class Stranger:
-    """Somebody with a folder, an environment and no checkout."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.bin = folder / "env" / "bin"
-        self.environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("PYTEST_", "VIRTUAL_ENV", "PYTHON"))
-        } | {"OMP_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu", "COLUMNS": "100"}
-
-    def does(self, *words: object, status: int = 0, says: tuple[str, ...] = ()) -> str:
-        """Run a command; what it printed, once it ended with the status and said the words."""
-        start = time.perf_counter()
-        done = subprocess.run(
-            [str(word) for word in words],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        shown = " ".join(str(word).replace(f"{self.folder}/", "") for word in words)
-        print(f"{time.perf_counter() - start:6.1f} s  {shown[:100]}", flush=True)
-        output = done.stdout + done.stderr
-        if done.returncode != status or any(part not in output for part in says):
-            sys.exit(f"status {done.returncode}, expected {status} and {says}:\n{output}")
-        return output
-
-    def ntval(self, *words: object, status: int = 0, says: tuple[str, ...] = ()) -> str:
-        """Run ntval."""
-        return self.does(self.bin / "ntval", *words, status=status, says=says)
-
-
-def snippets(page: Path) -> list[tuple[str, str]]:
-    """Python blocks of a page that are followed by what they print, with that."""
-    pairs = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", page.read_text(), flags=re.S)
-    return [(code, printed) for code, printed in pairs if "import" in code]
-
-
-def without_numbers(text: str) -> list[str]:
-    """Lines of a text with one sign for every number."""
-    return [NUMBER.sub("#", line).strip() for line in text.strip().splitlines()]
+README, GUIDE = ROOT / "README.md", ROOT / "docs" / "check_your_network.md"
+EXAMPLE = ROOT / "examples" / "own_network"
+MISSING = "pip install --no-deps neural-tangents=="
+MEGABYTES = 850  # of the environment
 
 
 def main() -> None:
     """Take every step."""
+    whole = sys.argv[1:] == ["--whole"]
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        stranger = Stranger(folder)
-        stranger.does("uv", "build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
-        (wheel,) = folder.glob("ntval-*.whl")
-        stranger.does("uv", "venv", "--quiet", "--python", sys.executable, folder / "env")
-        install = ("uv", "pip", "install", "--quiet", "--python", stranger.bin / "python")
-        stranger.does(*install, wheel, "flax", "equinox")
-        example = folder / "own_network"
-        stranger.does("cp", "-r", ROOT / "examples" / "own_network", example)
-        stranger.environment["PYTHONPATH"] = str(example / "src")
+        stranger = Stranger(Path(name))
+        settle(stranger, whole=whole)
+        without_neural_tangents(stranger, whole=whole)
+        if not whole:
+            stranger.warms_up()
+        with_neural_tangents(stranger, whole=whole)
+        every_command(stranger, whole=whole)
+        every_snippet(stranger, whole=whole)
+        what_is_shown(stranger, whole=whole)
+        with_uv(stranger, whole=whole)
+        if whole:
+            stranger.does("ntval check")
+        stranger.leaves()
+    print(f"{time.perf_counter() - start:6.1f} s  all of it as the pages say")
 
-        stranger.ntval("--version", says=("ntval 0.",))
-        missing = "pip install --no-deps neural-tangents=="
-        stranger.ntval("doctor", status=2, says=(missing,))
-        stranger.ntval(
-            *("check", "--network", "shallow:Gelu"),
-            says=("SUPPORTED kernel_identities.methods_agree", "9 SUPPORTED"),
-        )
-        told = stranger.ntval("check", "kernel_identities.analytic_oracle", says=(missing,))
-        pytest = (stranger.bin / "python", "-m", "pytest", "-q", example, "-k", "gelu")
-        stranger.does(*pytest, says=("SUPPORTED", " passed"))
-        release = re.search(r"neural-tangents==[\d.]+\d", told)
-        assert release is not None
-        stranger.does(*install, "--no-deps", release.group())
-        stranger.ntval("doctor", says=("neural-tangents loads",))
-        stranger.ntval("check", "analytic_oracle", "mean_kernel", says=("2 SUPPORTED",))
-        stranger.ntval("check", "simetry", status=2, says=("did you mean",))
-        stranger.ntval("where", "parity", says=("ntval/theory/montanari_zhong/kernel.py",))
-        for number, (code, printed) in enumerate(snippets(GUIDE)):
-            (folder / f"snippet_{number}.py").write_text(code)
-            shown = stranger.does(stranger.bin / "python", f"snippet_{number}.py")
-            if without_numbers(shown) != without_numbers(printed):
-                sys.exit(f"{GUIDE.name} says\n{printed}\nand what is printed is\n{shown}")
-    print("all of it as the pages say")
+
+def settle(stranger: Stranger, *, whole: bool) -> None:
+    """A folder with a project, the wheel, and an environment in which it is installed."""
+    folder = stranger.folder
+    shutil.copytree(HERE / "given", folder, dirs_exist_ok=True)
+    shutil.copytree(EXAMPLE, folder / "own_network", ignore=shutil.ignore_patterns(".*"))
+    shutil.copytree(ROOT / "experiments", folder / "experiments")
+    stranger.environment["PYTHONPATH"] = f"{folder}:{folder / 'own_network' / 'src'}"
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    identity = "-c user.name=reader -c user.email=reader@example.org"
+    stranger.does(f"git {identity} commit --quiet --allow-empty -m start")
+    stranger.does(f"uv build --quiet --wheel --out-dir wheels {ROOT}")
+    venv = "python3 -m venv" if whole else f"uv venv --quiet --python {sys.executable}"
+    stranger.does(f"{venv} env")
+    install(stranger, "pip install wheels/ntval-0.1.0-py3-none-any.whl", whole=whole)
+    size = int(stranger.does("du -sm env").split()[0])
+    print(f"          the environment has {size} MB")
+    if size > MEGABYTES:
+        sys.exit(f"the environment has {size} MB, more than {MEGABYTES}")
+    (wheel,) = (folder / "wheels").glob("*.whl")
+    install(stranger, f"pip install {wheel} pytest flax equinox", whole=whole)
+    (folder / "my_data.py").write_text(
+        "import numpy as np\nx = np.random.default_rng(0).standard_normal((40, 6))\n"
+        "np.savez('my.npz', x=x, y=x[:, 0] * x[:, 1])\n"
+    )
+    stranger.does("python my_data.py")
+
+
+def install(stranger: Stranger, command: str, *, whole: bool) -> None:
+    """Install by pip, or as pip would by uv, which takes seconds."""
+    stranger.does(command if whole else f"VIRTUAL_ENV={stranger.bin.parent} uv {command} --quiet")
+
+
+def without_neural_tangents(stranger: Stranger, *, whole: bool) -> None:
+    """What works, and what is said of what does not; then the printed command is run."""
+    stranger.does("ntval --version", says=("ntval 0.",))
+    stranger.does("ntval doctor", status=2, says=(MISSING,))
+    stranger.does(
+        "ntval check --network shallow:Gelu",
+        says=("SUPPORTED kernel_identities.methods_agree", "9 SUPPORTED"),
+    )
+    told = stranger.does("ntval check kernel_identities.analytic_oracle", says=(MISSING,))
+    printed = re.search(rf"{MISSING}[\d.]+\d", told)
+    assert printed is not None
+    if printed.group() not in commands(README):
+        sys.exit(f"the README has another command than {printed.group()}")
+    install(stranger, printed.group(), whole=whole)
+
+
+def with_neural_tangents(stranger: Stranger, *, whole: bool) -> None:
+    """Kernels of infinite width, and what is said of a word that is wrong."""
+    stranger.does("ntval doctor", says=("neural-tangents loads",))
+    if whole:
+        stranger.does("ntval check analytic_oracle mean_kernel", says=("2 SUPPORTED",))
+    stranger.does("ntval check simetry", status=2, says=("did you mean",))
+    stranger.does("ntval where parity", says=("ntval/theory/montanari_zhong/kernel.py",))
+
+
+def every_command(stranger: Stranger, *, whole: bool) -> None:
+    """Each command of the pages once, in their order; `commands.py` has what is not run."""
+    done = set()
+    printed = {command for page in PAGES for command in commands(page)}
+    if unknown := {*NOT_RUN, *MEANT, *SHORT} - {*printed, *MEANT.values()}:
+        sys.exit(f"commands.py has what no page prints: {unknown}")
+    for page in PAGES:
+        print(f"          {page.relative_to(ROOT)}")
+        for command in commands(page):
+            if command in NOT_RUN:
+                print(f"          {command}: {NOT_RUN[command]}")
+            elif (words := meant(command, whole=whole)) not in done:
+                done.add(words)
+                stranger.does(words)
+
+
+def every_snippet(stranger: Stranger, *, whole: bool) -> None:
+    """Each Python block of the pages, and that it shows what is printed below it."""
+    tests = []
+    for page in PAGES:
+        for number, (code, printed) in enumerate(snippets(page)):
+            imports = "" if "import ntval\n" in code else "import ntval\n"
+            code = f"from names import *\n{imports}{code}"
+            if "def test_" in code:
+                tests.append(f"test_{page.parent.name}_{page.stem}_{number}.py")
+                (stranger.folder / tests[-1]).write_text(code)
+                continue
+            (stranger.folder / "snippet.py").write_text(code)
+            shown = stranger.does("python snippet.py")
+            if printed:
+                compare(page, printed, shown)
+    chosen = "" if whole else " -k 'symmetry and (mine or gelu)'"
+    stranger.does(f"python -m pytest -q {' '.join(tests)}{chosen}", says=(" passed",))
+
+
+def what_is_shown(stranger: Stranger, *, whole: bool) -> None:
+    """A refutation, the closing lines of pytest and a drift look as the guide shows them."""
+    printed = block_with(GUIDE, " is REFUTED for my network")
+    compare(GUIDE, printed, stranger.does("python refuted.py"))
+    if whole:
+        shown = stranger.does("python -m pytest -q", where="own_network")
+        shown = shown[shown.index("= ntval =") :].splitlines()[1:5]
+        expected = block_with(GUIDE, "= ntval =").splitlines()[1:]
+        compare(GUIDE, "\n".join(expected), "\n".join(shown))
+    module = stranger.folder / "mymodule.py"
+    module.write_text(module.read_text().replace("SCALE = 1.0", "SCALE = 1.015"))
+    shown = stranger.does("ntval baseline compare ntk.json", status=1)
+    expected = block_with(GUIDE, "finding  entry")
+    versions = re.compile(r"^Since the baseline: .*\n", flags=re.M)
+    shown = shown[shown.index("finding") :]
+    compare(GUIDE, versions.sub("", expected), versions.sub("", shown))
+
+
+def compare(page: Path, printed: str, shown: str) -> None:
+    """End where a page prints something else than what is shown, numbers aside."""
+    if without_numbers(shown) != without_numbers(printed):
+        sys.exit(f"{page.name} says\n{printed}\nand what is printed is\n{shown}")
+
+
+def with_uv(stranger: Stranger, *, whole: bool) -> None:
+    """A project with the lines of the README, with the extra and without, and the example."""
+    install(stranger, "pip install . wheels/ntval-0.1.0-py3-none-any.whl", whole=whole)
+    project = HERE / "given"
+    lines = block_with(README, "override-dependencies")
+    (recipe,) = (command for command in commands(GUIDE) if "GITHUB_PATH" in command)
+    for name, extra in [("with_extra", "[analytic]"), ("without", "")][: 2 if whole else 1]:
+        folder = stranger.folder / name
+        shutil.copytree(project, folder)
+        (folder / "wheels").symlink_to(stranger.folder / "wheels")
+        with (folder / "pyproject.toml").open("a") as file:
+            file.write(lines.replace("[analytic]", extra))
+        stranger.environment["GITHUB_PATH"] = str(folder / "path")
+        stranger.does(recipe if whole else recipe.replace("pip install uv && ", ""), where=name)
+        stranger.does("uv lock --quiet && uv run --quiet pytest -q", where=name, says=("passed",))
+        if list(folder.rglob("tensorflow")):
+            sys.exit("TensorFlow was installed")
+        status, words = (0, "neural-tangents loads") if extra else (2, MISSING)
+        command = "PATH=$(cat path):$PATH ntval doctor"
+        stranger.does(command, where=name, status=status, says=(words,))
+    example = stranger.folder / "own_network" / "pyproject.toml"
+    wheel = "../wheels/ntval-0.1.0-py3-none-any.whl"
+    example.write_text(example.read_text().replace('"../.."', f'"{wheel}"'))
+    stranger.does("uv lock --quiet", where="own_network")
+    if whole:
+        command = "uv run --group test pytest"
+        stranger.does(command, where="own_network", says=("1 REFUTED as expected",))
 
 
 if __name__ == "__main__":

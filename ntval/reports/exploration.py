@@ -56,7 +56,8 @@ def replay(found: Exploration, visit: Visit) -> str:
 
 def counts(found: Exploration) -> Text:
     """How many points are in each state, and the largest ratio."""
-    text = Text(f"{len(found.visits)} points: ")
+    tried = len(found.visits)
+    text = Text(f"{tried} point{'s' * (tried != 1)}: ")
     parts = [(state, found.count(state)) for state in STATES]
     for i, (state, number) in enumerate((s, n) for s, n in parts if n):
         text.append(", " if i else "").append(f"{number} {state}", style=_STYLES.get(state, ""))

@@ -94,7 +94,7 @@ class LiveRun:
 @contextmanager
 def watched(run: Run) -> Iterator[Callable[[Run], None]]:
     """A live table on standard error, where that is a terminal or a notebook; nothing elsewhere."""
-    on = Console(stderr=True, highlight=False)
+    on = Console(stderr=True, highlight=False, markup=False)
     if not (on.file.isatty() or on.is_jupyter):
         yield lambda run: None
         return

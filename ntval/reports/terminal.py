@@ -31,10 +31,13 @@ STYLES = {"SUPPORTED": "green", "REFUTED": "bold red", "INCONCLUSIVE": "yellow"}
 
 
 def console() -> Console:
-    """The console to print on: as wide as the terminal, 140 columns where there is none."""
-    found = Console(highlight=False)
+    """The console to print on: as wide as the terminal, 140 columns where there is none.
+
+    Text stands as it is: `f(x)[i]` is no markup.
+    """
+    found = Console(highlight=False, markup=False)
     if not found.is_terminal and "COLUMNS" not in os.environ:
-        found = Console(highlight=False, width=140)
+        found = Console(highlight=False, markup=False, width=140)
     return found
 
 
@@ -155,7 +158,8 @@ def print_plan(run: Run, took: Mapping[str, float]) -> None:
     ]
     on.print(by_paper(table, rows))
     known = [took[name] for name in run.outcomes if name in took]
-    words = f"{len(run.outcomes)} claims at {len(run.cells)} points"
+    claims, points = len(run.outcomes), len(run.cells)
+    words = f"{claims} claim{'s' * (claims != 1)} at {points} point{'s' * (points != 1)}"
     if known:
         words += f"; {len(known)} of them took {sum(known):.0f} s of one core here last time"
         words += f", in {took[MEMORY] / 1e9:.1f} GB at most" if MEMORY in took else ""

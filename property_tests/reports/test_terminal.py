@@ -9,7 +9,7 @@ from rich.console import Console
 from ntval.claims.catalogue import CLAIMS
 from ntval.claims.outcome import Outcome, Result
 from ntval.evidence.verdict import Decision, Verdict
-from ntval.reports import live, tables
+from ntval.reports import live, tables, terminal
 from ntval.runs import power, suite
 
 
@@ -90,3 +90,10 @@ def test_the_detection_matrix_has_every_fault_and_claim_at_every_width(width):
 
 def test_a_detection_matrix_of_nothing_is_no_table():
     assert list(tables.power_tables([], {}, 80)) == []
+
+
+def test_an_index_in_brackets_is_shown_as_it_is(capsys):
+    table = terminal.plain_table("entry")
+    table.add_row("f(x)[i] of K([x1; x2])")
+    terminal.console().print(table)
+    assert "f(x)[i] of K([x1; x2])" in capsys.readouterr().out

@@ -101,6 +101,7 @@ def test_a_plan_says_what_applies_and_what_it_took_the_last_time(here, monkeypat
     assert "not run here yet" not in after.stdout
     assert "3 of them took" in after.stdout
     assert " GB at most" in after.stdout
+    assert "1 claim at 1 point" in here("check", "--plan", "montanari_zhong.normalization").stdout
     other = here("check", "--plan", "--network", "user_networks:flax_mlp")
     assert "not run: 32 claims of montanari_zhong" in other.stdout
     assert "4,801 parameters" in other.stdout

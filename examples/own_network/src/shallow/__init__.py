@@ -38,14 +38,14 @@ class Relu(equinox.Module):
 
 
 def relu_kernel(x1, x2=None, get="ntk", *, gain=2**0.5):
-    """The neural tangent kernel of `Relu` at infinite width, after Cho & Saul (2009)."""
+    """The kernel of `Relu` at infinite width, "ntk" or "nngp", after Cho & Saul (2009)."""
     x2 = x1 if x2 is None else x2
     inner = x1 @ x2.T / x1.shape[1]
     norms = jnp.sqrt(jnp.outer((x1**2).mean(axis=1), (x2**2).mean(axis=1)))
     cosine = jnp.clip(inner / norms, -1, 1)
     angle = jnp.arccos(cosine)
     from_second = norms * (jnp.sqrt(1 - cosine**2) + (jnp.pi - angle) * cosine)
-    from_first = inner * (jnp.pi - angle)
+    from_first = inner * (jnp.pi - angle) if get == "ntk" else 0.0
     return gain**2 / (2 * jnp.pi) * (from_first + from_second)
 
 
