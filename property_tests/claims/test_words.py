@@ -4,11 +4,12 @@ import jax
 import numpy as np
 import pytest
 
-from ntval import stax
+from ntval import Network, stax
 from ntval.arrays import float64
 from ntval.claims.gram_matrices import equals_reference
 from ntval.claims.kernel_identities import causes
 from ntval.claims.kernel_identities.causes import named
+from ntval.claims.kernel_identities.means import nngp_kernel
 from ntval.claims.kernel_identities.words import Fit, gap_words
 from ntval.regimes import Regime
 from ntval.subjects.arguments import subject_of
@@ -117,6 +118,24 @@ def test_the_nngp_kernel_as_a_gram_matrix_is_called_so(drawn):
     subject = subject_of(given, x=x, kernel_fn=kernel_fn)
     words = equals_reference.diagnose(jax.random.key(0), Regime(n=6, d=5), subject)
     assert named(words) == (causes.NNGP,)
+
+
+def nngp_words(kernel_fn, init_fn, apply_fn):
+    subject = subject_of(Network(init_fn, apply_fn, kernel_fn, input_shape=(5,)))
+    return nngp_kernel.diagnose(jax.random.key(0), Regime(n=6, d=5), subject)
+
+
+def test_what_a_twin_gives_as_its_nngp_kernel_is_looked_at():
+    init_fn, apply_fn, kernel_fn = stax.serial(stax.Dense(64), stax.Relu(), stax.Dense(1))
+
+    def twice(x1, x2=None, get="ntk"):
+        return (2.0 if get == "nngp" else 1.0) * kernel_fn(x1, x2, get)
+
+    def ignores(x1, x2=None, get="ntk"):
+        return kernel_fn(x1, x2, "ntk")
+
+    assert named(nngp_words(ignores, init_fn, apply_fn)) == (causes.GET,)
+    assert named(nngp_words(twice, init_fn, apply_fn)) == (causes.SCALE,)
 
 
 def test_a_twin_without_an_nngp_kernel_is_not_asked_for_one():

@@ -52,6 +52,11 @@ NNGP = Cause(
     "NNGP",
     "{name} is the covariance of the outputs: the NNGP kernel in place of the NTK",
 )
+GET = Cause(
+    "get",
+    "kernel_fn gives one kernel for get='ntk' and get='nngp': it ignores get; let it raise where it "
+    "has no NNGP kernel",
+)
 OFF_DIAGONAL = Cause("off the diagonal", "{name} is {factor} away from the diagonal")
 DIAGONAL = Cause("diagonal", "{name} is {factor} on the diagonal, and right elsewhere{how}")
 CONSTANT = Cause(
@@ -78,6 +83,7 @@ OF_KERNELS = (
         INPUTS,
         PARAMETRIZATION,
         NNGP,
+        GET,
         OFF_DIAGONAL,
     ),
     *(DIAGONAL, CONSTANT, NO_BIAS, BIAS_SIZE, ENTRY, ROWS, A_DRAW),

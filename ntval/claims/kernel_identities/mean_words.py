@@ -28,6 +28,7 @@ from ntval.claims.kernel_identities.words import (
     gap_words,
 )
 from ntval.claims.sampling import PILOT, grams_program, infinite, stream_of
+from ntval.kernels import analytic
 from ntval.regimes import Regime
 from ntval.subjects.subject import NetworkSubject
 
@@ -76,6 +77,16 @@ def mean_kernel_words(key: Array, regime: Regime, subject: NetworkSubject) -> st
     """What the gap between analytic and mean kernel looks like."""
     x = pool_inputs(key, regime, subject)[: regime.n]
     return parts_words("the analytic kernel", infinite(subject, x), parts_of(key, regime, subject))
+
+
+def nngp_kernel_words(key: Array, regime: Regime, subject: NetworkSubject) -> str:
+    """What the gap between the NNGP kernel and the covariance of the outputs looks like."""
+    x = pool_inputs(key, regime, subject)[: regime.n]
+    kernel = np.asarray(analytic.nngp(subject.network, x))
+    if np.allclose(kernel, infinite(subject, x), rtol=1e-9, atol=0.0):
+        return causes.GET()
+    covariance, error = output_covariance(subject, x, stream_of(key, PILOT))
+    return gap_words("the NNGP kernel", kernel, covariance, noise=error)
 
 
 def parts_of(key: Array, regime: Regime, subject: NetworkSubject) -> Parts:

@@ -18,7 +18,7 @@ from ntval.claims.kernel_identities.gaps import (
     pool_inputs,
     resolution,
 )
-from ntval.claims.kernel_identities.mean_words import mean_kernel_words
+from ntval.claims.kernel_identities.mean_words import mean_kernel_words, nngp_kernel_words
 from ntval.claims.kernel_identities.setting import (
     ONE_LAYER_OR_MORE,
     ONE_WIDE_LAYER,
@@ -249,6 +249,7 @@ nngp_kernel = Claim(
         resolution=_seen,
         pilot=64,
     ),
+    diagnose=nngp_kernel_words,
     faults=(
         "analytic_scale_10",
         "analytic_drops_bias",

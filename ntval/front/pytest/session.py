@@ -157,4 +157,4 @@ def repetition(item: pytest.Item | None, options: Options, budget: Budget) -> st
         words.append(f"--ntval-profile={options.profile}")
     seed = seed_of_test(item, options) if item else options.seed
     alpha = alpha_of_test(item, budget) if item else budget.part
-    return shlex.join([*words, f"--ntval-seed={seed}", f"--ntval-alpha={alpha!r}"])
+    return shlex.join([*words, f"--ntval-seed={seed}", f"--ntval-alpha={alpha:.3g}"])
