@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ntval.reports import figures
 from ntval.reports.documents import rendered, write_whole
-from ntval.reports.terminal import plain_table
+from ntval.reports.terminal import fitted, plain_table
 from ntval.runs.bounds import Bounds
 from ntval.runs.eigenvalue_bounds import EigenvalueBound
 
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 def print_bounds(found: Bounds, on: Console) -> None:
     """A table a kernel, and below it what is not applied and why."""
     for of in found.measured:
-        on.print(Group(_title(found, of), Padding(_table(found, of), (0, 0, 0, 2))))
+        table = fitted(_table(found, of), on.width - 2, dispensable=_DISPENSABLE)
+        on.print(Group(_title(found, of), Padding(table, (0, 0, 0, 2))))
     reasons = {row.name: row.why_not for row in found.rows if row.value is None}
     for name, why_not in reasons.items():
         on.print(Text(f"not applied: {name}, because {why_not}"), soft_wrap=True)
+
+
+_DISPENSABLE = ("assumes", "fails with", "of the eigenvalue")
 
 
 def _title(found: Bounds, of: str) -> Text:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ntval.reports import figures
 from ntval.reports.documents import rendered, write_whole
-from ntval.reports.terminal import plain_table
+from ntval.reports.terminal import fitted, plain_table
 from ntval.runs.risk_estimates import RiskEstimates
 from ntval.runs.risk_reading import gcv_is_wrong, reading
 
@@ -25,12 +25,14 @@ def print_risk(found: RiskEstimates, on: Console) -> None:
     on.print(Text(title(found)), soft_wrap=True)
     for sentence in reading(found):
         on.print(Text(f"- {sentence}"))
-    narrow = on.width < 110
-    columns = _columns(found, intervals=not narrow)
+    columns = _columns(found)
     table = plain_table(*columns)
     for row in _rows(found, columns):
         table.add_row(*row)
-    on.print(_marked(table))
+    on.print(fitted(_marked(table), on.width, dispensable=_DISPENSABLE))
+
+
+_DISPENSABLE = ("95 %", "dispersion", "dimension", "of trace", "train", "LOO", "error")
 
 
 def title(found: RiskEstimates) -> str:
@@ -47,10 +49,8 @@ def _marked(table: Table) -> Table:
     return table
 
 
-def _columns(found: RiskEstimates, *, intervals: bool) -> list[str]:
-    names = ["ridge>", "of trace>", "GCV>", "LOO>", "held out>"]
-    if intervals:
-        names.append("95 %")
+def _columns(found: RiskEstimates) -> list[str]:
+    names = ["ridge>", "of trace>", "GCV>", "LOO>", "held out>", "95 %"]
     if found.error_rate is not None:
         names.append("error>")
     return [*names, "train>", "dimension>", "dispersion>", ""]
@@ -122,7 +122,7 @@ def _decades(positive: np.ndarray) -> tuple[int, int, int]:
 
 def page_values(found: RiskEstimates) -> dict[str, Any]:
     """What a page shows of estimates."""
-    columns = _columns(found, intervals=True)
+    columns = _columns(found)
     return {
         "title": title(found),
         "reading": reading(found),

@@ -17,7 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ntval.claims.claim import Claim
@@ -55,6 +55,55 @@ def plain_table(*columns: str) -> Table:
             no_wrap=index == 0,
         )
     return table
+
+
+def fitted(table: Table, width: int, *, dispensable: Sequence[str] = ()) -> Table:
+    """A plain table that can be read at a width: headers of numbers over two lines, then without
+    columns that are `dispensable`, the first of them first, as its caption says; names are wrapped.
+
+    As it is where it fits.
+    """
+    columns = list(table.columns)
+    cells = {id(column): [str(cell) for cell in column.cells] for column in columns}
+    headers = {id(column): str(column.header) for column in columns}
+
+    def room(longest: Callable[[Column], int]) -> int:
+        return sum(longest(column) + _GAP for column in columns) - _GAP
+
+    if room(lambda c: _longest([headers[id(c)], *cells[id(c)]])) <= width:
+        return table
+
+    def least(column: Column) -> int:
+        words = headers[id(column)].rsplit(" ", 1)
+        if column.justify == "right":
+            return _longest([*words, *cells[id(column)]])
+        return _longest(word for text in (*words, *cells[id(column)]) for word in text.split())
+
+    left_out = []
+    for name in dispensable:
+        if room(least) <= width:
+            break
+        left_out += [name for column in columns if headers[id(column)] == name]
+        columns = [column for column in columns if headers[id(column)] != name]
+    found = plain_table()
+    found.caption, found.caption_justify = table.caption, "left"
+    if left_out:
+        caption = f"{table.caption}; " if table.caption else ""
+        found.caption = f"{caption}no room for {', '.join(left_out)}: widen, or ask for --json"
+    for column in columns:
+        number = column.justify == "right"
+        header = "\n".join(headers[id(column)].rsplit(" ", 1)) if number else column.header
+        found.add_column(header, justify=column.justify, overflow="fold", no_wrap=number)
+    for row in zip(*(column.cells for column in columns), strict=True):
+        found.add_row(*row)
+    return found
+
+
+_GAP = 2  # between columns
+
+
+def _longest(words: Iterable[str]) -> int:
+    return max(map(len, words), default=0)
 
 
 def print_claims(claims: Iterable[Claim]) -> None:

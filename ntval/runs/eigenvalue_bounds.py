@@ -82,8 +82,8 @@ def of_any_gram(gram: Gram, of: str) -> Iterator[EigenvalueBound]:
         yield _row(name, "upper", of, "a Gram matrix", partial(bound, gram))
 
 
-_OURS = "a fully connected network of ntval's without biases"
-_RANDOM = "two last layers drawn at random, after that"
+_OURS = "ntval's Mlp without biases"
+_RANDOM = "last two layers drawn after the others"
 _LAYERED = (
     ("sum of the layers' smallest", _OURS),
     ("sum of Schur's bounds", _OURS),
@@ -197,7 +197,7 @@ def _chernoff(mlp: Mlp, params: Any, x: Float[AnyArray, "n d"], failure: float) 
     return _LAST_LAYER[name](mlp, fan_in, width) * bound
 
 
-_INFINITE = "a fully connected network without biases, at infinite width"
+_INFINITE = "a network without biases, infinitely wide"
 _TWO_LAYER = (
     "Hermite series",
     "Hermite series and incoherence",
