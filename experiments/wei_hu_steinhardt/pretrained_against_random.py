@@ -154,5 +154,5 @@ EXPERIMENT = Experiment(
     measure=measure,
     draw=draw,
     summary=summary,
-    claims=("pretrained_against_random",),
+    claims=("pretrained_against_random", "norm_bound_on_digits"),
 )
