@@ -178,9 +178,9 @@ pretrained_against_random = Claim(
     # Correlations of pretrained networks, 244 splits of each at n = 400, 160 and 84 of MiniLM at
     # n = 500 and 700, 24 of EfficientNet at 700. Norm bound: below -0.5 in all, -0.82 to -0.89 in
     # the mean. GCV: of MiniLM at n = 400 0.96 in the mean, above 0.85 in 98 % of the splits, above
-    # 0.9 in 89 to 94 %, above 0.95 in 73 %; larger elsewhere. Train error: at most 0.80, looked at in
-    # 396 of them. At random weights MiniLM's errors hardly vary, 48 splits: GCV 0.4 +- 0.4, norm
-    # bound 0.0 +- 0.4.
+    # 0.9 in 89 to 94 %, above 0.95 in 73 %; larger elsewhere. Train error: at most 0.80 in the 396
+    # splits that were looked at. At random weights MiniLM's errors hardly vary, 48 splits: GCV
+    # 0.4 +- 0.4, norm bound 0.0 +- 0.4.
     procedure=ProbableBound(_against_random, failure=0.2, resolution=0.3, first=16, most=128),
     faults=(
         "random_weights_for_pretrained",
