@@ -1,7 +1,8 @@
 """Why representations differ, against n: least error, norm bound, and where the labels' power is.
 
 Pretrained networks, the same at random weights, and kernels of infinite width on digits: C20 to C22
-of the spec, and its tables of rates.
+of the spec, and its tables of rates. Beside them, what the spectrum of the whole pool says without
+labels: effective ranks, and the bound of benign overfitting that they make.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import numpy as np
 from experiments.wei_hu_steinhardt.setting import RIDGES
 from ntval.claims.wei_hu_steinhardt.splits import Split, pool_of
 from ntval.observables.generalized_cross_validation import cross_validation
+from ntval.observables.spectra import effective_ranks
 from ntval.regimes import RealData
 from ntval.reports import figures
 from ntval.runs.experiments import Experiment, mean_interval
 
 RANKS = (1, 3, 10, 30, 100, 300)
+SPECTRUM = ("R_0", "R_10", "largest r_k", "k*", "k*/n + n/R")
 _SHARE = 1e-3  # of the trace: the ridge at which effective dimensions are compared
 _NAMES = {
     ("digits", "infinite_width"): "digits, infinite width",
@@ -40,11 +43,25 @@ def of_split(split: Split) -> dict[str, float]:
     }
 
 
-def alignment(pool) -> list[float]:
+def alignment(vectors, labels) -> list[float]:
     """The share of the labels' power on the first eigenvectors, as many as `RANKS` says."""
-    _, vectors = np.linalg.eigh(pool.gram)
-    power = ((vectors[:, ::-1].T @ pool.labels) ** 2).sum(axis=1)
+    power = ((vectors[:, ::-1].T @ labels) ** 2).sum(axis=1)
     return (np.cumsum(power)[np.array(RANKS) - 1] / power.sum()).tolist()
+
+
+def spectrum_alone(eigenvalues, n: int) -> dict[str, float]:
+    r"""Effective ranks of a spectrum, and the bound $k^* / n + n / R_{k^*}$ on what noise adds to
+    the risk, $k^* = \min \{k : r_k \ge n\}$; without the last two where every r_k is below n.
+
+    Source: Bartlett, Long, Lugosi & Tsigler (2020), Theorem 4 (recalled), up to constants.
+    """
+    first, second = effective_ranks(eigenvalues)
+    found = {"R_0": second[0], "R_10": second[10], "largest r_k": first.max()}
+    enough = np.flatnonzero(first >= n)
+    if len(enough):
+        k = int(enough[0])
+        found |= {"k*": k, "k*/n + n/R": k / n + n / second[k]}
+    return {name: float(value) for name, value in found.items()}
 
 
 def measure(cell, key):
@@ -62,7 +79,11 @@ def measure(cell, key):
     for weights, (of, each) in found.items():
         numbers = [of_split(split) for split in each]
         values |= {f"{weights} {kind}": [one[kind] for one in numbers] for kind in numbers[0]}
-        values[f"{weights} alignment"] = alignment(of)
+        eigenvalues, vectors = np.linalg.eigh(of.gram)
+        values[f"{weights} alignment"] = alignment(vectors, of.labels)
+        values[f"{weights} ranks"] = effective_ranks(eigenvalues)[1][np.array(RANKS) - 1].tolist()
+        alone = spectrum_alone(eigenvalues, point.n)
+        values |= {f"{weights} {name}": value for name, value in alone.items()}
     return values
 
 
@@ -94,15 +115,17 @@ def summary(rows):
                         "dimension": float(np.mean(row[f"{weights} dimension"])),
                         "top 10": shares[RANKS.index(10)],
                         "top 100": shares[RANKS.index(100)],
+                        **{name: row.get(f"{weights} {name}", "none") for name in SPECTRUM},
                     }
                 )
     return table
 
 
 def draw(rows):
-    """Three panels: least error and GCV, norm bound, and the labels' power, a color a kernel."""
-    figure, (error, norm, power) = figures.figure(
-        "Wei, Hu & Steinhardt: error, norm bound and alignment", panels=3
+    """Four panels: least error and GCV, norm bound, the labels' power, and effective ranks, a color
+    a kernel."""
+    figure, (error, norm, power, ranks) = figures.figure(
+        "Wei, Hu & Steinhardt: error, norm bound, alignment and effective ranks", panels=4
     )
     table = summary(rows)
     largest = {}
@@ -119,6 +142,7 @@ def draw(rows):
         norm.plot(sizes, [row["norm bound"] for row in of], color=_color(style), marker="o")
         last = next(row for key, row in largest.items() if _NAMES[key] == kernel)
         power.plot(RANKS, last[f"{weights} alignment"], color=_color(style), marker="o")
+        ranks.plot(RANKS, last[f"{weights} ranks"], color=_color(style), marker="o")
     sizes = sorted({row["n"] for row in table})
     title = "points: test, line: GCV"
     figures.label(error, x="n", y="least error", title=title, log="xy", ticks=sizes)
@@ -126,6 +150,8 @@ def draw(rows):
     figures.label(norm, x="n", y="norm bound", title=title, log="xy", ticks=sizes)
     title = "labels' power on the first eigenvectors"
     figures.label(power, x="eigenvectors", y="share", title=title, log="x", ticks=RANKS)
+    title = "effective rank R_k of the pool"
+    figures.label(ranks, x="k + 1", y="R_k", title=title, log="xy", ticks=RANKS)
     figures.legend(error, loc="lower left")
     low, high = error.get_ylim()
     error.set_ylim(low / 4, high)
@@ -146,7 +172,7 @@ def _grid(sizes, splits, taken):
 
 EXPERIMENT = Experiment(
     name="wei_hu_steinhardt.pretrained_against_random",
-    title="Least error, norm bound and alignment against n: pretrained, random, infinite width",
+    title="Least error, norm bound, alignment, ranks: pretrained, random, infinite width",
     grids={
         "smoke": _grid((200, 400), 6, (("digits", "infinite_width"),)),
         "full": _grid((100, 200, 400, 700), 16, tuple(_NAMES)),
@@ -154,5 +180,6 @@ EXPERIMENT = Experiment(
     measure=measure,
     draw=draw,
     summary=summary,
-    claims=("pretrained_against_random",),
+    version=2,
+    claims=("pretrained_against_random", "norm_bound_on_digits"),
 )

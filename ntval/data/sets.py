@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from ntval.arrays import as_float64, rounding_allowance
-from ntval.data import sources
+from ntval.data import openml, sources
 from ntval.errors import DataError, InputError, first_line
 
 
@@ -46,8 +46,14 @@ def load(source: str, *, repeated: bool = False) -> Data:
 
     Names: `digits`, scikit-learn's 1797 handwritten digits, pixels in [0, 1], shape (8, 8, 1);
     `mnist`, 10,000 digits of MNIST, pixels in [0, 1], shape (28, 28, 1), in an order without
+<<<<<<< HEAD
     classes, which `ntval fetch mnist` gets.
     A file needs an array `x` of numbers, rows first, and may have `y`. Nothing is unpickled. Rows
+=======
+    classes, which `ntval fetch mnist` gets; `openml:NAME`, `openml:NAME:VERSION` and
+    `openml:NUMBER`, data sets of OpenML, shape (d,), which a network gets: see `ntval.data.openml`.
+    A file needs an array `x` of floats, rows first, and may have `y`. Nothing is unpickled. Rows
+>>>>>>> risk16
     that coincide are refused unless they may be `repeated`.
 
     Raises: `DataError` for what cannot be read, `InputError` for entries that cannot be used.
@@ -60,10 +66,15 @@ def load(source: str, *, repeated: bool = False) -> Data:
         return Data("digits", images, np.asarray(labels).astype(float), whole=True)
     if source == "mnist":
         return _mnist()
+    if source.startswith(openml.PREFIX):
+        found = openml.table(source)
+        data = data_of(source, found.x, found.y, repeated=repeated)
+        return replace(data, whole=found.classes)
     path = Path(source)
     if path.suffix != ".npz":
         raise DataError(
-            f"data needs 'digits', 'mnist' or the path of an .npz file, got {source!r}."
+            "data needs 'digits', 'mnist', 'openml:NAME' or the path of an .npz file, got "
+            f"{source!r}."
         )
     names, arrays = _read(path)
     if "x" not in arrays:

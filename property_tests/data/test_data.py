@@ -77,7 +77,7 @@ def test_missing_file_is_refused():
 
 
 def test_unknown_name_is_refused():
-    with pytest.raises(DataError, match="needs 'digits', 'mnist' or the path"):
+    with pytest.raises(DataError, match="needs 'digits', 'mnist', 'openml:NAME' or the path"):
         sets.load("digit")
 
 

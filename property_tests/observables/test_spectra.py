@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import zeta
 
 from ntval.arrays import rounding_allowance
 from ntval.errors import GramError, InputError
@@ -189,3 +190,69 @@ def test_entries_that_are_not_finite_are_refused(value):
 def test_singular_reference_is_refused():
     with pytest.raises(GramError, match="positive definite"):
         spectra.relative_distance(np.eye(3), np.diag([1.0, 1.0, -1.0]))
+
+
+def test_effective_ranks_of_the_identity_are_its_size_less_k():
+    for ranks in spectra.effective_ranks(np.full(50, 3.0)):
+        assert (ranks == 50 - np.arange(50)).all()
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.9, 0.999])
+@pytest.mark.parametrize("scale", [1.0, 1e-290])
+def test_effective_ranks_of_a_geometric_spectrum_have_a_closed_form(ratio, scale):
+    left = 40 - np.arange(40)
+    first = (1 - ratio**left) / (1 - ratio)
+    second = first**2 * (1 - ratio**2) / (1 - ratio ** (2 * left))
+    found = spectra.effective_ranks(scale * ratio ** np.arange(40.0))
+    for ranks, exact in zip(found, (first, second), strict=True):
+        # The closed form loses the leading digits of 1 - ratio.
+        assert (np.abs(ranks / exact - 1) <= rounding_allowance(8 * 40) / (1 - ratio)).all()
+
+
+@pytest.mark.parametrize("decay", [1.2, 2.0, 40.0])
+def test_effective_ranks_of_a_power_law_are_tails_of_zeta(decay):
+    def tails(power):
+        """Sums of i^-power over i = k + 1, ..., 200, by the largest term."""
+        i = np.arange(1, 201)
+        fractions = [Fraction(0)]
+        for value in reversed((i / 200.0) ** -power):
+            fractions.append(fractions[-1] + Fraction(value))
+        return fractions[:0:-1]
+
+    once, twice = tails(decay), tails(2 * decay)
+    levels = [Fraction(value) for value in (np.arange(1, 201) / 200.0) ** -decay]
+    first, second = spectra.effective_ranks(np.arange(1.0, 201) ** -decay)
+    for k in range(200):
+        assert abs(first[k] / float(once[k] / levels[k]) - 1) <= rounding_allowance(2000)
+        assert abs(second[k] / float(once[k] ** 2 / twice[k]) - 1) <= rounding_allowance(4000)
+    assert abs(spectra.effective_ranks(np.arange(1.0, 10**5) ** -2.0)[0][0] - zeta(2)) <= 1.1e-5
+
+
+def test_effective_ranks_need_no_order_and_no_scale():
+    w = np.random.default_rng(0).gamma(0.3, size=60)
+    exact = spectra.effective_ranks(np.sort(w))
+    for other in (w, 2.0**-900 * w, 2.0**900 * w):
+        assert np.array_equal(spectra.effective_ranks(other), exact)
+
+
+def test_effective_ranks_are_0_where_nothing_is_left():
+    first, second = spectra.effective_ranks([2.0, -1e-17, 0.0, 2.0])
+    assert first.tolist() == second.tolist() == [2, 1, 0, 0]
+    assert not np.any(spectra.effective_ranks(np.zeros(3)))
+
+
+@pytest.mark.parametrize(
+    ("eigenvalues", "message"),
+    [
+        ([1.0, -0.1], "numbers >= 0 up to rounding, got -0.1 beside 1"),
+        ([-1.0], "numbers >= 0 up to rounding"),
+        ([], r"shape \(n,\) with n >= 1, got \(0,\)"),
+        (np.eye(2), r"shape \(n,\) with n >= 1, got \(2, 2\)"),
+        ([1.0, np.nan], "finite entries"),
+        ([1, 2], "floating-point entries"),
+    ],
+)
+def test_eigenvalues_that_no_gram_matrix_has_are_refused(eigenvalues, message):
+    with pytest.raises(InputError, match=message) as refused:
+        spectra.effective_ranks(eigenvalues)
+    assert "\n" not in str(refused.value)

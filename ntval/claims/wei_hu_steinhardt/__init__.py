@@ -12,6 +12,7 @@ from ntval.claims.wei_hu_steinhardt.rate import gcv_rate
 from ntval.claims.wei_hu_steinhardt.real_data import (
     digits_ntk,
     digits_ntk_near_interpolation,
+    norm_bound_on_digits,
     random_network,
 )
 from ntval.claims.wei_hu_steinhardt.risk import gcv, omniscient_risk, train_test_ratio
@@ -45,6 +46,7 @@ __all__ = [  # noqa: RUF022
     "ensembles",
     "digits_ntk",
     "digits_ntk_near_interpolation",
+    "norm_bound_on_digits",
     "plug_in_risk",
     "random_network",
     "pretrained_network",

@@ -18,10 +18,14 @@ from ntval.claims.procedures import Means, ProbableBound
 from ntval.claims.wei_hu_steinhardt.setting import PAPER
 from ntval.claims.wei_hu_steinhardt.splits import (
     GRID,
+    PARTS,
     Error,
     Estimates,
+    Norm,
     Ridge,
     Split,
+    correlations,
+    over_ridges,
     pool_of,
     relative,
     ridges_of,
@@ -32,7 +36,6 @@ from ntval.regimes import RealData
 from ntval.subjects.labelled import ROWS, TAKES
 
 Dimension = Callable[[CrossValidation], Float[np.ndarray, "ridges"]]
-Norm = Callable[[Split, float], float]
 
 _AT = GRID.index(1e-3)  # where effective dimensions are compared
 
@@ -134,28 +137,22 @@ def _against_random(
     norm: Norm = Split.norm_bound,
 ) -> list[float]:
     """The least of the rooms that the statement's inequalities leave."""
-    best, picked, sizes, likeness = [], [], [], []
-    for split in (draw, draw.of_control()):
-        ridges = ridges_of(split, GRID, ridge)
-        found = estimates(split.gram, split.labels, ridges=ridges)
-        errors = np.array([error(split, r) for r in ridges])
-        norms = np.array([norm(split, r) for r in ridges])
-        best.append(errors.min())
-        picked.append(found.gcv.min())
-        sizes.append(dimension(found)[_AT])
-        likeness.append(
-            [np.corrcoef(np.log(of), np.log(errors))[0, 1] for of in (norms, found.gcv)]
-        )
-    (by_norm, by_gcv), _ = likeness  # of the pretrained network
+    ours, control = (
+        over_ridges(split, estimates, ridge, error, norm) for split in (draw, draw.of_control())
+    )
+    fewer = [
+        over_ridges(draw.of_first(draw.point.n // part), estimates, ridge, error, norm)
+        for part in PARTS
+    ]
+    by_norm, by_gcv = correlations([ours, *fewer])
+    sizes = [float(dimension(of.found)[_AT]) for of in (ours, control)]
     return [
-        float(
-            min(
-                0.65 - best[0] / best[1],
-                0.65 - picked[0] / picked[1],
-                sizes[0] / sizes[1] - 1.3,
-                0.3 - by_norm,
-                by_gcv - 0.9,
-            )
+        min(
+            0.65 - float(ours.errors.min() / control.errors.min()),
+            0.65 - float(ours.found.gcv.min() / control.found.gcv.min()),
+            sizes[0] / sizes[1] - 1.3,
+            -0.5 - by_norm,
+            by_gcv - 0.85,
         )
     ]
 
@@ -167,8 +164,9 @@ pretrained_against_random = Claim(
     "C21 and C22, and here.",
     statement="At four of five random splits or more, pretrained weights have a best test error "
     "below 0.65 of that of random ones, which GCV says as well; an effective dimension more than "
-    "1.3 times as large at a ridge of 0.001 of the trace; and over ridges the log of the test "
-    "error has a correlation below 0.3 with that of the norm bound, above 0.9 with that of GCV.",
+    "1.3 times as large at a ridge of 0.001 of the trace; and over n/4, n/2 and n training rows "
+    "and seven ridges, from 0.0001 to 0.1 of the trace, the log of their test error has a "
+    "correlation below -0.5 with that of the norm bound, above 0.85 with that of GCV.",
     needs=("labels", "theorem's setting", *_FILES),
     points={
         "quick": tuple(_pretrained(network, 400) for network in TAKES),
@@ -177,6 +175,12 @@ pretrained_against_random = Claim(
     },
     domain=_pretrained_domain(),
     subject=pool_of,
+    # Correlations of pretrained networks, 244 splits of each at n = 400, 160 and 84 of MiniLM at
+    # n = 500 and 700, 24 of EfficientNet at 700. Norm bound: below -0.5 in all, -0.82 to -0.89 in
+    # the mean. GCV: of MiniLM at n = 400 0.96 in the mean, above 0.85 in 98 % of the splits, above
+    # 0.9 in 89 to 94 %, above 0.95 in 73 %; larger elsewhere. Train error: at most 0.80 in the 396
+    # splits that were looked at. At random weights MiniLM's errors hardly vary, 48 splits: GCV
+    # 0.4 +- 0.4, norm bound 0.0 +- 0.4.
     procedure=ProbableBound(_against_random, failure=0.2, resolution=0.3, first=16, most=128),
     faults=(
         "random_weights_for_pretrained",
@@ -184,5 +188,6 @@ pretrained_against_random = Claim(
         "ridge_not_of_trace",
         "dimension_of_residuals",
         "norm_bound_of_test_error",
+        "gcv_of_train_error",
     ),
 )

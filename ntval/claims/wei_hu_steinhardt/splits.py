@@ -10,8 +10,8 @@ them makes independent of the pool.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -30,8 +30,12 @@ Ridge = Callable[[Float[np.ndarray, "n n"], float], float]
 
 # Ridges, as shares of the trace, among which one is picked or by which bounds are compared.
 GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-# The error that an estimate is compared with.
+# The error that an estimate is compared with, and the norm of a regression that bounds it.
 Error = Callable[["Split", float], float]
+Norm = Callable[["Split", float], float]
+
+# Besides n training rows, bounds are compared at n over these.
+PARTS = (4, 2)
 
 _pool = kept(labelled_pool)
 
@@ -76,8 +80,15 @@ class Split:
         """The same split of the kernel at random weights."""
         control = self.data.control
         assert control is not None, f"{self.data.name} has no control"
+        return self._with(gram=control)
+
+    def of_first(self, n: int) -> Split:
+        """The same test rows with the first n training rows."""
+        return self._with(train=self.data.train[:n])
+
+    def _with(self, **changed: np.ndarray) -> Split:
         other = Split.__new__(Split)
-        other.point, other.data = self.point, replace(self.data, gram=control)
+        other.point, other.data = self.point, replace(self.data, **changed)
         return other
 
     def coefficients(self, ridge: float) -> Float[np.ndarray, "n outputs"]:
@@ -115,6 +126,42 @@ class NetworkSplit(Split):
 
 splits = functools.partial(sampling.looped, replicate=Split)
 network_splits = functools.partial(sampling.looped, replicate=NetworkSplit)
+
+
+@dataclass(frozen=True)
+class OverRidges:
+    """Of one split, numbers at every ridge of a grid."""
+
+    errors: Float[np.ndarray, "ridges"]
+    norms: Float[np.ndarray, "ridges"]
+    found: CrossValidation
+
+
+def over_ridges(
+    split: Split,
+    estimates: Estimates,
+    ridge: Ridge,
+    error: Error = Split.test_error,
+    norm: Norm = Split.norm_bound,
+) -> OverRidges:
+    """Errors, norm bounds and estimates of a split at the ridges of `GRID`."""
+    ridges = ridges_of(split, GRID, ridge)
+    return OverRidges(
+        np.array([error(split, r) for r in ridges]),
+        np.array([norm(split, r) for r in ridges]),
+        estimates(split.gram, split.labels, ridges=ridges),
+    )
+
+
+def correlations(each: Sequence[OverRidges]) -> tuple[float, float]:
+    """Correlations of the log of the error with that of the norm bound and with that of GCV, over
+    all ridges of all of these splits."""
+    errors, norms, gcv = (
+        np.log(np.concatenate(columns))
+        for columns in zip(*((of.errors, of.norms, of.found.gcv) for of in each), strict=True)
+    )
+    by_norm, by_gcv = (float(np.corrcoef(errors, of)[0, 1]) for of in (norms, gcv))
+    return by_norm, by_gcv
 
 
 def ridges_of(draw: Split, shares: tuple[float, ...], ridge: Ridge) -> Float[np.ndarray, "ridges"]:

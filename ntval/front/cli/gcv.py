@@ -9,6 +9,7 @@ import typer
 
 from ntval.errors import InputError
 from ntval.front.cli.options import (
+    DATA,
     Json,
     MlpWords,
     NetworkPath,
@@ -23,7 +24,7 @@ def gcv(
     network: NetworkPath = None,
     mlp: MlpWords = None,
     data: Annotated[
-        str, typer.Option(help="'digits' or an .npz file with x and y.", metavar="NAME|FILE.npz")
+        str, typer.Option(help=f"{DATA}, with labels.", metavar="NAME|FILE.npz")
     ] = "digits",
     rows: Annotated[int, typer.Option(help="How many rows of the data, at random.", min=8)] = 1000,
     infinite: Annotated[

@@ -29,10 +29,8 @@ MlpWords = Annotated[
         "--mlp", help="One of ntval's without biases, e.g. relu:400,300.", metavar="NAME:N,N"
     ),
 ]
-DataName = Annotated[
-    str | None,
-    typer.Option("--data", help="'digits', 'mnist' or an .npz with x.", metavar="NAME|FILE.npz"),
-]
+DATA = "'digits', 'mnist', 'openml:NAME' or an .npz file with x"
+DataName = Annotated[str | None, typer.Option("--data", help=f"{DATA}.", metavar="NAME|FILE.npz")]
 
 
 def prepare() -> None:

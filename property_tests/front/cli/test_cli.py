@@ -255,7 +255,7 @@ def test_seed_of_the_commit_is_that_of_head(here):
         (["--seed", "٣"], ["--seed needs a whole number", "'٣'"]),
         (["--alpha", "2"], ["--alpha needs a probability", "got 2.0"]),
         (["--data", "nowhere.npz"], ["existing file"]),
-        (["--data", "digitz"], ["needs 'digits', 'mnist' or the path"]),
+        (["--data", "digitz"], ["needs 'digits', 'mnist', 'openml:NAME' or the path"]),
         (["--network", "user_networks"], ["MODULE:ATTR"]),
         (["--network", "user_networks:flax_mlpp"], ["did you mean 'flax_mlp'"]),
         (["--network", "user_networks:no_network"], ["got int"]),

@@ -205,6 +205,8 @@ def pretrained_against_random(rows, table):
     assert 0.3 < many["rate"] < 0.9  # 3.3: 0.561
     assert abs(many["predicted"] / many["measured"] - 1) < 0.35  # C16: GCV is too small
     assert 0.1 < many["top 10"] < many["top 100"] < 1
+    assert 1 < many["R_0"] < many["R_10"] < many["largest r_k"]
+    assert 0 < many["k*"] < many["n"] < many["largest r_k"]
 
 
 AGREES |= {
