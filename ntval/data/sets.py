@@ -46,14 +46,10 @@ def load(source: str, *, repeated: bool = False) -> Data:
 
     Names: `digits`, scikit-learn's 1797 handwritten digits, pixels in [0, 1], shape (8, 8, 1);
     `mnist`, 10,000 digits of MNIST, pixels in [0, 1], shape (28, 28, 1), in an order without
-<<<<<<< HEAD
-    classes, which `ntval fetch mnist` gets.
-    A file needs an array `x` of numbers, rows first, and may have `y`. Nothing is unpickled. Rows
-=======
     classes, which `ntval fetch mnist` gets; `openml:NAME`, `openml:NAME:VERSION` and
-    `openml:NUMBER`, data sets of OpenML, shape (d,), which a network gets: see `ntval.data.openml`.
-    A file needs an array `x` of floats, rows first, and may have `y`. Nothing is unpickled. Rows
->>>>>>> risk16
+    `openml:NUMBER`, data sets of OpenML, shape (d,), which a network gets: see
+    `ntval.data.openml`.
+    A file needs an array `x` of numbers, rows first, and may have `y`. Nothing is unpickled. Rows
     that coincide are refused unless they may be `repeated`.
 
     Raises: `DataError` for what cannot be read, `InputError` for entries that cannot be used.
