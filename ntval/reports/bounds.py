@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ntval.reports import figures
 from ntval.reports.documents import rendered, write_whole
-from ntval.reports.terminal import fitted, plain_table
+from ntval.reports.terminal import fitted, plain_table, prose
 from ntval.runs.bounds import Bounds
 from ntval.runs.eigenvalue_bounds import EigenvalueBound
 
@@ -28,7 +28,7 @@ def print_bounds(found: Bounds, on: Console) -> None:
         on.print(Group(_title(found, of), Padding(table, (0, 0, 0, 2))))
     reasons = {row.name: row.why_not for row in found.rows if row.value is None}
     for name, why_not in reasons.items():
-        on.print(Text(f"not applied: {name}, because {why_not}"), soft_wrap=True)
+        prose(on, f"not applied: {name}, because {why_not}")
 
 
 _DISPENSABLE = ("assumes", "fails with", "of the eigenvalue")

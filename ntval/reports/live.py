@@ -15,7 +15,7 @@ from rich.text import Text
 from ntval.claims.budget import CONFIRMATIONS
 from ntval.claims.outcome import Outcome
 from ntval.evidence.verdict import Verdict
-from ntval.reports.terminal import by_paper, console, progress, verdict_text
+from ntval.reports.terminal import by_paper, console, progress, prose, verdict_text
 from ntval.reports.words import weakest
 from ntval.runs.suite import Run
 
@@ -51,9 +51,7 @@ class LiveRun:
         self._told: set[str] = set()
 
     def __enter__(self) -> LiveRun:
-        # Terminals break lines inside of words, a pipe has no width.
-        terminal = self._console.is_terminal
-        self._console.print(Text(header(self._run)), style="dim", soft_wrap=not terminal)
+        prose(self._console, header(self._run), style="dim")
         if self._live is not None:
             self._live.__enter__()
         return self
@@ -83,7 +81,7 @@ class LiveRun:
                 self._told.add(name)
                 summary = weakest(outcome.results).decision.summary
                 line = Text.assemble(verdict_text(outcome.verdict), f" {name}: {summary}")
-                self._console.print(line, soft_wrap=True)
+                prose(self._console, line)
 
     def _view(self) -> RenderableType:
         if self._progress.tasks[0].finished:

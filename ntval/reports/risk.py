@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from ntval.reports import figures
 from ntval.reports.documents import rendered, write_whole
-from ntval.reports.terminal import fitted, plain_table
+from ntval.reports.terminal import fitted, plain_table, prose
 from ntval.runs.risk_estimates import RiskEstimates
 from ntval.runs.risk_reading import gcv_is_wrong, reading
 
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
 
 def print_risk(found: RiskEstimates, on: Console) -> None:
     """The reading, and below it a row a ridge."""
-    on.print(Text(title(found)), soft_wrap=True)
+    prose(on, title(found))
     for sentence in reading(found):
-        on.print(Text(f"- {sentence}"))
+        prose(on, f"- {sentence}")
     columns = _columns(found)
     table = plain_table(*columns)
     for row in _rows(found, columns):

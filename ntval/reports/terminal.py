@@ -41,6 +41,12 @@ def console() -> Console:
     return found
 
 
+def prose(on: Console, text: str | Text, style: str | None = None) -> None:
+    """Print sentences: between words onto further lines of a terminal, uncut into a pipe, which has
+    no width. Commands and paths, which are copied, are left to the terminal."""
+    on.print(text, style=style, soft_wrap=not on.is_terminal)
+
+
 def plain_table(*columns: str) -> Table:
     """A table without lines, one column a name; a name that ends in ">" is set to the right.
 
@@ -176,10 +182,10 @@ def print_summary(run: Run) -> None:
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     left = len(run.outcomes) - len(run.settled)
     told += f"{', ' if told else ''}{left} not checked" if left else ""
-    on.print(
+    prose(
+        on,
         f"\n{told or 'nothing to check'}. Correct code is refuted in such a run with probability "
         f"{run.spent:.2g} at most. Seed {run.settings.seed}, profile {run.settings.profile}.",
-        soft_wrap=True,
     )
     print_not_run(run.not_run)
     for name, outcome in run.outcomes.items():
@@ -212,9 +218,9 @@ def print_plan(run: Run, took: Mapping[str, float]) -> None:
     if known:
         words += f"; {len(known)} of them took {sum(known):.0f} s of one core here last time"
         words += f", in {took[MEMORY] / 1e9:.1f} GB at most" if MEMORY in took else ""
-    on.print(f"\n{words}.", soft_wrap=True)
+    prose(on, f"\n{words}.")
     if run.note:
-        on.print(Text(f"{run.settings.network}: {run.note}"), soft_wrap=True)
+        prose(on, f"{run.settings.network}: {run.note}")
     print_not_run(run.not_run)
 
 

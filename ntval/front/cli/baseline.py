@@ -159,13 +159,14 @@ def _print_compared(found: Compared, file: Path) -> None:
     on.print(f"\nSince the baseline: {', '.join(found.changes) or 'the same versions'}.")
     if found.unconfirmed:
         names = ", ".join(dict.fromkeys(found.unconfirmed))
-        on.print(f"suspected, but not on fresh keys: {names}", soft_wrap=True)
+        terminal.prose(on, f"suspected, but not on fresh keys: {names}")
     if found.new:
-        on.print(f"not in the baseline: {', '.join(found.new)}; accept adds them", soft_wrap=True)
+        terminal.prose(on, f"not in the baseline: {', '.join(found.new)}; accept adds them")
     for statistic in (s for e in baseline.entries for s in e.statistics if s.remainder is None):
         if statistic.label.startswith("mean of K_N"):
             share = statistic.smallest_gap / abs(statistic.estimate)
-            on.print(f"{statistic.label}: a drift of {100 * share:.2g} % would have been seen")
+            words = f"a drift of {100 * share:.2g} % would have been seen"
+            terminal.prose(on, f"{statistic.label}: {words}")
     count = sum(len(pair.frozen.statistics) for pair in found.pairs)
     on.print(
         f"{len(findings) or 'No'} finding{'s' * (len(findings) != 1)} in {len(baseline.entries)} "

@@ -91,7 +91,7 @@ def check(
         rule, way_out = CLAIMS[broken.claim].prerequisite or ("", "")
         summary = weakest(broken.results).decision.summary
         words = f"network {network!r} needs {rule}, got {summary}; {way_out}."
-        terminal.console().print(words, soft_wrap=True)
+        terminal.prose(terminal.console(), words)
     verdicts = {outcome.verdict for outcome in run.settled.values()}
     try:
         if json_path is not None:
