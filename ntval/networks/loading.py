@@ -246,18 +246,24 @@ def _reason(error: Exception) -> str:
 
 
 def _only_flat_shape(network: Network) -> tuple[int, ...] | None:
-    """The one flat input shape that fits, found among the sizes of the weights; else None.
+    """The one flat input shape that fits, found among the sizes of the weights; else None."""
+    fitting = [shape for shape, reason in _flat_misfits(network).items() if reason is None]
+    return fitting[0] if len(fitting) == 1 else None
 
-    Raises: `NetworkError` where the forward pass is that of training, whatever its inputs.
+
+def training_mode(network: Network) -> str | None:
+    """Where no flat input fits because the forward pass is that of training: why; else None.
+
+    A recurrent network may say so of inputs that are no sequences, in inference mode as well.
     """
+    return next((r for r in _flat_misfits(network).values() if r in _OF_TRAINING), None)
+
+
+def _flat_misfits(network: Network) -> dict[tuple[int, ...], str | None]:
+    """Why the network does not take flat inputs of each size that its weights have."""
     try:
         leaves = jax.tree.leaves(params_shape(network, DEFAULT_SHAPE))
     except Exception:  # whatever a user's init raises: no shape is known, and the caller says so
         leaves = []
     sizes = sorted({int(size) for leaf in leaves for size in np.shape(leaf)})
-    reasons = {(size,): misfit(network, (size,)) for size in sizes}
-    for reason in reasons.values():
-        if reason in _OF_TRAINING:
-            raise NetworkError(f"network {network.name!r} needs inference mode, got {reason}.")
-    fitting = [shape for shape, reason in reasons.items() if reason is None]
-    return fitting[0] if len(fitting) == 1 else None
+    return {(size,): misfit(network, (size,)) for size in sizes}

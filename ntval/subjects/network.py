@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from ntval.arrays import float64
 from ntval.data import spheres
 from ntval.data.sets import Data
-from ntval.errors import InputError
+from ntval.errors import InputError, NetworkError
 from ntval.kernels.methods import METHODS
 from ntval.networks import loading, structure
 from ntval.networks.network import Network, num_params
@@ -39,6 +39,11 @@ def network_subject(
     if network.input_shape is None and not loading.misfit(network, loading.DEFAULT_SHAPE):
         network = replace(network, input_shape=loading.DEFAULT_SHAPE)
     if network.input_shape is None:
+        if reason := loading.training_mode(network):
+            raise NetworkError(
+                f"network {network.name!r} needs inference mode, got {reason}. If it is in that, pass "
+                "x (--data on the command line): no flat input fits it."
+            )
         raise InputError(
             f"network {network.name!r} needs the shape of one input; pass x (--data on the command "
             "line), or wrap it as Network(..., input_shape=...)."

@@ -13,6 +13,7 @@ from flax import nnx
 from ntval.errors import NetworkError
 from ntval.networks import loading
 from ntval.networks.network import Network
+from ntval.subjects.arguments import subject_of
 
 MLP = equinox.nn.MLP(in_size=5, out_size=2, width_size=16, depth=1, key=jax.random.key(0))
 
@@ -295,7 +296,7 @@ class NnxBatchNorm(nnx.Module):
 )
 def test_training_mode_is_said_before_any_shape_is_asked_for(model, words):
     with pytest.raises(NetworkError, match=f"needs inference mode, got {words}"):
-        loading.network_from(model)
+        subject_of(model)
 
 
 def test_a_shape_is_looked_for_without_a_warning_of_jax_outside_of_float64():
