@@ -41,8 +41,8 @@ def network_subject(
     if network.input_shape is None:
         if reason := loading.training_mode(network):
             raise NetworkError(
-                f"network {network.name!r} needs inference mode, got {reason}. If it is in that, pass "
-                "x (--data on the command line): no flat input fits it."
+                f"network {network.name!r} needs inference mode, got {reason}. If it is in that, "
+                "pass x (--data on the command line): no flat input fits it."
             )
         raise InputError(
             f"network {network.name!r} needs the shape of one input; pass x (--data on the command "
