@@ -284,7 +284,8 @@ def test_a_state_is_given_after_every_check_repetition_and_diagnosis(checked):
 def test_claims_after_a_broken_prerequisite_are_not_run_each_for_one_reason(checked):
     run, _ = checked({"batch_independence": math.inf}, network=NETWORK)
     assert {cell.claim for cell in run.cells} == {"kernel_identities.batch_independence"}
-    planned = {cell.claim for cell in suite.planned().cells}
+    plan = suite.planned()  # without files of real data some claims are not run for that reason
+    planned = {cell.claim for cell in plan.cells} | {item.claim for item in plan.not_run}
     names = [item.claim for item in run.not_run]
     assert sorted(names) == sorted(planned - {"kernel_identities.batch_independence"})
     assert list(run.finished) == ["kernel_identities.batch_independence"]
