@@ -25,7 +25,8 @@ UNIT_ROUNDOFF = float(np.finfo(np.float64).eps) / 2
 
 
 def float64() -> AbstractContextManager[None]:
-    """Context in which JAX computes in float64; the caller's flags come back on exit."""
+    """Context in which JAX computes in float64, compiles, and broadcasts over ranks, whatever the
+    caller's flags are; they come back on exit."""
     return _x64(enabled=True)
 
 
@@ -40,7 +41,7 @@ def _x64(*, enabled: bool) -> Iterator[None]:
     enable_x64 = getattr(jax, "enable_x64", None)
     if enable_x64 is None:  # jax < 0.8
         from jax.experimental import enable_x64  # pyright: ignore[reportAttributeAccessIssue]
-    with enable_x64(enabled):
+    with enable_x64(enabled), jax.numpy_rank_promotion("allow"), jax.disable_jit(False):
         yield
 
 

@@ -219,8 +219,8 @@ def means(
     if verdict is Verdict.SUPPORTED:
         words = f"within {percent(off)}; would see a fault of {percent(seen)} ({where})"
     else:
-        words = f"{_measured(sample.labels[i], mean, low, high, target, margin)}, "
-        words += e_values.text(log_e)
+        words = _measured(sample.labels[i], mean, low, high, target, margin)
+        words += f", {e_values.text(log_e)}"
     if verdict is Verdict.INCONCLUSIVE:
         words = f"{sample.blindness()}; {words}" if sample.blind else words + _more(sample, values)
     return Decision(

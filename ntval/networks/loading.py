@@ -54,17 +54,17 @@ def network_from(
     """`model` as a `Network`, see the table above.
 
     `input_shape` is the shape of one input; without it, it is read off the network where only
-    one flat shape fits, and stays None where several do. `integers`: see `taking`.
+    one flat shape fits, and stays None where several do. `integers`: see `fitted`.
 
     Raises: `NetworkError` when the model is of no known kind or takes no such input.
     """
     with float64():
-        network = taking(integers, replace(_adapted(model), name=name or name_of(model)))
+        network = replace(_adapted(model), name=name or name_of(model))
         shape = network.input_shape if input_shape is None else tuple(input_shape)
         network = replace(network, input_shape=shape)
         if shape is None:
             return replace(network, input_shape=_only_flat_shape(network))
-        reason = misfit(network, shape)
+        network, reason = _taking(integers, network, shape)
         if reason:
             raise NetworkError(
                 f"network {network.name!r} needs inputs of another shape than {shape}: {reason}; "
@@ -104,11 +104,17 @@ def load(path: str, *, input_shape: tuple[int, ...] | None = None) -> Network:
     return network_from(target, input_shape=input_shape, name=path)
 
 
-def taking(integers: np.dtype | None, network: Network) -> Network:
-    """`network` with inputs of a dtype of whole numbers, such as tokens, that come as floats; as it
-    is without one, and where it is of ntval's own."""
-    if integers is None or network.mlp is not None:
-        return network
+def _taking(
+    integers: np.dtype | None, network: Network, shape: tuple[int, ...]
+) -> tuple[Network, str | None]:
+    """`network` at inputs that come as floats, and why it takes none of this shape, or None.
+
+    Whole numbers, such as tokens, are cast to their dtype where the network takes no floats; where
+    it does they stay floats, which do not overflow as products of bytes do.
+    """
+    reason = misfit(network, shape)
+    if reason is None or integers is None:
+        return network, reason
     twin = network.kernel_fn
 
     def apply_fn(params, x):
@@ -118,27 +124,28 @@ def taking(integers: np.dtype | None, network: Network) -> Network:
         assert twin is not None
         return twin(x1.astype(integers), None if x2 is None else x2.astype(integers), get)
 
-    return replace(network, apply_fn=apply_fn, kernel_fn=twin and kernel_fn)
+    cast = replace(network, apply_fn=apply_fn, kernel_fn=twin and kernel_fn)
+    return cast, misfit(cast, shape)
 
 
 def fitted(network: Network, shape: tuple[int, ...], integers: np.dtype | None = None) -> Network:
     """`network` with the input shape that fits data of `shape`: as it is, squeezed, or flat.
 
-    `integers`: see `taking`.
+    `integers`: the dtype of data of whole numbers, such as tokens, which a network gets that does
+    not take floats.
     Raises: `NetworkError` naming the shapes that were tried.
     """
     flat = (math.prod(shape),)
     squeezed = tuple(size for size in shape if size != 1)
     given = [network.input_shape] if network.input_shape else [shape, squeezed, flat]
     reasons = {}
-    network = taking(integers, network)
     with float64():
         for candidate in dict.fromkeys(given):
             reasons[candidate] = "another size"
             if math.prod(candidate) == flat[0]:
-                reason = misfit(network, candidate)
+                found, reason = _taking(integers, network, candidate)
                 if reason is None:
-                    return replace(network, input_shape=candidate)
+                    return replace(found, input_shape=candidate)
                 reasons[candidate] = reason
     tried = "; ".join(f"{candidate}: {reason}" for candidate, reason in reasons.items())
     raise NetworkError(

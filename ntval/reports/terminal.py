@@ -44,6 +44,7 @@ def console() -> Console:
 def prose(on: Console, text: str | Text, style: str | None = None) -> None:
     """Print sentences: between words onto further lines of a terminal, uncut into a pipe, which has
     no width. Commands and paths, which are copied, are left to the terminal."""
+    text = Text(text) if isinstance(text, str) else text  # `[i]` is no markup on any console
     on.print(text, style=style, soft_wrap=not on.is_terminal)
 
 

@@ -96,16 +96,7 @@ def gcv(
                 gram = gram_at(network, weights_of(network, rows.shape[1:], seed), rows)
     matrix = require_gram("gram", gram)
     targets = targets_of(y, len(matrix), classes=classes)
-    if len(matrix) < _FEWEST:
-        raise InputError(
-            f"gcv needs {_FEWEST} samples or more, two folds of 4, got {len(matrix)}; pass more."
-        )
-    folds = min(5, len(matrix) // 4) if folds is None else folds
-    if not 2 <= folds <= len(matrix) // 4:
-        raise InputError(
-            f"folds needs 2 to n / 4 = {len(matrix) // 4}, got {folds!r}; pass more samples or "
-            "another number of folds."
-        )
+    folds = folds_of(len(matrix), folds)
     w = np.linalg.eigvalsh(matrix)
     rounding = max(rounding, input_rounding(gram))
     require_positive(w, rounding)
@@ -125,6 +116,24 @@ def gcv(
         if len(grid) < 2 or grid[0] > 0:
             raise
         return over(grid[1:], ((0.0, str(error)), *left_out))
+
+
+def folds_of(n: int, folds: int | None) -> int:
+    """How many parts n samples are split into: as many as are asked for, or 5 where n allows.
+
+    Raises: `InputError` unless there are two parts or more, of 4 samples or more each.
+    """
+    if n < _FEWEST:
+        raise InputError(
+            f"gcv needs {_FEWEST} samples or more, two folds of 4, got {n}; pass more."
+        )
+    folds = min(5, n // 4) if folds is None else folds
+    if not 2 <= folds <= n // 4:
+        raise InputError(
+            f"folds needs 2 to n / 4 = {n // 4}, got {folds!r}; pass more samples or another "
+            "number of folds."
+        )
+    return folds
 
 
 def risk_of(

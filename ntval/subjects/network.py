@@ -33,7 +33,10 @@ def network_subject(
     """
     if source is not None:
         network = loading.fitted(network, source.input_shape, source.integers)
-        rungs = {width: loading.taking(source.integers, rung) for width, rung in rungs.items()}
+        rungs = {
+            width: loading.fitted(rung, source.input_shape, source.integers)
+            for width, rung in rungs.items()
+        }
         inputs = inputs_from(source, network.input_shape or ())
         return _subject(network, inputs, rungs, min(len(source.x), MOST_INPUTS), any_input=False)
     if network.input_shape is None and not loading.misfit(network, loading.DEFAULT_SHAPE):

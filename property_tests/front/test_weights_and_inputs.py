@@ -73,6 +73,40 @@ def test_tokens_are_inputs(dtype):
     assert "batch_independence is REFUTED" in message
 
 
+def test_bytes_are_floats_where_the_network_takes_floats():
+    """Products of bytes overflow, of a twin as well as of a network."""
+    pixels = np.random.default_rng(3).integers(100, 256, (10, 5)).astype(np.uint8)
+
+    def init(key, width):
+        return jax.random.normal(key, (5, width))
+
+    run = check_network(
+        lambda w, x: ((x * x) @ w).sum(axis=1) / w.shape[1] ** 0.5,
+        init=init,
+        kernel_fn=lambda x1, x2: (x1 * x1) @ (x2 * x2).T,
+        x=pixels,
+        claims=["mean_kernel", "block_consistency"],
+        on_fail="return",
+    )
+    assert set(verdicts(run).values()) == {Verdict.SUPPORTED}
+
+
+FLAGS = {"jax_numpy_rank_promotion": "raise", "jax_disable_jit": True, "jax_debug_nans": True}
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_a_flag_of_jax_is_no_fault_of_the_network_and_is_kept(flag):
+    before = getattr(jax.config, flag)
+    jax.config.update(flag, FLAGS[flag])
+    try:
+        run = check_network(tanh_mlp, weights(8), X, claims=["methods_agree", "symmetry"])
+        assert set(verdicts(run).values()) == {Verdict.SUPPORTED}
+        assert ntval.gcv(ntval.Mlp(X.shape[1], (8,), "relu"), X, X[:, 0]).n == len(X)
+        assert getattr(jax.config, flag) == FLAGS[flag]
+    finally:
+        jax.config.update(flag, before)
+
+
 def test_the_twin_of_a_network_of_tokens_gets_tokens():
     table = np.eye(9)
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntval.arrays import rounding_allowance
+from ntval.arrays import float64, rounding_allowance
 from ntval.errors import InputError, NetworkError
 from ntval.front.strategies import inputs
 from ntval.kernels import jacobian
+from ntval.kernels.differentiable import raveled
 
 N1, N2, D, WIDTH, OUTPUTS = 7, 5, 4, 6, 3
 NUM_PARAMS = D * WIDTH + WIDTH + WIDTH * OUTPUTS + 1
@@ -253,3 +254,24 @@ def test_what_is_no_network_is_refused_with_a_way_out(apply_fn, params, message)
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         jacobian.ntk(_network, PARAMS, X1, **options)
+
+
+def test_parameters_in_one_vector_are_the_floating_leaves_and_the_others_are_kept():
+    params = {
+        "w": np.arange(3, dtype=np.float32),
+        "key": np.array([4_000_000_000, 7], np.uint32),
+        "typed": jax.random.key(1),
+        "step": 3,
+        "mask": np.array([True, False]),
+        "b": (jnp.ones((2, 2)), None),
+    }
+    with float64():
+        flat, rebuilt = raveled(params)
+        assert flat.shape == (7,)
+        moved = rebuilt(flat + 0.5)
+    assert moved["step"] == 3
+    assert (moved["key"] == params["key"]).all()
+    assert (moved["mask"] == params["mask"]).all()
+    assert jax.random.key_data(moved["typed"]).tolist() == [0, 1]
+    assert (moved["w"] == params["w"] + 0.5).all()
+    assert (moved["b"][0] == 1.5).all()

@@ -37,6 +37,40 @@ def run_until(claim, departing=None):
     return replace(run, results=tuple(results))
 
 
+def wide_table():
+    table = terminal.plain_table("name", "held out>", "of the trace>", "why")
+    for number in ("0.123456789", "3.4e-05"):
+        table.add_row("a name of some words", number, number, "some words that say why")
+    return table
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"), [(120, ""), (60, ""), (38, ""), (37, "why"), (30, "why, of the trace")]
+)
+def test_a_table_that_does_not_fit_keeps_its_numbers_whole_and_says_what_it_leaves_out(
+    width, left_out
+):
+    table = terminal.fitted(wide_table(), width, dispensable=("why", "of the trace"))
+    shown = lines(table, width)
+    assert max(map(len, shown)) <= width
+    for number in ("0.123456789", "3.4e-05"):
+        assert sum(number in line for line in shown) == 1
+    words = " ".join(" ".join(shown).split())
+    assert words.endswith(f"no room for {left_out}: widen, or ask for --json") == bool(left_out)
+    assert ("no room" in words) == bool(left_out)
+    assert len(table.columns) == 4 - len(left_out.split(", ") if left_out else [])
+
+
+def test_sentences_are_wrapped_between_words_on_a_terminal_and_uncut_in_a_pipe():
+    sentence = "K[x1; x2] is no markup " * 8
+    for is_terminal in (True, False):
+        on = Console(width=40, file=io.StringIO(), force_terminal=is_terminal, color_system=None)
+        terminal.prose(on, sentence)
+        shown = on.file.getvalue().rstrip("\n").split("\n")
+        assert (len(shown) > 1) == is_terminal
+        assert " ".join(" ".join(shown).split()) == sentence.strip()
+
+
 @pytest.mark.parametrize(("width", "columns"), [(80, 2), (100, 4), (140, 4)])
 def test_a_run_keeps_verdicts_at_every_width_and_points_and_seconds_where_there_is_room(
     width, columns

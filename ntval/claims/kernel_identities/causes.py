@@ -54,8 +54,8 @@ NNGP = Cause(
 )
 GET = Cause(
     "get",
-    "kernel_fn gives one kernel for get='ntk' and get='nngp': it ignores get; let it raise where "
-    "it has no NNGP kernel",
+    "{name} is the NTK of the network: kernel_fn ignores get; let it raise where it has no NNGP "
+    "kernel",
 )
 OFF_DIAGONAL = Cause("off the diagonal", "{name} is {factor} away from the diagonal")
 DIAGONAL = Cause("diagonal", "{name} is {factor} on the diagonal, and right elsewhere{how}")

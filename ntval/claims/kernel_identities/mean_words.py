@@ -81,23 +81,36 @@ def mean_kernel_words(key: Array, regime: Regime, subject: NetworkSubject) -> st
 
 def nngp_kernel_words(key: Array, regime: Regime, subject: NetworkSubject) -> str:
     """What the gap between the NNGP kernel and the covariance of the outputs looks like."""
-    x = pool_inputs(key, regime, subject)[: regime.n]
-    kernel = np.asarray(analytic.nngp(subject.network, x))
-    if np.allclose(kernel, infinite(subject, x), rtol=1e-9, atol=0.0):
-        return causes.GET()
-    covariance, error = output_covariance(subject, x, stream_of(key, PILOT))
-    return gap_words("the NNGP kernel", kernel, covariance, noise=error)
+    x, key_draws = pool_inputs(key, regime, subject)[: regime.n], stream_of(key, PILOT)
+    name, kernel = "the NNGP kernel", np.asarray(analytic.nngp(subject.network, x))
+    grams = _drawn_grams(key_draws, x, subject)
+    left = float(np.linalg.norm(kernel - grams.mean(axis=0)))
+    ntk = Fit(causes.GET, causes.GET(name=name), left, noise=_noise(grams), exact=True)
+    covariance, error = output_covariance(subject, x, jax.random.fold_in(key_draws, _COVARIANCE))
+    more = [ntk] if np.isfinite(kernel).all() else []
+    return gap_words(name, kernel, covariance, noise=error, more=more)
+
+
+def _drawn_grams(
+    key: Array, x: Float[Array, "n *shape"], subject: NetworkSubject
+) -> Float[np.ndarray, "draws n n"]:
+    return np.asarray(grams_program(subject)(x, jax.random.split(key, _DIAGNOSED)))
+
+
+def _noise(grams: Float[np.ndarray, "draws n n"]) -> float:
+    """The norm of the standard error of the mean."""
+    return math.sqrt(grams.var(axis=0, ddof=1).sum() / len(grams))
 
 
 def parts_of(key: Array, regime: Regime, subject: NetworkSubject) -> Parts:
     """The parts of a network's kernel, at fresh draws."""
     x, key_draws = pool_inputs(key, regime, subject)[: regime.n], stream_of(key, PILOT)
     keys = jax.random.split(key_draws, _DIAGNOSED)
-    grams = np.asarray(grams_program(subject)(x, keys))
+    grams = _drawn_grams(key_draws, x, subject)
     covariance, error = output_covariance(subject, x, jax.random.fold_in(key_draws, _COVARIANCE))
     parts = Parts(
         mean=grams.mean(axis=0),
-        noise=math.sqrt(grams.var(axis=0, ddof=1).sum() / len(grams)),
+        noise=_noise(grams),
         same=bool((grams == grams[0]).all()),  # one computation of one set of weights: to the bit
         outputs=outputs_of(subject, x),
         covariance=covariance,

@@ -141,8 +141,8 @@ def over_ridges(
     split: Split,
     estimates: Estimates,
     ridge: Ridge,
-    error: Error = Split.test_error,
-    norm: Norm = Split.norm_bound,
+    error: Error,
+    norm: Norm,
 ) -> OverRidges:
     """Errors, norm bounds and estimates of a split at the ridges of `GRID`."""
     ridges = ridges_of(split, GRID, ridge)

@@ -64,7 +64,8 @@ def gcv(
     chosen = np.sort(np.random.default_rng(number).permutation(len(source.x))[:rows])
     y = source.y[chosen].astype(int) if source.whole else source.y[chosen]
     model, x = model_of("gcv", network, mlp, source.given[chosen])
-    with terminal.bar("fitting", folds or min(5, len(x) // 4)) as advance:
+    folds = runs.folds_of(len(x), folds)
+    with terminal.bar("fitting", folds) as advance:
         found = runs.gcv(
             model,
             x,

@@ -108,6 +108,7 @@ def kernels(architecture: Architecture, seed: int = 0) -> Planted:
     if o.outputs > 1:
         yield causes.OUTPUTS, said(o.outputs * right)
     yield causes.NNGP, said(at.twin(get="nngp"))
+    yield from _of_nngp(key, subject, at.build(o)[2])
     other = "ntk" if o.parametrization == "standard" else "standard"
     yield causes.PARAMETRIZATION, said(at.twin(parametrization=other))
     yield causes.NO_BIAS, said(at.twin(bias=None))
@@ -121,6 +122,17 @@ def kernels(architecture: Architecture, seed: int = 0) -> Planted:
     yield None, said(at.twin(act="gelu" if o.act == "relu" else "sin"))
     yield None, said(at.twin(depth=1))
     yield None, said(right[::-1, ::-1])
+
+
+def _of_nngp(key: Any, subject: Any, right: Callable) -> Planted:
+    """Twins of which the NNGP kernel is wrong: by a scale, or since they ignore `get`."""
+
+    def said(kernel_fn: Callable) -> str:
+        network = replace(subject.network, kernel_fn=kernel_fn)
+        return mean_words.nngp_kernel_words(key, REGIME, replace(subject, network=network))
+
+    yield causes.SCALE, said(lambda x1, x2=None, get="ntk": 1.3 * right(x1, x2, get))
+    yield causes.GET, said(lambda x1, x2=None, get="ntk": right(x1, x2, "ntk"))
 
 
 def methods(architecture: Architecture, seed: int = 0) -> Planted:

@@ -40,6 +40,23 @@ def interrupted(*words, after, cwd):
     return process.returncode, output, errors
 
 
+@pytest.mark.parametrize(
+    ("words", "after", "said"),
+    [
+        (
+            ("run", "montanari_zhong/phase_diagram", "--grid", "full", "--store", "a.sqlite"),
+            "0 of ",
+            "cells are in a.sqlite; the same command goes on from there",
+        ),
+    ],
+)
+def test_an_interrupted_experiment_says_where_its_cells_are(tmp_path, words, after, said):
+    status, output, errors = interrupted(*words, after=after, cwd=tmp_path)
+    assert status == 130, output + errors
+    assert said in errors.strip().splitlines()[-1]
+    assert "Traceback" not in errors
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_interrupted_run_writes_what_is_done_and_says_how_to_go_on(tmp_path, workers):
     files = ("--json", "a.json", "--junit", "a.xml", "--report", "a.html")
