@@ -20,14 +20,14 @@ layers:
 	$(UV) run lint-imports
 
 test:
-	$(UV) run pytest -n 2 --dist loadgroup --durations=15
+	$(UV) run pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 theorems:
 	$(UV) run ntval list --markdown docs/theorems
 
 # What is too long for a commit: many examples, other processors, measured levels, measured power.
 nightly:
-	HYPOTHESIS_PROFILE=nightly $(UV) run pytest -n 2 --dist loadgroup
+	HYPOTHESIS_PROFILE=nightly $(UV) run pytest -n 2 --dist loadfile --no-loadscope-reorder
 	$(MAKE) processors
 	$(MAKE) mutation
 	$(UV) run ntval check --profile standard --seed commit --workers 2
@@ -37,7 +37,7 @@ nightly:
 # Numbers with other last digits: NumPy without its vector functions, OpenBLAS and XLA with the code
 # that they have for older processors. The names of what NumPy has come from NumPy: one that it does
 # not know is a warning, and warnings are errors here.
-NUMERIC = $(UV) run pytest -n 2 --dist loadgroup property_tests/test_activations.py \
+NUMERIC = $(UV) run pytest -n 2 --dist loadfile --no-loadscope-reorder property_tests/test_activations.py \
 	property_tests/test_arrays.py property_tests/observables property_tests/theory property_tests/kernels \
 	--ignore=property_tests/kernels/test_neural_tangents.py
 SIMD = $(shell $(UV) run python -c \

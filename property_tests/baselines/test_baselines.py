@@ -34,9 +34,6 @@ from ntval.regimes import Regime
 from ntval.reports import documents
 from ntval.runs.settings import Settings
 
-# One worker, so that what the module sets up is set up once.
-pytestmark = pytest.mark.xdist_group("baselines")
-
 
 def kinds(compared):
     return [finding.kind for finding in compared.findings]

@@ -13,9 +13,6 @@ from ntval.errors import InputError
 from ntval.runs.identity import name_of
 from ntval.runs.settings import Settings
 
-# One worker, so that what the module sets up is set up once.
-pytestmark = pytest.mark.xdist_group("baselines")
-
 
 @pytest.fixture
 def file(frozen, tmp_path):

@@ -206,6 +206,7 @@ def test_the_interval_that_is_stated_is_that_of_a_statistic_among_several():
     assert several.details["interval"] == pytest.approx([low, high])
 
 
+@pytest.mark.usefixtures("no_interval")
 def test_agreement_refutes_true_means_no_more_often_than_alpha():
     # 400 runs at 0.05: above 44 refutations the level is wrong, at one chance in a million.
     refuted = sum(
@@ -216,6 +217,7 @@ def test_agreement_refutes_true_means_no_more_often_than_alpha():
     assert refuted <= 44
 
 
+@pytest.mark.usefixtures("no_interval")
 def test_agreement_supports_means_that_depart_by_its_resolution_no_more_often_than_stated():
     supported = sum(
         agreement(

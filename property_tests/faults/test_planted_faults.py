@@ -1,4 +1,4 @@
-"""Planted faults are refuted: a commit plants each claim's three hardest, and every fault once."""
+"""Planted faults are refuted: a commit plants each claim's hardest, and every fault once."""
 
 import os
 
@@ -9,7 +9,7 @@ from ntval.evidence.verdict import Verdict
 from ntval.faults.catalogue import FAULTS, shown_by_points
 from ntval.front.strategies import examined
 
-HARDEST = 3  # a claim's `faults` are in order, hardest to catch first
+HARDEST = 1  # a claim's `faults` are in order, hardest to catch first
 
 
 def planted(hardest: int | None) -> list[tuple[str, str]]:

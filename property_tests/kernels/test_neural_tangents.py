@@ -15,9 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-# One worker, so that what the module computes is computed once.
-pytestmark = pytest.mark.xdist_group("neural_tangents")
-
 GOLDEN = Path(__file__).with_name("golden_neural_tangents.json")
 
 

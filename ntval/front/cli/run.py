@@ -44,18 +44,18 @@ def run(
     with store.Store(store_path or store.DEFAULT) as kept:
         absent = kept.missing(cell.identity for cell in cells)
         todo = [cell for cell in cells if cell.identity in absent]
-        on.print(f"{len(cells) - len(todo)} of {len(cells)} cells were there in {kept.path}")
-        if todo:
-            try:
+        try:
+            on.print(f"{len(cells) - len(todo)} of {len(cells)} cells were there in {kept.path}")
+            if todo:
                 with terminal.bar("measuring", len(todo)) as advance:
                     for _ in experiments.run(todo, kept, workers=workers):
                         advance()
-            except KeyboardInterrupt:
-                left = len(kept.missing(cell.identity for cell in todo))
-                raise KeyboardInterrupt(
-                    f"{len(cells) - left} of {len(cells)} cells are in {kept.path}; the same "
-                    "command goes on from there."
-                ) from None
+        except KeyboardInterrupt:
+            left = len(kept.missing(cell.identity for cell in todo))
+            raise KeyboardInterrupt(
+                f"{len(cells) - left} of {len(cells)} cells are in {kept.path}; the same "
+                "command goes on from there."
+            ) from None
         rows = experiments.rows(cells, kept)
     on.print(tables.summary_table(found.summary(rows)))
     folder = out or Path(".ntval") / "figures" / found.name.replace(".", "/")

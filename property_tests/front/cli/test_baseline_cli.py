@@ -8,9 +8,6 @@ import pytest
 
 from ntval.claims.sampling import forget
 
-# One worker, so that what the module sets up is set up once.
-pytestmark = pytest.mark.xdist_group("baseline_cli")
-
 SCALED = """
 import jax
 import jax.numpy as jnp

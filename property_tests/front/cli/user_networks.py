@@ -75,7 +75,6 @@ def _cnn(channels=128):
     )
 
 
-stax_mlp = Network(*_mlp(), input_shape=(8,))
 stax_cnn = Network(*_cnn(), input_shape=(4, 4, 1))
 
 _init, _apply, _kernel = _mlp()

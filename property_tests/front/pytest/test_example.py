@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-# One worker, so that the second session finds what the first has compiled.
-pytestmark = pytest.mark.xdist_group("example")
-
 ROOT = Path(__file__).parents[3]
 KNOWN = '        "rounded-mean_kernel": "1.39 is not the square root of 2",\n'
 

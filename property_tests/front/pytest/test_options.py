@@ -12,7 +12,6 @@ import ntval.front.pytest.hooks
 import ntval.front.pytest.session  # noqa: F401
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.xdist_group("plugin")
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,6 @@ from host_sessions import HOST, KNOWN, NETS, SHARING, host_session
 
 from ntval.front.pytest import report
 
-# One worker, so that what the module sets up is set up once.
-pytestmark = pytest.mark.xdist_group("plugin")
-
 
 @pytest.fixture(scope="module")
 def sessions(tmp_path_factory):
