@@ -23,7 +23,7 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 # Compiling takes longer than any example, so no profile has a deadline.
 hypothesis.settings.register_profile("dev", max_examples=10, deadline=None)
-hypothesis.settings.register_profile("ci", max_examples=12, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("ci", max_examples=8, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("nightly", max_examples=500, deadline=None)
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev")

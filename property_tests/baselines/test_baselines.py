@@ -1,5 +1,7 @@
 """Baselines: nothing drifts by itself, what drifts is found, and so is power that is lost."""
 
+import dataclasses
+import json
 import math
 from dataclasses import dataclass, fields, replace
 
@@ -20,7 +22,7 @@ from synthetic_claims import (
 
 from ntval import baselines
 from ntval.arrays import float64
-from ntval.baselines import drifts, entries
+from ntval.baselines import Baseline, drifts, entries, files
 from ntval.baselines.drifts import Pair
 from ntval.baselines.entries import Entry
 from ntval.baselines.statistics import SUSPICION, counted, frames_of, sized
@@ -330,3 +332,27 @@ def test_accepting_keeps_the_history_and_needs_a_reason(frozen):
 
 def test_suspicion_is_rarer_than_one_in_twenty_and_far_from_the_level():
     assert math.exp(-SUSPICION) == pytest.approx(1 / 20)
+
+
+def test_a_file_gives_back_the_baseline(frozen, certified, tmp_path):
+    infinite = replace(frozen.entries[0].statistics[0], smallest_gap=math.inf)
+    odd = replace(
+        frozen.entries[0], statistics=(infinite,), detection_limits={"x": (1.0, math.inf)}
+    )
+    for number, baseline in enumerate((frozen, certified, replace(frozen, entries=(odd,)))):
+        path = tmp_path / f"{number}.json"
+        files.write(baseline, path)
+        read = files.read(path)
+        assert plain(read) == plain(baseline)
+
+
+def plain(baseline: Baseline):
+    """What is written: details of a decision and digits beyond the sixth are not."""
+    found = json.loads(json.dumps(dataclasses.asdict(baseline), default=str))
+    for item in found["entries"]:
+        item["decision"] = {n: item["decision"][n] for n in ("verdict", *files._DECISION)}
+        item["detection_limits"] = {
+            name: [pytest.approx(value, rel=5e-6) for value in values]
+            for name, values in item["detection_limits"].items()
+        }
+    return found
