@@ -22,7 +22,7 @@ from ntval.activations import activation
 from ntval.errors import InputError, unknown_name
 
 
-def _require_counts(point: object, **counts: object) -> None:
+def require_counts(point: object, **counts: object) -> None:
     """Refuse counts that are no whole numbers >= 1."""
     for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -30,7 +30,19 @@ def _require_counts(point: object, **counts: object) -> None:
             raise InputError(f"{kind} needs an integer {name} >= 1, got {name}={value!r}.")
 
 
-def _require_nonnegative(point: object, **numbers: float) -> None:
+def require_widths(point: Any) -> None:
+    """Refuse widths that are no whole numbers >= 1, and make them a tuple."""
+    if not isinstance(point.widths, tuple | list):
+        raise InputError(
+            f"{type(point).__name__} needs widths as a tuple, got widths={point.widths!r}; of one "
+            "hidden layer (64,)."
+        )
+    object.__setattr__(point, "widths", tuple(point.widths))
+    for width in point.widths:
+        require_counts(point, widths=width)
+
+
+def require_nonnegative(point: object, **numbers: float) -> None:
     """Refuse numbers that are negative or not finite."""
     for name, value in numbers.items():
         if not (math.isfinite(value) and value >= 0):
@@ -85,11 +97,9 @@ class Regime:
     target_mix: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))
-        _require_counts(self, n=self.n, d=self.d, outputs=self.outputs)
-        for width in self.widths:
-            _require_counts(self, widths=width)
-        _require_nonnegative(
+        require_counts(self, n=self.n, d=self.d, outputs=self.outputs)
+        require_widths(self)
+        require_nonnegative(
             self,
             ridge=self.ridge,
             noise_std=self.noise_std,
@@ -166,8 +176,8 @@ class PowerLaw:
     copies: int = 1
 
     def __post_init__(self) -> None:
-        _require_counts(self, n=self.n, features=self.features, copies=self.copies)
-        _require_nonnegative(
+        require_counts(self, n=self.n, features=self.features, copies=self.copies)
+        require_nonnegative(
             self,
             decay=self.decay,
             alignment=self.alignment,
@@ -222,11 +232,9 @@ class RealData:
     network: str = "infinite_width"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))
-        _require_counts(self, n=self.n, n_test=self.n_test)
-        for width in self.widths:
-            _require_counts(self, widths=width)
-        _require_nonnegative(self, ridge=self.ridge, relative_ridge=self.relative_ridge)
+        require_counts(self, n=self.n, n_test=self.n_test)
+        require_widths(self)
+        require_nonnegative(self, ridge=self.ridge, relative_ridge=self.relative_ridge)
         if self.ridge and self.relative_ridge:
             raise InputError(
                 f"RealData needs one ridge, got ridge={self.ridge!r} and "

@@ -24,6 +24,7 @@ from jaxtyping import Array, Float, Shaped
 from ntval.arrays import AnyArray
 from ntval.evidence.sequential import Draw
 from ntval.kernels import analytic
+from ntval.kernels.differentiable import require_finite_kernel
 from ntval.kernels.methods import methods_of
 from ntval.networks.network import Network
 from ntval.regimes import Point, Regime
@@ -167,9 +168,14 @@ def empirical_at(
     *,
     method: str | None = None,
 ) -> Float[np.ndarray, "n1 n2"]:
-    """K_N at given weights, by the method of this name or the cheapest."""
+    """K_N at given weights, by the method of this name or the cheapest.
+
+    Raises: `NetworkError` where the network has a derivative that is not finite.
+    """
     name = methods_of(subject.network)[0] if method is None else method
-    return np.asarray(_empirical_kernel(subject, name)(params, x1, x2))
+    kernel = np.asarray(_empirical_kernel(subject, name)(params, x1, x2))
+    require_finite_kernel(kernel)
+    return kernel
 
 
 def infinite(

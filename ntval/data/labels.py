@@ -69,6 +69,11 @@ def _require_told(y: np.ndarray) -> None:
         return
     numbers = y if y.dtype.kind != "f" else as_float64("y", y)
     distinct = len(np.unique(numbers))
+    if y.dtype.kind == "f" and distinct < 2:
+        raise InputError(
+            f"y needs two values or more, got {y[0]} alone; there is nothing to learn. Say "
+            "classes=False to have it predicted nevertheless."
+        )
     few = distinct <= max(2, len(y) // 4)
     if y.dtype.kind == "f" and few and (numbers == np.round(numbers)).all():
         raise InputError(

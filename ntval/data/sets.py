@@ -139,11 +139,25 @@ def inputs_of(name: str, value: Any) -> tuple[Float[np.ndarray, "n *shape"], np.
 _IN_32_BITS = {"int64": np.int32, "uint64": np.uint32}
 
 
+def is_array(value: Any) -> bool:
+    """Whether `value` is an array of NumPy, JAX, torch or the like, sparse or dense, or a list of
+    rows of one."""
+    if isinstance(value, list | tuple):
+        return len(value) > 0 and all(isinstance(v, list | tuple) or is_array(v) for v in value)
+    dense = hasattr(value, "__array__") and hasattr(value, "shape")
+    return (dense or hasattr(value, "toarray")) and not callable(value)
+
+
 def array_of(name: str, value: Any) -> np.ndarray:
     """`value` as NumPy reads it.
 
-    Raises: `InputError` when NumPy cannot, such as a ragged list, or would drop a mask.
+    Raises: `InputError` when NumPy cannot, such as a ragged list or a sparse matrix, or would drop
+    a mask.
     """
+    if hasattr(value, "toarray"):
+        raise InputError(
+            f"{name} needs a dense array, got {type(value).__name__}; pass {name}.toarray()."
+        )
     if np.ma.is_masked(value):
         raise InputError(f"{name} needs entries without a mask; drop or fill the masked ones.")
     try:

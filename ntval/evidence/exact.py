@@ -47,8 +47,9 @@ def identity(comparisons: Sequence[Comparison]) -> Decision:
             for a in (comparison.allowance, comparison.scale)
         )
         allowance = np.where(np.isnan(allowance), np.inf, allowance)
-        gap = np.abs(left - right)
-        with np.errstate(over="ignore"):  # a gap where nothing is allowed
+        # A gap where nothing is allowed, and values that are no finite numbers.
+        with np.errstate(over="ignore", invalid="ignore"):
+            gap = np.abs(left - right)
             ratio = np.asarray(gap / np.maximum(allowance, _TINY))
         ratio[~np.isfinite(gap)] = np.inf
         size = np.maximum(np.where(np.isnan(scale), 0.0, scale), _TINY)
@@ -70,8 +71,10 @@ def identity(comparisons: Sequence[Comparison]) -> Decision:
         vacuous = "VACUOUS: the allowance is as large as the quantity; "
     verdict = Verdict.INCONCLUSIVE if vacuous else Verdict.SUPPORTED
     if worst_ratio > 1:
-        verdict = Verdict.REFUTED
-    if verdict is Verdict.SUPPORTED:
+        verdict, vacuous = Verdict.REFUTED, ""
+    if not math.isfinite(worst_gap):
+        words = f"a value that is no finite number ({place})"
+    elif verdict is Verdict.SUPPORTED:
         within = f"equal within {percent(apart)}" if apart else "equal"
         seen = percent(blind) if blind else "any difference"
         words = f"{within}; would see {seen} ({place})"

@@ -30,6 +30,7 @@ from ntval.kernels.differentiable import (
     outputs_of,
     partition,
     require_finite,
+    require_finite_kernel,
     require_outputs,
 )
 from ntval.kernels.inputs import symmetric
@@ -322,7 +323,7 @@ def _tiled(plan: _Plan, theta, held, x1, x2, num_outputs: int, outputs: Outputs)
                     target += piece[tuple(slice(size) for size in target.shape)]
     if x2 is None:
         _mirror(result, chunks if full else [(0, 1)], plan.tile)
-    require_finite("derivatives", result, 0)
+    require_finite_kernel(result.transpose(0, 2, 1, 3))
     if full:
         return result.transpose(0, 2, 1, 3)
     return result[:, 0, :, 0] / len(selected)

@@ -71,7 +71,8 @@ def _arguments(factory: Callable) -> tuple[bool, str]:
         way_out = (
             f"give an instance, {factory.__name__}(...), or a function that returns one"
             if isinstance(factory, type)
-            else "give the pair (apply_fn, params) for a forward pass, or fix the others"
+            else "give the pair (apply_fn, params) for a forward pass, the Gram matrix for a "
+            "kernel, or fix the others"
         )
         raise NetworkError(
             f"network {name_of(factory)!r} needs to be a function of a key or of nothing, got "

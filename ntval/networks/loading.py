@@ -38,6 +38,7 @@ from ntval.errors import NetworkError, did_you_mean, first_line
 from ntval.networks.adapters import from_module, is_module, name_of
 from ntval.networks.factories import from_factory
 from ntval.networks.network import Network
+from ntval.networks.origins import is_float
 from ntval.networks.weights import float64_init, with_variables
 
 # The shape of one input for a network that takes any.
@@ -147,6 +148,11 @@ def fitted(network: Network, shape: tuple[int, ...], integers: np.dtype | None =
                 if reason is None:
                     return replace(found, input_shape=candidate)
                 reasons[candidate] = reason
+    if set(reasons) == {shape}:
+        raise NetworkError(
+            f"network {network.name!r} needs to take a batch of inputs of shape {shape} in "
+            f"functions that JAX can trace, but {reasons[shape]}."
+        )
     tried = "; ".join(f"{candidate}: {reason}" for candidate, reason in reasons.items())
     raise NetworkError(
         f"network {network.name!r} needs to take inputs of a shape that the data has, {shape}, in "
@@ -219,15 +225,31 @@ def misfit(network: Network, input_shape: tuple[int, ...]) -> str | None:
     """Why the network does not take inputs of this shape, or None when it does."""
     try:
         with float64():
+            params = params_shape(network, input_shape)
+            if not any(is_float(leaf) for leaf in jax.tree.leaves(params)):
+                return "its params hold no floating-point array, whose derivatives make a kernel"
             x = jax.ShapeDtypeStruct((2, *input_shape), jnp.float64)
-            y = jax.eval_shape(network.apply_fn, params_shape(network, input_shape), x)
+            y = jax.eval_shape(network.apply_fn, params, x)
     except Exception as error:  # whatever a user's forward pass raises is told as the reason
-        return _reason(error)
+        return _takes_one_input(network, input_shape) or _reason(error)
     if not hasattr(y, "shape"):
-        return f"it returns {type(y).__name__}, not one array"
+        return f"it returns {type(y).__name__}, not one array; wrap it in a function that picks one"
+    if not jnp.issubdtype(y.dtype, jnp.floating):
+        return f"it returns {y.dtype}, not real numbers, which have derivatives"
     if not y.shape or y.shape[0] != 2:
-        return f"two inputs give outputs of shape {y.shape}, not (2, ...)"
+        return f"two inputs give outputs of shape {y.shape}, not (2, ...), a row an input"
     return None
+
+
+def _takes_one_input(network: Network, input_shape: tuple[int, ...]) -> str | None:
+    """That a network which takes no batch takes one input, and the way out; None where neither."""
+    try:
+        with float64():
+            x = jax.ShapeDtypeStruct(input_shape, jnp.float64)
+            jax.eval_shape(network.apply_fn, params_shape(network, input_shape), x)
+    except Exception:  # then the reason is that of the batch
+        return None
+    return "it takes one input, not a batch of them; pass jax.vmap(apply_fn, in_axes=(None, 0))"
 
 
 _BATCH_NORM = (
@@ -249,6 +271,8 @@ def _reason(error: Exception) -> str:
     noise = ("RngCount", "PRNG", "Dropout requires a key")  # of flax, haiku, equinox
     if "Rng" in type(error).__name__ or any(part in words for part in noise):
         return _NOISE
+    if isinstance(error, jax.errors.TracerArrayConversionError):
+        return "it computes with NumPy, which JAX cannot trace; use jax.numpy"
     return f"{type(error).__name__}: {first_line(error)}"
 
 

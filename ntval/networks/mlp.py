@@ -25,7 +25,7 @@ from ntval.activations import Activation, activation
 from ntval.arrays import AnyArray
 from ntval.errors import InputError, unknown_name
 from ntval.networks.network import Network
-from ntval.regimes import Regime
+from ntval.regimes import Regime, require_counts, require_nonnegative, require_widths
 
 Params = list[dict[str, Array]]
 
@@ -62,6 +62,9 @@ class Mlp:
     parametrization: str | Parametrization = "ntk"
 
     def __post_init__(self) -> None:
+        require_counts(self, d=self.d, outputs=self.outputs)
+        require_widths(self)
+        require_nonnegative(self, w_std=self.w_std, b_std=self.b_std)
         activation(self.activation)
         trained = parametrization(self.parametrization).trained
         if trained == "first" and (len(self.widths) != 1 or self.outputs != 1):

@@ -137,7 +137,7 @@ def _at_ridge(
     else:
         inverse = 1 / (w + ridge)
         threshold = 1 / inverse.sum()
-        kare = n * float(inverse**2 @ powers) * threshold**2
+        kare = n * float((inverse * threshold) ** 2 @ powers)
         shrinkage = top * mean
         gcv = error / shrinkage**2 if top > 0 else float(relative**2 @ powers) / n / mean**2
     learned = 1 - top * relative if singular else w / (w + ridge)

@@ -13,7 +13,7 @@ from ntval.reports import figures
 from ntval.reports.documents import rendered, write_whole
 from ntval.reports.terminal import fitted, plain_table, prose
 from ntval.runs.risk_estimates import RiskEstimates
-from ntval.runs.risk_reading import gcv_is_wrong, reading
+from ntval.runs.risk_reading import gcv_is_wrong, reading, title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,12 +32,6 @@ def print_risk(found: RiskEstimates, on: Console) -> None:
 
 
 _DISPENSABLE = ("95 %", "dispersion", "dimension", "of trace", "train", "LOO", "error")
-
-
-def title(found: RiskEstimates) -> str:
-    """What was fitted to what."""
-    labels = "numbers" if found.classes is None else f"{len(found.classes)} classes"
-    return f"{found.name}: {found.n} samples, {labels}, {found.folds} folds"
 
 
 def _marked(table: Table) -> Table:

@@ -38,6 +38,18 @@ class Bounds:
     certified: dict[str, float | None]
     rows: tuple[EigenvalueBound, ...]
 
+    def __repr__(self) -> str:
+        """The eigenvalue of each kernel, between the tightest bounds."""
+        lines = []
+        for of, value in self.measured.items():
+            sides = {}
+            for row in self.rows:
+                if row.of == of and row.value is not None and not row.vacuous:
+                    sides.setdefault(row.side, f"{row.value:.4g} ({row.name})")
+            ends = [f"{side} bound {words}" for side, words in sorted(sides.items())]
+            lines.append("; ".join([f"{of}: smallest eigenvalue {value:.6g}", *ends]))
+        return "\n".join(lines)
+
     def ratio(self, row: EigenvalueBound) -> float | None:
         """A bound over the eigenvalue: 1 is tight, 0 is vacuous; None where there is neither."""
         truth = self.measured.get(row.of, 0.0)

@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 
 from ntval.arrays import AnyArray, ArrayLike, float64, require_gram, rounding_or_all
 from ntval.data.labels import Targets, targets_of
-from ntval.data.sets import array_of, inputs_of
+from ntval.data.sets import array_of, inputs_of, is_array
 from ntval.errors import GramError, InputError
 from ntval.observables.curve_agreement import agreement_threshold, ridge_at
 from ntval.observables.generalized_cross_validation import (
@@ -41,6 +41,8 @@ _POWERS = np.arange(-7.0, 1.5, 0.5)
 _FEWEST = 8  # samples
 # A ridge this many times the trace makes every prediction 0.
 _MOST = 1e6
+# The largest of labels is this at least, and its inverse at most: squares are neither 0 nor inf.
+_LEAST = 1e-100
 
 
 def gcv(
@@ -76,11 +78,10 @@ def gcv(
     Returns: `RiskEstimates`; `ntval.runs.risk_reading.reading` puts them into sentences.
     Raises: `InputError`, `GramError` and `NetworkError`, each one line, for what cannot be used.
     """
-    is_gram = hasattr(gram_or_network, "__array__") and not callable(gram_or_network)
     if y is None:
         raise InputError("gcv needs y, a label for each sample; pass y=...")
-    if is_gram:
-        gram: Any = gram_or_network
+    if is_array(gram_or_network):
+        gram: Any = array_of("gram", gram_or_network)
         called = name or "Gram matrix"
     else:
         if x is None:
@@ -96,6 +97,7 @@ def gcv(
                 gram = gram_at(network, weights_of(network, rows.shape[1:], seed), rows)
     matrix = require_gram("gram", gram)
     targets = targets_of(y, len(matrix), classes=classes)
+    _require_squares(targets)
     folds = folds_of(len(matrix), folds)
     w = np.linalg.eigvalsh(matrix)
     rounding = max(rounding, input_rounding(gram))
@@ -116,6 +118,16 @@ def gcv(
         if len(grid) < 2 or grid[0] > 0:
             raise
         return over(grid[1:], ((0.0, str(error)), *left_out))
+
+
+def _require_squares(targets: Targets) -> None:
+    """Refuse labels whose squares, or sums of them, are lost."""
+    size = float(np.abs(targets.values).max())
+    if size > 0 and not _LEAST <= size <= 1 / _LEAST:
+        raise InputError(
+            f"y needs numbers whose squares are representable, from {_LEAST:g} to {1 / _LEAST:g}, "
+            f"got {size:.3g} at most; rescale it."
+        )
 
 
 def folds_of(n: int, folds: int | None) -> int:
@@ -182,7 +194,7 @@ def _usable(
     if ridges is None:
         grid = np.concatenate([[0.0], trace * 10.0**_POWERS])
     else:
-        given = np.asarray(ridges)
+        given = np.atleast_1d(np.asarray(ridges))
         grid = np.unique(require_ridges(given.astype(float) if given.dtype.kind in "iu" else given))
         if grid[-1] > _MOST * trace:
             raise InputError(
@@ -256,8 +268,9 @@ def _estimates(
     held_out = _over_folds(losses, parts)
     chosen, best = int(np.argmin(gcv_curve.mean)), int(np.argmin(held_out.mean))
     scale = max(float(held_out.mean[best]), np.finfo(float).tiny)
-    kappa = agreement_threshold(matrix[np.ix_(order, order)])
-    last = matrix[np.ix_(trains[-1], trains[-1])]
+    unit = 2.0 ** np.floor(np.log2(np.abs(matrix).max()))  # squares of entries are representable
+    kappa = agreement_threshold(matrix[np.ix_(order, order)] / unit)
+    last = matrix[np.ix_(trains[-1], trains[-1])] / unit
     return RiskEstimates(
         name=name,
         n=n,
@@ -276,7 +289,7 @@ def _estimates(
         constant=float(constant.mean()),
         gain=_paired(constant - losses[chosen], 1.0),
         regret=_paired(losses[chosen] - losses[best], scale),
-        agreement_ridge=None if kappa is None else ridge_at(last, kappa),
+        agreement_ridge=None if kappa is None else unit * ridge_at(last, kappa),
         repeated=repeated,
         left_out=left_out,
     )

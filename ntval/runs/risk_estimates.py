@@ -24,9 +24,9 @@ class Curve:
     excess: Curve | None = None
 
     def interval(self, level: float = 0.95) -> tuple[Each, Each]:
-        """The means' intervals."""
+        """Intervals of the means of risks, which are never below 0."""
         width = -ndtri((1 - level) / 2) * self.error
-        return self.mean - width, self.mean + width
+        return np.maximum(self.mean - width, 0.0), self.mean + width
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,12 @@ class RiskEstimates:
     agreement_ridge: float | None
     repeated: tuple[tuple[int, int], ...]
     left_out: tuple[tuple[float, str], ...]
+
+    def __repr__(self) -> str:
+        """What was fitted to what, and the reading."""
+        from ntval.runs.risk_reading import reading, title
+
+        return "\n- ".join([title(self), *reading(self)])
 
     @property
     def selected(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import ndtri
 
+from ntval.arrays import rounding_or_all
 from ntval.runs.risk_estimates import Curve, RiskEstimates
 
 Each = Float[np.ndarray, "ridges"]
@@ -23,6 +24,12 @@ WORTH_SAYING = 0.05
 # sets of 100 and 200 samples, an excess over the held-out risk had 1.2 to 1.6 times its standard
 # error, and one over LOO 0.4 to 0.9 times.
 SPREAD = 1.6
+
+
+def title(found: RiskEstimates) -> str:
+    """What was fitted to what."""
+    labels = "numbers" if found.classes is None else f"{len(found.classes)} classes"
+    return f"{found.name}: {found.n} samples, {labels}, {found.folds} folds"
 
 
 def reading(found: RiskEstimates) -> tuple[str, ...]:
@@ -43,15 +50,20 @@ def beyond_chance(estimate: Curve, found: RiskEstimates) -> Seen:
 
 def gcv_is_wrong(found: RiskEstimates) -> Seen:
     """Where GCV is apart from the held-out risk, or from LOO."""
-    from_loo = np.abs(found.bias.mean) / _positive(found.leave_one_out.mean)
+    from_loo = np.abs(_biases(found))
     apart = (from_loo > _by_leave_one_out(found)) & (from_loo > WORTH_SAYING)
-    return beyond_chance(found.gcv, found) | apart
+    return (beyond_chance(found.gcv, found) | apart) & ~_exact(found)
 
 
-def visible_gaps(found: RiskEstimates) -> Each:
-    """How large a relative gap of GCV must be to be called one."""
-    least = np.minimum(_by_held_out(found.gcv, found), _by_leave_one_out(found))
-    return np.maximum(least, WORTH_SAYING)
+def _exact(found: RiskEstimates) -> Seen:
+    """Where every risk is rounding alone."""
+    floor = rounding_or_all(found.n, float) ** 2 * found.constant
+    return np.maximum(found.gcv.mean, found.held_out.mean) <= floor
+
+
+def _biases(found: RiskEstimates) -> Each:
+    """GCV over LOO, minus 1."""
+    return found.bias.mean / _positive(found.leave_one_out.mean)
 
 
 def _by_held_out(estimate: Curve, found: RiskEstimates) -> Each:
@@ -110,7 +122,7 @@ def _choice(found: RiskEstimates) -> str:
         low, high = found.error_rate.interval()
         words += (
             f", error rate {100 * found.error_rate.mean[i]:.1f} % "
-            f"[{100 * max(low[i], 0):.1f}, {100 * high[i]:.1f}]"
+            f"[{100 * low[i]:.1f}, {100 * high[i]:.1f}]"
         )
     if found.best == i:
         return words + ", the best of the grid."
@@ -123,22 +135,32 @@ def _choice(found: RiskEstimates) -> str:
 
 
 def _agreement(found: RiskEstimates) -> Iterator[str]:
-    off, gap = gcv_is_wrong(found), gaps(found.gcv, found)
-    visible = visible_gaps(found)
+    off, gap, bias = gcv_is_wrong(found), gaps(found.gcv, found), _biases(found)
     if not off.any():
-        i, worst = found.selected, int(np.argmax(np.abs(gap)))
-        yield (
+        from_held_out = np.maximum(_by_held_out(found.gcv, found), WORTH_SAYING)
+        from_loo = np.maximum(_by_leave_one_out(found), WORTH_SAYING)
+        exact = _exact(found)
+        i, worst = found.selected, int(np.argmax(np.where(exact, 0.0, np.abs(gap))))
+        if exact[i]:
+            yield "There the fit is exact: what is left of the risks is rounding."
+            return
+        words = (
             f"GCV is not seen to be wrong. At the ridge it selects it is {_percent(gap[i])} off "
-            f"the held-out risk, where {_percent(visible[i])} would have been seen; at most it is "
-            f"{_percent(gap[worst])} off, at ridge {_ridge(found, worst)}, where "
-            f"{_percent(visible[worst])} would have been."
+            f"the held-out risk, where {_percent(from_held_out[i])} would have been seen, and "
+            f"{_percent(bias[i])} off LOO, where {_percent(from_loo[i])} would have been"
         )
+        if worst != i:
+            words += (
+                f"; at most it is {_percent(gap[worst])} off the held-out risk, at ridge "
+                f"{_ridge(found, worst)}, where {_percent(from_held_out[worst])} would have been"
+            )
+        yield f"{words}."
         return
     worst = int(np.argmax(np.where(off, np.abs(gap), -1.0)))
-    bias = found.bias.mean[worst] / max(found.leave_one_out.mean[worst], np.finfo(float).tiny)
+    seen = (gap if beyond_chance(found.gcv, found)[worst] else bias)[worst]
     words = (
-        f"GCV {'under' if bias < 0 else 'over'}-predicts here: at ridge {_ridge(found, worst)} it "
-        f"is {_percent(gap[worst])} off the held-out risk and {_percent(bias)} off LOO; the "
+        f"GCV {'under' if seen < 0 else 'over'}-predicts here: at ridge {_ridge(found, worst)} it "
+        f"is {_percent(gap[worst])} off the held-out risk and {_percent(bias[worst])} off LOO; the "
         f"leverage dispersion is {found.leverage_dispersion[worst]:.2g}"
     )
     last = int(np.flatnonzero(off)[-1])

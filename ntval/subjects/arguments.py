@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ntval.arrays import AnyArray, as_float64, float64
-from ntval.data.sets import array_of, data_of
+from ntval.data.sets import array_of, data_of, is_array
 from ntval.errors import InputError, NetworkError, first_line
 from ntval.networks import loading
 from ntval.networks.network import Network, num_params
@@ -38,7 +38,7 @@ def subject_of(
     name: str | None = None,
 ) -> NetworkSubject | GramSubject:
     """What is examined: the network at its data, with rungs at growing width, or Gram matrices."""
-    if _is_array(model):
+    if is_array(model):
         return _of_grams(model, params, x, kernel_fn, init, name)
     source = None if x is None else data_of("x", x)
     rungs: dict[int, Network] = {}
@@ -60,11 +60,6 @@ def subject_of(
     rungs = {width: replace(rung, kernel_fn=twin) for width, rung in rungs.items()}
     with float64():
         return network_subject(network, source, rungs)
-
-
-def _is_array(model: Any) -> bool:
-    """Whether `model` is a Gram matrix: an array of NumPy, JAX, torch or the like."""
-    return hasattr(model, "__array__") and hasattr(model, "shape") and not callable(model)
 
 
 def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:

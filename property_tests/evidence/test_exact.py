@@ -175,3 +175,10 @@ def test_bound_that_is_known_without_the_theorem_is_vacuous():
 def test_a_certificate_is_worth_infinite_evidence():
     assert exact.bound([Bracket("x", -0.2, -0.1, 0.0, 1.0)]).log_e == math.inf
     assert exact.bound([Bracket("x", 0.1, 0.2, 0.0, 1.0)]).log_e == 0.0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_value_that_is_no_finite_number_is_refuted_and_called_that(value):
+    decision = exact.identity([comparison([value], [1.0], np.inf, 1.0)])
+    assert decision.verdict is Verdict.REFUTED
+    assert decision.summary.startswith("a value that is no finite number")

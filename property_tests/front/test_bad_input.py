@@ -1,6 +1,7 @@
 """What `check_network` cannot use is refused in one line that says what is wrong."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_networks import X, drawn, tanh_mlp, weights
@@ -17,6 +18,7 @@ def raises(*_):
 
 
 GRAM = {"model": X @ X.T, "x": X}
+AT = {"params": weights(4), "x": X}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,21 @@ GRAM = {"model": X @ X.T, "x": X}
         ({"model": tanh_mlp, "params": weights(4), "x": X * np.nan}, "x needs finite"),
         ({"model": tanh_mlp, "params": weights(4), "x": X[[0, 0, 1]]}, "x needs distinct rows"),
         ({"model": tanh_mlp, "params": weights(4), "x": X[:, :3]}, "needs to take inputs"),
+        ({"model": lambda p, x: (tanh_mlp(p, x), x), **AT}, "it returns tuple, not one array"),
+        ({"model": lambda p, x: tanh_mlp(p, x).argmax(-1), **AT}, "it returns int64, not real"),
+        ({"model": lambda p, x: tanh_mlp(p, x) * 1j, **AT}, "it returns complex128, not real"),
+        ({"model": lambda p, x: tanh_mlp(p, x).sum(), **AT}, "a row an input"),
+        (
+            {"model": lambda p, x: tanh_mlp(p, x.reshape(1, 6))[0], **AT},
+            r"pass jax.vmap\(apply_fn, in_axes",
+        ),
+        ({"model": lambda p, x: np.tanh(np.asarray(x)), **AT}, "NumPy, which JAX cannot trace"),
+        ({"model": lambda p, x: x, "params": {"step": 3}, "x": X}, "hold no floating-point array"),
+        ({"model": lambda p, x: tanh_mlp(p, jnp.log(x)), **AT}, r"finite values, got others at x"),
+        (
+            {"model": lambda p, x: jnp.sqrt(jax.nn.relu(tanh_mlp(p, x) - 9)), **AT},
+            "finite derivatives.*as a norm at 0",
+        ),
         ({"model": tanh_mlp, "params": weights(4), "y": X[:, 0]}, "y needs x"),
         ({"model": tanh_mlp, "params": weights(4), "x": X, "y": X[1:]}, "y needs shape"),
         ({"model": X}, "model needs a Gram matrix"),

@@ -125,3 +125,13 @@ def test_the_twin_of_a_network_of_tokens_gets_tokens():
         claims=["mean_kernel"],
     )
     assert verdicts(run)["mean_kernel"] is Verdict.SUPPORTED
+
+
+def test_a_network_whose_outputs_are_finite_in_a_batch_alone_depends_on_the_batch():
+    def normalized(params, x):
+        return tanh_mlp(params, (x - x.mean(0)) / x.std(0))  # 0 / 0 of one row
+
+    message = refuted(model=normalized, params=weights(4), x=X)
+    assert "batch_independence is REFUTED" in message
+    assert "outputs depend on the other inputs' values" in message
+    assert "VACUOUS" not in message

@@ -231,7 +231,7 @@ def test_peak_memory_of_the_process_grows_by_less_than_half_of_the_jacobian():
         (
             lambda p, x: jnp.sqrt(0.0 * p["scale"]) + _network(p, x),
             PARAMS,
-            r"needs finite derivatives, got others at x\[0\]",
+            r"needs finite derivatives, got others at (x\[0\]|some or all of x)",
         ),
     ],
 )

@@ -1,17 +1,20 @@
 """GCV beside held-out risk on users' data: numbers against refits, and readings that are true."""
 
 import json
+import re
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.kernel_ridge import KernelRidge
 from small_networks import X, tanh_mlp, weights
 
 import ntval
-from ntval.errors import GramError, InputError
+from ntval.errors import GramError, InputError, NetworkError
 from ntval.kernels import analytic
+from ntval.networks.mlp import Mlp
 from ntval.reports.html import write_html
 from ntval.runs.risk_reading import beyond_chance, gcv_is_wrong, reading
 
@@ -200,6 +203,19 @@ GRAM, Y = power_law(20)
         ({"gram_or_network": GRAM[:, 1:], "y": Y}, GramError, "gram needs shape"),
         ({"gram_or_network": np.triu(GRAM), "y": Y}, GramError, "symmetric"),
         ({"gram_or_network": tanh_mlp, "y": Y}, InputError, "gcv needs x"),
+        ({"gram_or_network": GRAM, "y": 1e200 * Y}, InputError, "squares are representable"),
+        ({"gram_or_network": GRAM, "y": 1e-200 * Y}, InputError, "squares are representable"),
+        ({"gram_or_network": GRAM, "y": np.ones(20)}, InputError, "y needs two values or more"),
+        (
+            {"gram_or_network": csr_array(GRAM), "y": Y},
+            InputError,
+            r"dense array, got csr_array; pass gram.toarray\(\)",
+        ),
+        (
+            {"gram_or_network": lambda a, b: a @ b.T, "x": GRAM, "y": Y},
+            NetworkError,
+            "the Gram matrix for a kernel",
+        ),
         (
             {"gram_or_network": GRAM[:6, :6], "y": Y[:6]},
             InputError,
@@ -211,3 +227,53 @@ def test_what_cannot_be_used_is_refused_in_one_line(given, kind, message):
     with pytest.raises(kind, match=message) as caught:
         ntval.gcv(**given)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("unit", [1e200, 1e-200])
+def test_a_kernel_of_any_scale_gives_the_same(unit):
+    x = np.random.default_rng(0).standard_normal((60, 5))
+    gram, y = np.exp(-((x[:, None] - x) ** 2).sum(-1) / 10), np.sin(x[:, 0])
+    found, scaled = ntval.gcv(gram, y=y), ntval.gcv(unit * gram, y=y)
+    np.testing.assert_allclose(scaled.gcv.mean, found.gcv.mean, rtol=1e-9)
+    np.testing.assert_allclose(scaled.ridges / unit, found.ridges, rtol=1e-9)
+    assert scaled.agreement_ridge == pytest.approx(unit * found.agreement_ridge, rel=1e-6)
+
+
+def test_rows_in_lists_and_a_single_ridge_are_taken():
+    found = ntval.gcv(GRAM.tolist(), y=Y.tolist(), ridges=1.0)
+    np.testing.assert_array_equal(found.gcv.mean, ntval.gcv(GRAM, y=Y, ridges=[1.0]).gcv.mean)
+
+
+def test_estimates_and_bounds_show_what_they_say_instead_of_their_arrays():
+    found = ntval.gcv(GRAM, y=Y)
+    assert repr(found).splitlines()[0] == "Gram matrix: 20 samples, numbers, 5 folds"
+    assert reading(found)[0] in repr(found)
+    assert len(repr(found)) < 1500
+    model = Mlp(8, (64,), "relu")
+    (line,) = repr(ntval.bounds(np.eye(8), (lambda p, x: x @ p, np.ones((8, 1))))).splitlines()
+    assert line.startswith("K at these weights: smallest eigenvalue")
+    rows = np.random.default_rng(0).standard_normal((20, 8))
+    assert "; lower bound 0." in repr(ntval.bounds(rows, model)).splitlines()[0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_gap_said_to_be_unseen_is_smaller_than_the_one_that_would_have_been_seen(seed):
+    gram, y = power_law(40, seed)
+    said = next(s for s in reading(ntval.gcv(gram, y=y)) if s.startswith("GCV"))
+    pairs = re.findall(r"(-?[\d.]+) % off [^,]+,(?: at ridge [^,]+,)? where ([\d.]+) %", repr(said))
+    assert "not seen" not in said or len(pairs) in (2, 3)
+    assert all(abs(float(gap)) <= float(seen) for gap, seen in pairs)
+
+
+def test_an_exact_fit_is_no_fault_of_gcv():
+    gram = np.outer(Y, Y)
+    words = " ".join(reading(ntval.gcv(gram, y=Y)))
+    assert "the fit is exact" in words
+    assert "predicts here" not in words
+
+
+def test_no_interval_of_a_risk_goes_below_0():
+    y = np.r_[np.zeros(19, dtype=int), 1]
+    found = ntval.gcv(GRAM, y=y)
+    for curve in (found.held_out, found.gcv, found.leave_one_out, found.error_rate):
+        assert (curve.interval()[0] >= 0).all()
