@@ -39,6 +39,13 @@ SHORT = {
     "--workers 2": "... symmetry --workers 1",
 }
 
+# Without --whole, snippets of which nothing is printed check one claim a call.
+SHORT_NAMES = """from names import *
+import functools
+import ntval
+ntval.check_network = functools.partial(ntval.check_network, claims=["symmetry"])
+"""
+
 # Commands that take an hour as printed are as short with --whole.
 HOURS = {
     "ntval power",
@@ -58,6 +65,7 @@ NOT_RUN = {
     "uv build": ELSEWHERE,
     "pip install wheels/ntval-0.1.0-py3-none-any.whl": ELSEWHERE,
     "pip install --no-deps neural-tangents==0.6.5": ELSEWHERE,
+    "pip install matplotlib": ELSEWHERE,
     "uv sync": ELSEWHERE,
     'pip install uv && uv sync && echo "$PWD/.venv/bin" >> "$GITHUB_PATH"': ELSEWHERE,
     "pip install . wheels/ntval-0.1.0-py3-none-any.whl": ELSEWHERE,

@@ -18,14 +18,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from commands import MEANT, NOT_RUN, SHORT, meant
+from commands import MEANT, NOT_RUN, SHORT, SHORT_NAMES, meant
 from pages import PAGES, ROOT, block_with, commands, snippets, without_numbers
 from stranger import HERE, Stranger
 
 README, GUIDE = ROOT / "README.md", ROOT / "docs" / "check_your_network.md"
 EXAMPLE = ROOT / "examples" / "own_network"
 MISSING = "pip install --no-deps neural-tangents=="
-MEGABYTES = 850  # of the environment
+DRAWN = "pip install matplotlib"
+MEGABYTES = 800  # of the environment
 
 
 def main() -> None:
@@ -90,11 +91,14 @@ def without_neural_tangents(stranger: Stranger, *, whole: bool) -> None:
         says=("SUPPORTED kernel_identities.methods_agree", "9 SUPPORTED"),
     )
     told = stranger.does("ntval check kernel_identities.analytic_oracle", says=(MISSING,))
+    smoke = "ntval run montanari_zhong/phase_diagram --out figures"
+    stranger.does(smoke, status=2, says=(DRAWN,))
     printed = re.search(rf"{MISSING}[\d.]+\d", told)
     assert printed is not None
-    if printed.group() not in commands(README):
-        sys.exit(f"the README has another command than {printed.group()}")
-    install(stranger, printed.group(), whole=whole)
+    for command in (printed.group(), DRAWN):
+        if command not in commands(README):
+            sys.exit(f"the README has another command than {command}")
+        install(stranger, command, whole=whole)
 
 
 def with_neural_tangents(stranger: Stranger, *, whole: bool) -> None:
@@ -128,7 +132,8 @@ def every_snippet(stranger: Stranger, *, whole: bool) -> None:
     for page in PAGES:
         for number, (code, printed) in enumerate(snippets(page)):
             imports = "" if "import ntval\n" in code else "import ntval\n"
-            code = f"from names import *\n{imports}{code}"
+            names = "from names import *\n" if whole or printed else SHORT_NAMES
+            code = f"{names}{imports}{code}"
             if "def test_" in code:
                 tests.append(f"test_{page.parent.name}_{page.stem}_{number}.py")
                 (stranger.folder / tests[-1]).write_text(code)
@@ -171,12 +176,12 @@ def with_uv(stranger: Stranger, *, whole: bool) -> None:
     project = HERE / "given"
     lines = block_with(README, "override-dependencies")
     (recipe,) = (command for command in commands(GUIDE) if "GITHUB_PATH" in command)
-    for name, extra in [("with_extra", "[analytic]"), ("without", "")][: 2 if whole else 1]:
+    for name, extra in [("with_extra", "[analytic,figures]"), ("without", "")][: 2 if whole else 1]:
         folder = stranger.folder / name
         shutil.copytree(project, folder)
         (folder / "wheels").symlink_to(stranger.folder / "wheels")
         with (folder / "pyproject.toml").open("a") as file:
-            file.write(lines.replace("[analytic]", extra))
+            file.write(lines.replace("[analytic,figures]", extra))
         stranger.environment["GITHUB_PATH"] = str(folder / "path")
         stranger.does(recipe if whole else recipe.replace("pip install uv && ", ""), where=name)
         stranger.does("uv lock --quiet && uv run --quiet pytest -q", where=name, says=("passed",))

@@ -3,6 +3,7 @@ what it assumes."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ def write_bounds_page(found: Bounds, path: Path, *, what: str) -> None:
     kernels = [
         {
             "title": _title(found, of).plain,
-            "picture": figures.svg(draw_bounds(found, of)),
+            "picture": figures.svg(partial(draw_bounds, found, of)),
             "rows": [
                 _words(found, row) for row in found.rows if row.of == of and row.value is not None
             ],

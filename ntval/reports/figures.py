@@ -1,20 +1,22 @@
 """Figures: measured points over predicted curves, heat maps with predicted lines.
 
-Drawn without pyplot, so without global state; matplotlib loads when the first figure is made.
+Drawn without pyplot, so without global state; matplotlib loads when the first figure is made, and
+where it is not installed that is said in the figure's place.
 Measured is always points with intervals, predicted always lines.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Real
 
-from ntval.errors import InputError
+from ntval.errors import CompatibilityError, InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,8 +40,20 @@ Interval = tuple[float, float, float]
 Places = Sequence[float] | Real[np.ndarray, "places"]
 
 
+def why_not() -> str:
+    """Why no figure can be drawn; "" where it can."""
+    if find_spec("matplotlib"):
+        return ""
+    return "figures need matplotlib, which is not installed; pip install matplotlib"
+
+
 def figure(title: str, *, panels: int = 1) -> tuple[Figure, list[Axes]]:
-    """An empty figure with panels in a row, under a title that names the claim."""
+    """An empty figure with panels in a row, under a title that names the claim.
+
+    Raises: `CompatibilityError` without matplotlib.
+    """
+    if reason := why_not():
+        raise CompatibilityError(f"{reason}.")
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -247,12 +261,14 @@ def write(drawn: Mapping[str, Figure], folder: Path) -> list[Path]:
     return written
 
 
-def svg(made: Figure) -> str:
-    """A figure as an <svg> element."""
+def svg(draw: Callable[[], Figure]) -> str:
+    """What `draw` makes as an <svg> element, or a paragraph that says why it is not drawn."""
+    if reason := why_not():
+        return f'<p class="note">Not drawn: {reason}.</p>'
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     text = io.StringIO()
-    FigureCanvasSVG(made).print_figure(
+    FigureCanvasSVG(draw()).print_figure(
         text, format="svg", metadata={"Date": None}, facecolor="white"
     )
     return text.getvalue()[text.getvalue().index("<svg") :]

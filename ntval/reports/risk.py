@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +120,7 @@ def page_values(found: RiskEstimates) -> dict[str, Any]:
     return {
         "title": title(found),
         "reading": reading(found),
-        "picture": figures.svg(draw_risk(found)),
+        "picture": figures.svg(partial(draw_risk, found)),
         "columns": [column.removesuffix(">") for column in columns],
         "rows": _rows(found, columns),
     }

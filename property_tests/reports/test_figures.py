@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from ntval.errors import InputError
+from ntval.errors import CompatibilityError, InputError
+from ntval.front.cli.options import require_figures, write_figures
 from ntval.reports import figures
 
 
@@ -76,6 +77,19 @@ def test_directory_that_cannot_be_made_is_refused_in_one_line(tmp_path):
     with pytest.raises(InputError, match="--out needs a directory") as refused:
         figures.write({"a": drawn()}, tmp_path / "file")
     assert "\n" not in str(refused.value)
+
+
+def test_without_matplotlib_pages_and_commands_say_so(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(figures, "find_spec", lambda name: None)
+    with pytest.raises(CompatibilityError, match="pip install matplotlib"):
+        figures.figure("t")
+    assert "pip install matplotlib" in figures.svg(lambda: figures.figure("t")[0])
+    write_figures(lambda: {"t": figures.figure("t")[0]}, tmp_path)
+    assert "no figure is drawn: figures need matplotlib" in capsys.readouterr().out
+    require_figures(None)
+    with pytest.raises(CompatibilityError, match=r"--out needs figures, and .*pip install"):
+        require_figures(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def run(code):

@@ -58,6 +58,7 @@ def report() -> tuple[list[str], bool]:
     from ntval.networks.adapters import LIBRARIES
 
     uses = {name: (package, f"networks of {name}") for name, package in LIBRARIES.items()}
+    uses["matplotlib"] = ("matplotlib", "figures")
     uses["sklearn"] = ("scikit-learn", "--data digits and openml:NAME")
     for name, (package, use) in uses.items():
         state = "found" if find_spec(name) else f"missing; pip install {package}"

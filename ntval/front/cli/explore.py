@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from ntval.errors import InputError
-from ntval.front.cli.options import Alpha, Json, Profile, Seed, prepare, require_directories
+from ntval.front.cli.options import (
+    Alpha,
+    Json,
+    Profile,
+    Seed,
+    prepare,
+    require_directories,
+    require_figures,
+    write_figures,
+)
 from ntval.runs.process import cache_directory
 from ntval.runs.settings import Settings, alpha_of, seed_of
 
@@ -38,10 +47,11 @@ def explore(
     names = None if axes is None else tuple(word.strip() for word in axes.split(","))
     if names is not None and len(names) != 2:
         raise InputError(f"--axes needs two names with a comma between, got {axes!r}; e.g. d,n.")
+    require_figures(out)
     prepare()
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(cache_directory().parent / "search"))
     from ntval.claims.catalogue import OURS
-    from ntval.reports import documents, figures, terminal
+    from ntval.reports import documents, terminal
     from ntval.reports import exploration as reports
     from ntval.runs import exploration, store
 
@@ -63,9 +73,8 @@ def explore(
     on = terminal.console()
     reports.print_exploration(found, on)
     folder = out or Path(".ntval") / "figures" / "exploration"
-    drawn = {found.claim: reports.map_figure(found, reports.axes_of(found, names))}
-    for path in figures.write(drawn, folder):
-        on.print(f"wrote {path}", soft_wrap=True)
+    chosen_axes = reports.axes_of(found, names)
+    write_figures(lambda: {found.claim: reports.map_figure(found, chosen_axes)}, folder)
     if json_path is not None:
         documents.write_json({**found.document(), "versions": documents.versions()}, json_path)
         on.print(f"wrote {json_path}", soft_wrap=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ntval.errors import InputError
+from ntval.errors import CompatibilityError, InputError
 
 Claims = Annotated[
     list[str] | None, typer.Argument(help="Names, last words or papers; all without any.")
@@ -51,6 +52,26 @@ def require_directories(*paths: Path | None) -> None:
             raise InputError(
                 f"output needs an existing directory, got {str(path)!r}; create it first."
             )
+
+
+def require_figures(out: Path | None) -> None:
+    """Refuse a directory for figures where none can be drawn."""
+    from ntval.reports import figures
+
+    if out is not None and (reason := figures.why_not()):
+        raise CompatibilityError(f"--out needs figures, and {reason}.")
+
+
+def write_figures(draw: Callable[[], Mapping[str, Any]], folder: Path) -> None:
+    """Write what `draw` makes into a directory, and print the paths, or why nothing is drawn."""
+    from ntval.reports import figures, terminal
+
+    on = terminal.console()
+    if reason := figures.why_not():
+        terminal.prose(on, f"no figure is drawn: {reason}")
+        return
+    for path in figures.write(draw(), folder):
+        on.print(f"wrote {path}", soft_wrap=True)
 
 
 def model_of(command: str, network: str | None, mlp: str | None, x: Any) -> tuple[Any, Any]:

@@ -11,6 +11,8 @@ from ntval.front.cli.options import (
     Seed,
     Workers,
     prepare,
+    require_figures,
+    write_figures,
 )
 from ntval.runs.settings import seed_of
 
@@ -32,7 +34,7 @@ def run(
 ) -> None:
     """Run an experiment: measure what its store lacks, print a summary, draw its figures."""
     prepare()
-    from ntval.reports import figures, tables, terminal
+    from ntval.reports import tables, terminal
     from ntval.runs import experiments, store
 
     on = terminal.console()
@@ -40,6 +42,7 @@ def run(
         on.print(tables.experiments_table([experiments.find(n) for n in experiments.names()]))
         return
     found = experiments.find(experiment)
+    require_figures(out)
     cells = experiments.cells(found, grid=grid, seed=seed_of(seed))
     with store.Store(store_path or store.DEFAULT) as kept:
         absent = kept.missing(cell.identity for cell in cells)
@@ -59,5 +62,4 @@ def run(
         rows = experiments.rows(cells, kept)
     on.print(tables.summary_table(found.summary(rows)))
     folder = out or Path(".ntval") / "figures" / found.name.replace(".", "/")
-    for path in figures.write(found.draw(rows), folder):
-        on.print(f"wrote {path}", soft_wrap=True)
+    write_figures(lambda: found.draw(rows), folder)
