@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from commands import MEANT, NOT_RUN, SHORT, SHORT_NAMES, meant
@@ -34,19 +35,25 @@ def main() -> None:
     whole = sys.argv[1:] == ["--whole"]
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
-        stranger = Stranger(Path(name))
+        stranger = Stranger(Path(name), whole=whole)
         settle(stranger, whole=whole)
+        another = Stranger(Path(name), whole=whole, printed="printed beside")
+        another.environment |= stranger.environment
         without_neural_tangents(stranger, whole=whole)
         if not whole:
             stranger.warms_up()
-        with_neural_tangents(stranger, whole=whole)
-        every_command(stranger, whole=whole)
-        every_snippet(stranger, whole=whole)
+            another.warms_up()
+        # What does not wait for each other, on two cores; one after the other where it takes long.
+        with ThreadPoolExecutor(1 if whole else 2) as lanes:
+            beside = lanes.submit(what_is_written, another, whole=whole)
+            with_neural_tangents(stranger, whole=whole)
+            every_command(stranger, whole=whole)
+            beside.result()
         what_is_shown(stranger, whole=whole)
-        with_uv(stranger, whole=whole)
         if whole:
             stranger.does("ntval check")
         stranger.leaves()
+        another.leaves()
     print(f"{time.perf_counter() - start:6.1f} s  all of it as the pages say")
 
 
@@ -124,6 +131,12 @@ def every_command(stranger: Stranger, *, whole: bool) -> None:
             elif (words := meant(command, whole=whole)) not in done:
                 done.add(words)
                 stranger.does(words)
+
+
+def what_is_written(stranger: Stranger, *, whole: bool) -> None:
+    """Projects with uv, and the snippets."""
+    with_uv(stranger, whole=whole)
+    every_snippet(stranger, whole=whole)
 
 
 def every_snippet(stranger: Stranger, *, whole: bool) -> None:

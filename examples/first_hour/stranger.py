@@ -16,8 +16,9 @@ HERE = Path(__file__).resolve().parent
 class Stranger:
     """Does things in a folder, tells how long each took, and ends where one fails."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, whole: bool, printed: str = "printed") -> None:
         self.folder = folder
+        self._printed = folder / printed
         self.bin = folder / "env" / "bin"
         self.environment = {
             name: value
@@ -29,12 +30,15 @@ class Stranger:
             "JAX_PLATFORMS": "cpu",
             "COLUMNS": "160",
         }
+        if not whole:  # what many steps compile is compiled once
+            self.environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / ".jax"))
+            self.environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         self._warm: subprocess.Popen[str] | None = None
 
     def warms_up(self) -> None:
         """From now on commands of ntval are forks of one process, without its imports."""
         self._warm = subprocess.Popen(
-            [self.bin / "python", HERE / "warm.py"],
+            [self.bin / "python", HERE / "warm.py", self._printed],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.PIPE,
@@ -88,4 +92,4 @@ class Stranger:
         self._warm.stdin.write(f"{json.dumps(words)}\n")
         self._warm.stdin.flush()
         status = int(self._warm.stdout.readline())
-        return status, (self.folder / "printed").read_text()
+        return status, self._printed.read_text()

@@ -1,6 +1,7 @@
 """Runs commands of ntval and scripts, each in a fork of a process that has imported what they need.
 
-Reads a JSON list of words a line, writes the exit status a line; what was printed is in `printed`.
+Reads a JSON list of words a line, writes the exit status a line; what was printed is in the file
+that the one argument names.
 Six seconds of imports a command are saved, and nothing else is shared: no computation has begun.
 """
 
@@ -18,7 +19,7 @@ for line in sys.stdin:
     words = json.loads(line)
     child = os.fork()
     if not child:
-        printed = os.open("printed", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        printed = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for stream, number in ((os.open(os.devnull, os.O_RDONLY), 0), (printed, 1), (printed, 2)):
             os.dup2(stream, number)
         if words[0] == "ntval":
