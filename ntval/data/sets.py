@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from dataclasses import dataclass, replace
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def is_array(value: Any) -> bool:
     """Whether `value` is an array of NumPy, JAX, torch or the like, sparse or dense, or a list of
     rows of one."""
     if isinstance(value, list | tuple):
-        return len(value) > 0 and all(isinstance(v, list | tuple) or is_array(v) for v in value)
+        return len(value) > 0 and all(isinstance(v, Number) or is_array(v) for v in value)
     dense = hasattr(value, "__array__") and hasattr(value, "shape")
     return (dense or hasattr(value, "toarray")) and not callable(value)
 
