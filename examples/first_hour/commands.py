@@ -21,7 +21,7 @@ SMOKE = "ntval run montanari_zhong/phase_diagram"
 SHORT = {
     "ntval check --network mymodule:model": "... symmetry",
     "ntval check --network mymodule:model --data my.npz --report report.html": "... symmetry",
-    "ntval check --data digits": "... batch_independence",
+    "ntval check --data digits": "... --plan",
     "ntval baseline freeze ntk.json --network mymodule:model": "... symmetry",
     "ntval power": PLANTED,
     "ntval power --workers 2": PLANTED,
