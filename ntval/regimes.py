@@ -16,18 +16,24 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, no_type_check
 
 from ntval.activations import activation
 from ntval.errors import InputError, unknown_name
 
 
-def require_counts(point: object, **counts: object) -> None:
-    """Refuse counts that are no whole numbers >= 1."""
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            kind = type(point).__name__
-            raise InputError(f"{kind} needs an integer {name} >= 1, got {name}={value!r}.")
+def require_counts(point: object, *names: str) -> None:
+    """Refuse counts that are no whole numbers >= 1, and make those of NumPy Python's."""
+    for name in names:
+        object.__setattr__(point, name, _count(point, name, getattr(point, name)))
+
+
+def _count(point: object, name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        kind = type(point).__name__
+        raise InputError(f"{kind} needs an integer {name} >= 1, got {name}={value!r}.")
+    return int(value)
 
 
 def require_widths(point: Any) -> None:
@@ -37,9 +43,8 @@ def require_widths(point: Any) -> None:
             f"{type(point).__name__} needs widths as a tuple, got widths={point.widths!r}; of one "
             "hidden layer (64,)."
         )
-    object.__setattr__(point, "widths", tuple(point.widths))
-    for width in point.widths:
-        require_counts(point, widths=width)
+    widths = tuple(_count(point, "widths", width) for width in point.widths)
+    object.__setattr__(point, "widths", widths)
 
 
 def require_nonnegative(point: object, **numbers: float) -> None:
@@ -97,7 +102,7 @@ class Regime:
     target_mix: float = 0.0
 
     def __post_init__(self) -> None:
-        require_counts(self, n=self.n, d=self.d, outputs=self.outputs)
+        require_counts(self, "n", "d", "outputs")
         require_widths(self)
         require_nonnegative(
             self,
@@ -176,7 +181,7 @@ class PowerLaw:
     copies: int = 1
 
     def __post_init__(self) -> None:
-        require_counts(self, n=self.n, features=self.features, copies=self.copies)
+        require_counts(self, "n", "features", "copies")
         require_nonnegative(
             self,
             decay=self.decay,
@@ -232,7 +237,7 @@ class RealData:
     network: str = "infinite_width"
 
     def __post_init__(self) -> None:
-        require_counts(self, n=self.n, n_test=self.n_test)
+        require_counts(self, "n", "n_test")
         require_widths(self)
         require_nonnegative(self, ridge=self.ridge, relative_ridge=self.relative_ridge)
         if self.ridge and self.relative_ridge:

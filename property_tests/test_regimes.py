@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from ntval.errors import InputError, NtvalError, UnknownNameError
@@ -158,3 +159,15 @@ def test_code_that_is_no_point_is_refused_and_not_executed(code):
 def test_a_value_out_of_range_is_refused_in_its_own_words():
     with pytest.raises(InputError, match="n >= 1, got n=0"):
         point_from_code("Regime(n=0, d=20)")
+
+
+def test_whole_numbers_of_numpy_are_taken_as_python_s():
+    point = Regime(n=np.int64(4), d=np.int32(3), widths=[np.int64(8)])
+    assert point == Regime(n=4, d=3, widths=(8,))
+    assert json.dumps(point.as_dict()) == json.dumps(Regime(n=4, d=3, widths=(8,)).as_dict())
+
+
+@pytest.mark.parametrize("widths", [5, "ab", (0,), (2.0,), (True,)])
+def test_widths_that_are_none_are_refused(widths):
+    with pytest.raises(InputError, match=r"needs (widths as a tuple|an integer widths)"):
+        Regime(n=4, d=3, widths=widths)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from commands import MEANT, NOT_RUN, SHORT, SHORT_NAMES, meant
@@ -41,6 +41,8 @@ def main() -> None:
         another.environment |= stranger.environment
         with ThreadPoolExecutor(1) as lane:  # what does not wait for the rest, on a second core
             beside = [lane.submit(with_uv, another, whole=whole)]
+            if whole:  # pip has no lock on the environment
+                wait(beside)
             without_neural_tangents(stranger, whole=whole)
             if not whole:
                 stranger.warms_up()

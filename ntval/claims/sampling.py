@@ -23,8 +23,7 @@ from jaxtyping import Array, Float, Shaped
 
 from ntval.arrays import AnyArray
 from ntval.evidence.sequential import Draw
-from ntval.kernels import analytic
-from ntval.kernels.differentiable import require_finite_kernel
+from ntval.kernels import analytic, jacobian
 from ntval.kernels.methods import methods_of
 from ntval.networks.network import Network
 from ntval.regimes import Point, Regime
@@ -170,11 +169,13 @@ def empirical_at(
 ) -> Float[np.ndarray, "n1 n2"]:
     """K_N at given weights, by the method of this name or the cheapest.
 
-    Raises: `NetworkError` where the network has a derivative that is not finite.
+    Raises: `NetworkError` naming the input at which the network has no finite derivative.
     """
     name = methods_of(subject.network)[0] if method is None else method
     kernel = np.asarray(_empirical_kernel(subject, name)(params, x1, x2))
-    require_finite_kernel(kernel)
+    if not np.isfinite(kernel).all():  # of the network where it has no derivative, else K's own
+        for x in (x1,) if x2 is None else (x1, x2):
+            jacobian.require_finite_derivatives(subject.network.apply_fn, params, x)
     return kernel
 
 

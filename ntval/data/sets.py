@@ -141,8 +141,8 @@ _IN_32_BITS = {"int64": np.int32, "uint64": np.uint32}
 
 
 def is_array(value: Any) -> bool:
-    """Whether `value` is an array of NumPy, JAX, torch or the like, sparse or dense, or a list of
-    rows of one."""
+    """Whether `value` is an array, of NumPy, JAX, torch or the like, sparse or dense, or nested
+    lists of numbers."""
     if isinstance(value, list | tuple):
         return len(value) > 0 and all(isinstance(v, Number) or is_array(v) for v in value)
     dense = hasattr(value, "__array__") and hasattr(value, "shape")

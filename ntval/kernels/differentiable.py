@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -131,25 +131,13 @@ def require_finite(what: str, values: Float[np.ndarray, "n ..."], start: int) ->
     """Raises: `NetworkError` unless `values`, one entry a row of x from `start`, are finite."""
     finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
     if not finite.all():
-        _refuse(what, f"x[{start + int(np.argmin(finite))}]")
+        raise not_finite(what, f"at x[{start + int(np.argmin(finite))}]")
 
 
-def require_finite_kernel(kernel: Float[np.ndarray, "n1 n2 ..."]) -> None:
-    """Raises: `NetworkError`, naming the input where it can be told, unless `kernel` is finite."""
-    finite = np.isfinite(kernel).reshape(*kernel.shape[:2], -1).all(axis=2)
-    if finite.all():
-        return
-    for name, kept in (("x1", finite), ("x2", finite.T)):
-        lost = ~np.any(kept, axis=1)
-        if lost.any() and not lost.all():
-            _refuse("derivatives", f"{name}[{int(np.argmax(lost))}]")
-    _refuse("derivatives", "x[0]" if len(kernel) == 1 else "some or all of x")
-
-
-def _refuse(what: str, where: str) -> NoReturn:
-    """Raises: `NetworkError`."""
+def not_finite(what: str, where: str) -> NetworkError:
+    """The error of a network whose values or derivatives are not finite somewhere."""
     has_none = ", or mend what has none there, as a norm at 0" * (what == "derivatives")
-    raise NetworkError(
-        f"apply_fn needs finite {what}, got others at {where}; rescale the inputs or the "
+    return NetworkError(
+        f"apply_fn needs finite {what}, got others {where}; rescale the inputs or the "
         f"parameters{has_none}."
     )

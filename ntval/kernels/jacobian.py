@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 
 from ntval import arrays
 from ntval.arrays import AnyArray, ArrayLike
-from ntval.errors import InputError
+from ntval.errors import InputError, NetworkError
 from ntval.kernels.differentiable import (
     Outputs,
     Structure,
@@ -30,7 +30,6 @@ from ntval.kernels.differentiable import (
     outputs_of,
     partition,
     require_finite,
-    require_finite_kernel,
     require_outputs,
 )
 from ntval.kernels.inputs import symmetric
@@ -74,7 +73,15 @@ def ntk(
         plan = _plan(
             apply_fn, structure, theta, held, x1.shape, x2, num_outputs, outputs, int(memory)
         )
-        return jnp.asarray(_tiled(plan, theta, held, x1, x2, num_outputs, outputs))
+        kernel = _tiled(plan, theta, held, x1, x2, num_outputs, outputs)
+        if not np.isfinite(kernel).all():
+            for x in (x1,) if x2 is None else (x1, x2):
+                require_finite_derivatives(apply_fn, params, x)
+            raise NetworkError(
+                "apply_fn needs derivatives whose products are finite; rescale the inputs or the "
+                "parameters."
+            )
+        return jnp.asarray(kernel)
 
 
 def gram(
@@ -135,6 +142,24 @@ def rows(
         require_finite("values", np.asarray(values), 0)
         require_finite("derivatives", np.asarray(jacobian), 0)
         return jacobian
+
+
+def require_finite_derivatives(
+    apply_fn: Callable, params: Any, x: Float[AnyArray, "n *shape"]
+) -> None:
+    """Refuse a network that has none at some input; one input at a time, whatever the memory.
+
+    Raises: `NetworkError` naming the first input whose value or derivative is not finite.
+    """
+    with arrays.float64():
+        params = float64_params(params)
+        theta, held, structure = partition(params)
+        cotangents = jnp.eye(outputs_of(apply_fn, params, x[:1]))
+        program = _cached(_rows_program, apply_fn, structure)
+        for i in range(len(x)):
+            values, derivatives = program(theta, held, jnp.asarray(x[i : i + 1]), cotangents)
+            require_finite("values", np.asarray(values), i)
+            require_finite("derivatives", np.asarray(derivatives), i)
 
 
 def _require_memory(memory: float) -> None:
@@ -323,7 +348,6 @@ def _tiled(plan: _Plan, theta, held, x1, x2, num_outputs: int, outputs: Outputs)
                     target += piece[tuple(slice(size) for size in target.shape)]
     if x2 is None:
         _mirror(result, chunks if full else [(0, 1)], plan.tile)
-    require_finite_kernel(result.transpose(0, 2, 1, 3))
     if full:
         return result.transpose(0, 2, 1, 3)
     return result[:, 0, :, 0] / len(selected)

@@ -23,8 +23,10 @@ from ntval.kernels.differentiable import (
     Outputs,
     float64_params,
     merge,
+    not_finite,
     outputs_of,
     partition,
+    require_finite,
     require_outputs,
 )
 from ntval.kernels.inputs import symmetric
@@ -78,7 +80,7 @@ def ntk(
         num_outputs = outputs_of(apply_fn, params, x1)
         outputs = require_outputs(outputs, num_outputs)
         for x in (x1,) if x2 is None else (x1, x2):
-            _require_finite_values(apply_fn, params, x)
+            require_finite("values", np.asarray(apply_fn(params, x)), 0)
         program = _program(apply_fn, outputs)
         size1, size2 = (
             len(x1 if x is None else x) * (num_outputs if outputs == "full" else 1)
@@ -95,10 +97,7 @@ def ntk(
     def product(v):
         image = program(params, x1, x2, v)
         if not np.isfinite(np.asarray(image)).all():
-            raise NetworkError(
-                "apply_fn needs finite derivatives, got others in a product; "
-                "rescale the inputs or the parameters."
-            )
+            raise not_finite("derivatives", "in a product")
         return image
 
     return Operator((size1, size2), product)
@@ -155,15 +154,6 @@ def _product(apply_fn, params, x1, x2, outputs: Outputs, num_outputs: int) -> Ca
         return lambda v: jax.vmap(on_output, (None, 0))(v, units).mean(axis=0)
     unit = jnp.zeros(num_outputs, values1.dtype).at[outputs].set(1.0)
     return lambda v: on_output(v, unit)
-
-
-def _require_finite_values(apply_fn, params, x) -> None:
-    finite = np.isfinite(np.asarray(apply_fn(params, x))).reshape(len(x), -1).all(axis=1)
-    if not finite.all():
-        raise NetworkError(
-            f"apply_fn needs finite values, got others at x[{int(np.argmin(finite))}]; "
-            "rescale the inputs or the parameters."
-        )
 
 
 def _program(apply_fn: Callable, outputs: Outputs) -> Callable:

@@ -62,7 +62,7 @@ class Mlp:
     parametrization: str | Parametrization = "ntk"
 
     def __post_init__(self) -> None:
-        require_counts(self, d=self.d, outputs=self.outputs)
+        require_counts(self, "d", "outputs")
         require_widths(self)
         require_nonnegative(self, w_std=self.w_std, b_std=self.b_std)
         activation(self.activation)

@@ -41,8 +41,9 @@ _POWERS = np.arange(-7.0, 1.5, 0.5)
 _FEWEST = 8  # samples
 # A ridge this many times the trace makes every prediction 0.
 _MOST = 1e6
-# The largest of labels is this at least, and its inverse at most: squares are neither 0 nor inf.
-_LEAST = 1e-100
+# The largest of labels is this at least, and its inverse at most. The spread of squared errors is
+# a fourth power, up to 1e240: within float64, with 68 digits to spare for sums and good fits.
+_LEAST = 1e-60
 
 
 def gcv(
@@ -97,7 +98,7 @@ def gcv(
                 gram = gram_at(network, weights_of(network, rows.shape[1:], seed), rows)
     matrix = require_gram("gram", gram)
     targets = targets_of(y, len(matrix), classes=classes)
-    _require_squares(targets)
+    _require_scale(targets)
     folds = folds_of(len(matrix), folds)
     w = np.linalg.eigvalsh(matrix)
     rounding = max(rounding, input_rounding(gram))
@@ -120,13 +121,13 @@ def gcv(
         return over(grid[1:], ((0.0, str(error)), *left_out))
 
 
-def _require_squares(targets: Targets) -> None:
-    """Refuse labels whose squares, or sums of them, are lost."""
+def _require_scale(targets: Targets) -> None:
+    """Refuse labels whose squares, or the spread of them, are lost."""
     size = float(np.abs(targets.values).max())
     if size > 0 and not _LEAST <= size <= 1 / _LEAST:
         raise InputError(
-            f"y needs numbers whose squares are representable, from {_LEAST:g} to {1 / _LEAST:g}, "
-            f"got {size:.3g} at most; rescale it."
+            f"y needs numbers from {_LEAST:g} to {1 / _LEAST:g}, whose squares are well within "
+            f"float64, got {size:.3g} at most; rescale it."
         )
 
 

@@ -24,7 +24,7 @@ class Curve:
     excess: Curve | None = None
 
     def interval(self, level: float = 0.95) -> tuple[Each, Each]:
-        """Intervals of the means of risks, which are never below 0."""
+        """Intervals of means of risks, which are never below 0; not of excesses or biases."""
         width = -ndtri((1 - level) / 2) * self.error
         return np.maximum(self.mean - width, 0.0), self.mean + width
 

@@ -56,7 +56,8 @@ def gcv_is_wrong(found: RiskEstimates) -> Seen:
 
 
 def _exact(found: RiskEstimates) -> Seen:
-    """Where every risk is rounding alone."""
+    """Where every risk is rounding alone: a prediction is a sum of n products, which loses n u of
+    the labels' size at least, and a risk is a square."""
     floor = rounding_or_all(found.n, float) ** 2 * found.constant
     return np.maximum(found.gcv.mean, found.held_out.mean) <= floor
 

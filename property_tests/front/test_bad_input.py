@@ -9,6 +9,7 @@ from small_networks import X, drawn, tanh_mlp, weights
 import ntval
 from ntval.errors import InputError
 from ntval.front.check_network import check_network
+from ntval.networks.mlp import Mlp
 
 pytestmark = pytest.mark.usefixtures("as_users_run_it")
 
@@ -125,3 +126,10 @@ def test_targets_that_are_no_numbers_are_refused_in_one_line(y, message):
     with pytest.raises(InputError, match=message) as refused:
         check_network(tanh_mlp, weights(4), X, y)
     assert "\n" not in str(refused.value)
+
+
+def test_sizes_of_a_network_are_whole_numbers_of_python_or_numpy():
+    assert Mlp(np.int64(8), [np.int64(4)]) == Mlp(8, (4,))
+    for sizes in ((8, 64), (8, "ab"), (8, (0,)), (8, (2.0,)), ((64,), "relu"), (True, (4,))):
+        with pytest.raises(InputError, match=r"Mlp needs (widths as a tuple|an integer)"):
+            Mlp(*sizes)

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 FAST = "kernel_identities.methods_agree"
 THREE = (FAST, "kernel_identities.symmetry", "montanari_zhong.normalization")
-DIGITS = (FAST, "batch_independence", "analytic_oracle")
+DIGITS = (FAST, "batch_independence", "analytic_oracle", "mean_kernel")
 
 
 def ntval(*words, cwd=HERE):
