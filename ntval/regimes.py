@@ -30,6 +30,8 @@ def require_counts(point: object, *names: str) -> None:
 
 
 def _count(point: object, name: str, value: Any) -> int:
+    if type(value) is int and value >= 1:  # of the many, by far the most
+        return value
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         kind = type(point).__name__
         raise InputError(f"{kind} needs an integer {name} >= 1, got {name}={value!r}.")

@@ -6,6 +6,7 @@ A profile's points are points of the domain; Hypothesis and `ntval explore` draw
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -195,6 +196,7 @@ class Domain:
             if all(hypothesis.holds(point) for hypothesis in self.where):
                 yield point
 
+    @functools.cached_property
     def num_points(self) -> float:
         """The number of distinct points that can be drawn: infinite with numbers drawn freely, 0
         where nothing meets the hypotheses. Where there are any, it is counted to `COUNTED`."""
@@ -208,5 +210,5 @@ class Domain:
 
 def number_words(domain: Domain) -> str:
     """The number of points of a domain, and more where they were not counted to their end."""
-    number = domain.num_points()
+    number = domain.num_points
     return f"{number:.0f}" + (" and more" if domain.where and number >= COUNTED else "")

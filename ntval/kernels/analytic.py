@@ -124,6 +124,16 @@ def kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
     return _diagonal_kept(_stax().serial(*layers, _dense(mlp, mlp.outputs))[2])
 
 
+def compiled_kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
+    """`kernel_fn`, compiled at the first call with inputs of a shape: for many calls with others.
+
+    XLA's fusion is off: it would contract a product and a difference to one rounding, and arccos
+    makes 1e-8 out of the last bit at equal inputs.
+    """
+    options = {"xla_disable_hlo_passes": "fusion"}
+    return jax.jit(kernel_fn(mlp), static_argnames="get", compiler_options=options)
+
+
 def _refusing(reason: str) -> Callable[..., Float[Array, "n1 n2"]]:
     """A kernel_fn that says, once it is called, why there is none."""
 
@@ -316,7 +326,8 @@ def _by_quadrature(sigma: Activation):
     return init_fn, apply_fn, kernel_fn
 
 
-def _expectation(fn: Callable[..., Any], z: np.ndarray, weights: np.ndarray, cov12, var1, var2):
+@functools.partial(jax.jit, static_argnums=0)
+def _expectation(fn: Callable[..., Any], z, weights, cov12, var1, var2):
     """E[f(u) f(v)] at a covariance and two variances, in Cartesian coordinates."""
     nodes, w = jnp.asarray(z, dtype=jnp.result_type(var1)), jnp.asarray(weights)
     spread1 = jnp.sqrt(var1)

@@ -134,7 +134,7 @@ def level(found: Exploration) -> str:
 
 def coverage(found: Exploration) -> list[str]:
     """How much of the domain was seen, and with what power."""
-    number = found.domain.num_points()
+    number = found.domain.num_points
     drawn = "numbers drawn freely"
     if not math.isinf(number):
         drawn = f"{number_words(found.domain)} distinct points"

@@ -96,7 +96,7 @@ def _domain(claim: Claim) -> Iterator[str]:
     domain = claim.domain
     if domain is None:
         return
-    number = domain.num_points()
+    number = domain.num_points
     drawn = (
         "numbers drawn freely" if math.isinf(number) else f"{number_words(domain)} points to draw"
     )

@@ -126,7 +126,7 @@ class Exploration:
             "alpha": self.settings.alpha,
             "seed": self.settings.seed,
             "profile": self.settings.profile,
-            "distinct_points": finite(self.domain.num_points()),
+            "distinct_points": finite(self.domain.num_points),
             "tried": len(self.visits),
             "states": {state: self.count(state) for state in STATES},
             "would_see_5_percent": self.powerful,

@@ -83,11 +83,11 @@ def test_a_value_that_others_determine():
 
 def test_points_are_counted():
     sizes = {"n": Sizes((4, 7, 20)), "d": Sizes((2, 5))}
-    assert Domain(sizes).num_points() == 6
-    assert Domain(sizes, (FEWER,)).num_points() == 3
-    assert DOMAIN.num_points() == math.inf
+    assert Domain(sizes).num_points == 6
+    assert Domain(sizes, (FEWER,)).num_points == 3
+    assert DOMAIN.num_points == math.inf
     nowhere = (Hypothesis("n is negative", lambda regime: regime.n < 0),)
-    assert Domain({**DOMAIN.ranges}, nowhere).num_points() == 0
+    assert Domain({**DOMAIN.ranges}, nowhere).num_points == 0
 
 
 def test_a_field_that_a_point_does_not_have_is_named():

@@ -66,7 +66,7 @@ def test_every_claim_says_what_it_claims_and_from_where(claim):
 def test_every_claim_has_a_domain_that_holds_the_points_of_its_profiles(claim):
     outside = [claim.domain.why_not(point) for points in claim.points.values() for point in points]
     assert set(outside) == {None}
-    assert claim.domain.num_points() >= ENOUGH or claim.domain.narrow
+    assert claim.domain.num_points >= ENOUGH or claim.domain.narrow
 
 
 @pytest.mark.parametrize("row", [f"E{number:02}" for number in range(1, 28)])

@@ -21,6 +21,7 @@ from ntval.evidence.exact import Bracket
 from ntval.kernels import analytic
 from ntval.observables import spectra
 from ntval.regimes import Regime
+from ntval.subjects.mlp import mlp_subject
 from ntval.subjects.subject import NetworkSubject
 from ntval.theory import bombari_amani_mondelli as theory
 
@@ -112,8 +113,8 @@ hermite_tail_bound = Claim(
 
 
 @kept
-def _twin_of(regime: Regime) -> NetworkSubject:
-    return mlp_with_twin(regime)
+def _twin_of_many_inputs(regime: Regime) -> NetworkSubject:
+    return mlp_subject(regime, kernel_fn=analytic.compiled_kernel_fn)
 
 
 def _deep_chain_bound(
@@ -245,7 +246,7 @@ close_pair = Claim(
         {**_ON_THE_SPHERE, "n": Sizes((4, 6, 8, 12, 16, 20, 24)), "d": Sizes((6, 8, 10, 12, 15))},
         (Hypothesis("n <= 8 d", lambda regime: regime.n <= 8 * regime.d),),
     ),
-    subject=mlp_with_twin,
+    subject=_twin_of_many_inputs,
     procedure=Means(
         _close_pair,
         labels=("hidden layer's share", "growth of the output layer's share", "both layers"),
@@ -308,7 +309,7 @@ sphere_scaling = Claim(
     domain=Domain(
         {**_ON_THE_SPHERE, "n": Sizes((12, 16, 20, 24, 32, 48, 64)), "d": OneOf((3, 4, 5, 6))}
     ),
-    subject=mlp_with_twin,
+    subject=_twin_of_many_inputs,
     procedure=Means(
         _sphere_scaling,
         labels=("mean log of the smallest angle", "smallest eigenvalue over the pair's"),
