@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import logsumexp
 
 from ntval.baselines.entries import Entry
 from ntval.baselines.statistics import SUSPICION
@@ -160,9 +159,7 @@ class Pair:
 
 def mean_of(log_e: Sequence[float]) -> float:
     """Log of the mean of e-values; that of none is evidence of nothing."""
-    if not len(log_e) or max(log_e) == -math.inf:
-        return -math.inf if len(log_e) else 0.0
-    return float(np.asarray(logsumexp(log_e))) - math.log(len(log_e))
+    return float(e_values.log_mean(np.array(log_e))) if len(log_e) else 0.0
 
 
 def _confirmed(log_e: float, times: int) -> str:

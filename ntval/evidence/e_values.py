@@ -20,13 +20,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import scipy.optimize
 from jaxtyping import Float
-from scipy.special import logsumexp
 
 # Shares of the largest admissible stake. One of them is within a factor sqrt(2) of the best
 # stake whatever the variance; averaging over them costs log(len) of evidence, 2.6, once.
 _STAKES = 0.9 * 2.0 ** -np.arange(13.0)
-_BISECTIONS = 45
+_OF_THE_WAY = 2e-14  # from the end of a range to the mean: as finely as an interval ends
 
 
 def log_capital(
@@ -47,8 +47,15 @@ def log_capital(
     """
     room = np.maximum(np.asarray(null) - low, 1e-300)
     gains = np.maximum(np.asarray(x, dtype=float) - low, 0.0) / room
-    terms = [np.log1p(stake * (gains - 1)).sum(axis=0) for stake in _STAKES]
-    return np.asarray(logsumexp(terms, axis=0) - math.log(len(_STAKES)))
+    gains -= 1
+    terms = [np.log1p(stake * gains).sum(axis=0) for stake in _STAKES]
+    return log_mean(np.array(terms))
+
+
+def log_mean(log_e: Float[np.ndarray, "e *k"]) -> Float[np.ndarray, "*k"]:
+    """Log of the mean of e-values: an e-value of all their nulls. On `logaddexp`, as SciPy's
+    `logsumexp` takes longer to start than a capital of a hundred draws to compute."""
+    return np.asarray(np.logaddexp.reduce(log_e, axis=0) - math.log(len(log_e)))
 
 
 def log_evidence(
@@ -91,19 +98,29 @@ def interval(
     """Ends of the confidence sequence of the mean of draws in [low, high]: the true mean lies
     inside at all times at once with probability at least 1 - `alpha`.
 
-    Accuracy: bisection to 3e-14 of `high - low`, outwards.
+    Accuracy: 3e-14 of `high - low`, outwards.
     """
-    threshold = np.log(2 / alpha)
+    threshold = math.log(2 / alpha)
 
     def end(x: np.ndarray, low: float) -> float:
-        inside, outside = float(x.mean()), low
-        for _ in range(_BISECTIONS):
-            middle = (inside + outside) / 2
-            if log_capital(x, middle, low) >= threshold:
-                outside = middle
-            else:
-                inside = middle
-        return outside
+        mean = float(x.mean())
+
+        def at(share: float) -> float:
+            """Where this log share of the way from the lower end to the mean lies."""
+            return low + (mean - low) * math.exp(share)
+
+        def excess(share: float) -> float:
+            return float(log_capital(x, at(share), low)) - threshold
+
+        share = math.log(_OF_THE_WAY)
+        if mean <= low or excess(share) < 0:
+            return low
+        if excess(0.0) < 0:  # as the capital at the mean is at most 1
+            precision = {"xtol": _OF_THE_WAY, "maxiter": 1000}
+            share, step = scipy.optimize.brentq(excess, share, 0.0, **precision), _OF_THE_WAY
+            while excess(share) < 0:
+                share, step = share - step, 2 * step
+        return at(share)
 
     x = np.asarray(x, dtype=float)
     return end(x, low), -end(-x, -high)
@@ -127,7 +144,9 @@ def combined(log_e: Sequence[float], planned: int) -> float:
         return np.inf
     if planned == 1:
         return float(values.sum())
-    return float(np.logaddexp(values.sum(), logsumexp(values) - np.log(planned)) - np.log(2))
+    return float(
+        np.logaddexp(values.sum(), np.logaddexp.reduce(values) - np.log(planned)) - np.log(2)
+    )
 
 
 def text(log_e: float) -> str:

@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.special import logsumexp
 
 from ntval.evidence import e_values
 from ntval.evidence.allowance import Allowance, Each
@@ -196,7 +195,7 @@ def means(
     def judge(values: np.ndarray) -> Verdict | None:
         if not np.isfinite(values).all():
             return Verdict.REFUTED
-        if _log_mean(sample.log_evidence(values)) >= -math.log(alpha):
+        if e_values.log_mean(sample.log_evidence(values)) >= -math.log(alpha):
             return Verdict.REFUTED
         if sample.blind:
             return Verdict.INCONCLUSIVE
@@ -210,7 +209,7 @@ def means(
         return malformed(kind, label, "draws are not finite", alpha, len(values))
     each = sample.log_evidence(values)
     i = int(each.argmax())
-    log_e = _log_mean(each)
+    log_e = float(e_values.log_mean(each))
     low, high, missed = _enclosed(sample, values, i, alpha=alpha, miss=miss)
     mean, target = float(values[:, i].mean()), float(sample.target[i])
     margin = float(sample.margin[i])
@@ -298,11 +297,6 @@ def _more(sample: Sample, values: Float[np.ndarray, "draws k"]) -> str:
         return "; more draws would tell whether the departure is real"
     needed = float((8 * values.std(axis=0) / left).max()) ** 2
     return f"; about {max(needed, len(values) + 1):.1g} draws would decide"
-
-
-def _log_mean(log_e: Float[np.ndarray, "k"]) -> float:
-    """Log of the mean of e-values: evidence that one of the nulls is false, whichever."""
-    return float(np.asarray(logsumexp(log_e))) - math.log(len(log_e))
 
 
 def probable_bound(

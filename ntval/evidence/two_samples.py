@@ -36,7 +36,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, Real
-from scipy.special import gammaln, logsumexp, ndtri
+from scipy.special import gammaln, ndtri
+
+from ntval.evidence import e_values
 
 LEVELS = 33
 
@@ -93,9 +95,9 @@ def _capital(
     weights: Real[np.ndarray, "points"],
     mu: Float[np.ndarray, "nulls"],
 ) -> Float[np.ndarray, "nulls"]:
-    gains = (x + 1) / np.maximum(mu + 1, 1e-300)[:, None]
-    terms = [np.log1p(stake * (gains - 1)) @ weights for stake in _STAKES]
-    return np.asarray(logsumexp(terms, axis=0)) - math.log(len(_STAKES))
+    gains = (x + 1) / np.maximum(mu + 1, 1e-300)[:, None] - 1
+    terms = [np.log1p(stake * gains) @ weights for stake in _STAKES]
+    return e_values.log_mean(np.array(terms))
 
 
 _POSITIONS = np.linspace(-1, 1, LEVELS)
