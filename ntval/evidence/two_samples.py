@@ -35,6 +35,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.optimize
 from jaxtyping import Float, Int, Real
 from scipy.special import gammaln, ndtri
 
@@ -52,6 +53,9 @@ _STAKES = 0.9 * 2.0 ** -np.arange(8.0)
 
 # Nats by which a computed infimum may lie below the true one: it errs to the safe side.
 _ACCURACY = 0.05
+
+# Relative accuracy of the smallest gap, which rests on a normal approximation.
+_OF_A_GAP = 0.005
 
 
 @dataclass(frozen=True)
@@ -164,22 +168,21 @@ def smallest_gap(
     mean = float(share @ _POSITIONS)
     sd = math.sqrt(float(share @ (_POSITIONS - mean) ** 2))
 
-    def reaches(gap: float) -> bool:
+    def excess(gap: float) -> float:
         moved = np.clip(_POSITIONS + gap, -1, 1)
         mu = mean + gap * np.linspace(-0.1, 1.1, 49)
         mu = mu[np.abs(mu) < 1]
         parts = ((_POSITIONS, sizes[0] * share), (moved, sizes[1] * share))
         at = np.array([_log_capitals(x, weights, mu) for x, weights in parts])
-        return float(_both(at[:, 0], at[:, 1]).min()) >= log_e
+        return float(_both(at[:, 0], at[:, 1]).min()) - log_e
 
     def seen(sign: float) -> float:
-        low, high = 0.0, 2.0
-        if not reaches(sign * high):
+        if excess(2 * sign) < 0:
             return math.inf
-        while high - low > 0.01 * high:
-            middle = (low + high) / 2
-            low, high = (low, middle) if reaches(sign * middle) else (middle, high)
-        return high
+        # No gap has at most no evidence; the gap that is found errs to the safe side.
+        return (1 + _OF_A_GAP) * scipy.optimize.brentq(
+            lambda gap: excess(sign * gap), 0.0, 2.0, xtol=1e-9, rtol=_OF_A_GAP
+        )
 
     hidden = float(-ndtri(miss)) * sd * math.sqrt(1 / sizes[0] + 1 / sizes[1])
     level = 2 / (LEVELS - 1)
