@@ -20,7 +20,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.optimize
+import scipy
 from jaxtyping import Float
 
 # Shares of the largest admissible stake. One of them is within a factor sqrt(2) of the best

@@ -35,7 +35,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
+import scipy
 from jaxtyping import Float, Int, Real
 from scipy.special import gammaln, ndtri
 

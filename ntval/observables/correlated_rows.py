@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.optimize import brentq
 
 from ntval.arrays import ArrayLike, as_float64, require_gram
 from ntval.errors import InputError
@@ -69,4 +69,4 @@ def _coupling(c: Float[np.ndarray, "n"], fitted: float) -> float:
         high += 1.0
         if high > low + 700:
             raise InputError("rows has too few that are > 0 for what is fitted; pass all of them.")
-    return math.exp(float(brentq(excess, low - 1.0, high, xtol=1e-14)))  # pyright: ignore
+    return math.exp(float(scipy.optimize.brentq(excess, low - 1.0, high, xtol=1e-14)))  # pyright: ignore

@@ -11,7 +11,7 @@ Source: derived, from the trace of the local law; Wei, Hu & Steinhardt's setting
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
+import scipy
 from jaxtyping import Float
 
 from ntval.arrays import ArrayLike, require_gram

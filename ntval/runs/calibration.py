@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.stats
+import scipy
 
 from ntval.claims.budget import fresh_seed
 from ntval.claims.claim import Claim

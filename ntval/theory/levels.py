@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.optimize import brentq
 
 from ntval.errors import InputError
 
@@ -23,7 +23,8 @@ def bracketed_root(fn: Callable, left: float, right: float) -> float:
     Accuracy: 2^-50 relative. Raises: `ValueError` when the sign does not change.
     """
     # The smallest tolerances that brentq takes: values are wanted to many digits at any scale.
-    return float(brentq(fn, left, right, xtol=1e-300, rtol=2.0**-50, maxiter=2000))  # pyright: ignore
+    precision = {"xtol": 1e-300, "rtol": 2.0**-50, "maxiter": 2000}
+    return float(scipy.optimize.brentq(fn, left, right, **precision))  # pyright: ignore
 
 
 def present_levels(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
+import scipy
 from jaxtyping import Array, Float
-from scipy import interpolate, optimize
 
 from ntval.claims.kernel_identities import causes
 from ntval.claims.kernel_identities.causes import Cause
@@ -209,7 +209,7 @@ def _nearest(
 ) -> tuple[float, float, Float[np.ndarray, "n n"]]:
     """The size at which a family is nearest to `kernel`, its error, and its kernel there."""
     logs = np.linspace(_LOGS[0], _LOGS[-1], _FINE)
-    found = interpolate.CubicSpline(_LOGS, family.kernels)(logs)
+    found = scipy.interpolate.CubicSpline(_LOGS, family.kernels)(logs)
     best = int(np.linalg.norm(found - kernel, axis=(1, 2)).argmin())
     return (
         math.exp(logs[best]),
@@ -250,7 +250,7 @@ def _parametrization(
             if biases:
                 columns.append(kernels[biases].sum(axis=0).ravel())
             bounds = [(1 / _W_STD**2, _W_STD**2), (0.0, np.inf)][: len(columns)]
-            found = optimize.lsq_linear(
+            found = scipy.optimize.lsq_linear(
                 np.stack(columns, 1), kernel.ravel(), tuple(zip(*bounds, strict=True))
             )
             if len(set(factors)) > 1:
