@@ -13,7 +13,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-FAST = "kernel_identities.methods_agree"
+FAST = "kernel_identities.jacobian_outer_product"
 THREE = (FAST, "kernel_identities.symmetry", "montanari_zhong.normalization")
 DIGITS = (FAST, "batch_independence", "analytic_oracle", "mean_kernel")
 
