@@ -79,7 +79,7 @@ def pair_upper_bound(gram: Gram) -> float:
     it is $K_{11}$.
 
     Source: Cauchy's interlacing (textbook); spec, section 4.1 (derived and checked).
-    Accuracy: rounding, relative to the largest entry of the block.
+    Accuracy: rounding, relative to the largest entry of the block; what rounding made negative is 0.
     """
     diagonal = np.diag(gram)
     if len(gram) == 1:
@@ -89,16 +89,17 @@ def pair_upper_bound(gram: Gram) -> float:
     larger = (left + right) / 2 + np.hypot((left - right) / 2, between)
     product = (np.sqrt(left * right) - between) * (np.sqrt(left * right) + between)
     smaller = np.divide(product, larger, out=np.zeros_like(larger), where=larger > 0)
-    return float(smaller.min())
+    return max(float(smaller.min()), 0.0)
 
 
 def interlacing_upper_bound(gram: Gram, size: int) -> float:
     r"""The smallest eigenvalue of the first `size` inputs alone: leaving inputs out does not lower
     it.
 
-    Source: Cauchy's interlacing (textbook, recalled). Accuracy: n eps of the norm.
+    Source: Cauchy's interlacing (textbook, recalled). Accuracy: n eps of the norm; what rounding
+    made negative is 0.
     """
-    return float(np.linalg.eigvalsh(gram[:size, :size])[0])
+    return max(float(np.linalg.eigvalsh(gram[:size, :size])[0]), 0.0)
 
 
 def inverse_lower_bound(gram: Gram) -> float:
