@@ -2,7 +2,8 @@
 
 | model | weights |
 |---|---|
-| `Network` or the triple of `neural_tangents.stax` | drawn by its init_fn |
+| `Network`, or the triple of `neural_tangents.stax` | drawn by its init_fn |
+| pair (init, apply) of `jax.example_libraries.stax` | drawn by its init |
 | `flax.linen.Module`, `haiku.transform` | drawn by its init; a pair (module, params) fixes them |
 | `haiku.transform_with_state` | the same; the pair is (module, (params, state)) |
 | `equinox.Module`, `flax.nnx.Module` | those it holds |
@@ -32,6 +33,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import all_leaves
 
 from ntval.arrays import float64
 from ntval.errors import NetworkError, did_you_mean, first_line
@@ -195,6 +197,9 @@ def _adapted(model: Any) -> Network:
         if len(model) == 3 and all(callable(part) for part in model):
             init_fn, apply_fn, kernel_fn = model
             return Network(float64_init(init_fn), apply_fn, kernel_fn)
+        if len(model) == 2 and all(callable(part) for part in model) and all_leaves([model[1]]):
+            init_fn, apply_fn = model
+            return Network(float64_init(init_fn), apply_fn)
         if len(model) == 2 and callable(model[0]):
             return with_variables(*model)
     if callable(model):

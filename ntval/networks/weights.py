@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ntval.arrays import float64
 from ntval.errors import NetworkError
@@ -21,6 +22,7 @@ def float64_weights(tree: Any) -> Any:
 
     def in_float64(leaf: Any) -> Any:
         try:
+            leaf = _as_jax_has_it(leaf)
             floating = jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.floating)
         except (TypeError, ValueError):
             raise NetworkError(
@@ -31,6 +33,15 @@ def float64_weights(tree: Any) -> Any:
 
     with float64():
         return jax.tree.map(in_float64, tree)
+
+
+def _as_jax_has_it(leaf: Any) -> Any:
+    """Numbers of NumPy in this machine's byte order, and in double precision at most."""
+    if not isinstance(leaf, np.ndarray | np.generic):
+        return leaf
+    if leaf.dtype.kind == "f" and leaf.dtype.itemsize > 8:
+        return leaf.astype(np.float64)
+    return leaf if leaf.dtype.isnative else leaf.astype(leaf.dtype.newbyteorder("="))
 
 
 def float64_init(init_fn: Callable) -> Callable:

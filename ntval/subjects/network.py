@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,7 +17,7 @@ from ntval.arrays import float64
 from ntval.data import spheres
 from ntval.data.sets import Data
 from ntval.errors import InputError, NetworkError
-from ntval.kernels.methods import METHODS
+from ntval.kernels.methods import METHODS, Method
 from ntval.networks import loading, structure
 from ntval.networks.network import Network, num_params
 from ntval.subjects.inputs import inputs_from
@@ -77,8 +78,8 @@ def _subject(
     shape = network.input_shape or ()
     params = loading.params_shape(network, shape)
     size = num_params(params)
-    # Where not even two rows of a Jacobian fit, K comes from products alone.
-    too_long = 2 * 8 * size > _MEMORY
+    methods = _methods(network, params, size)
+    too_long = methods["jacobian"] is METHODS["operator"]
     wider = tuple(
         NetworkSubject(
             replace(rung, input_shape=shape),
@@ -92,16 +93,40 @@ def _subject(
     return NetworkSubject(
         network,
         inputs,
-        {**METHODS, "jacobian": METHODS["operator"]} if too_long else METHODS,
+        methods,
         ladder=Ladder("width", tuple(rungs), wider) if rungs else None,
         from_user=True,
         any_input=any_input,
         num_inputs=n,
         note=_memory_note(network, params, size, n, too_long)
+        + (NO_FORWARD_MODE if methods["operator"] is METHODS["jacobian"] else "")
         + (_shape_note(shape) if any_input else "")
         + _precision_note(network, params, shape)
         + _held_note(network, shape),
     )
+
+
+NO_FORWARD_MODE = " Without forward-mode derivatives (jax.custom_vjp), so not by the operator."
+
+
+def _methods(network: Network, params: Any, size: int) -> Mapping[str, Method]:
+    """The methods by name; in the place of one that cannot compute K, the one that is left."""
+
+    def traced(name: str) -> bool:
+        x = jax.ShapeDtypeStruct((2, *(network.input_shape or ())), np.float64)
+        try:
+            jax.eval_shape(functools.partial(METHODS[name], network), params, x)
+        except TypeError:
+            return False
+        return True
+
+    with float64():
+        forward_mode = traced("operator") or not traced("jacobian")
+    if not forward_mode:
+        return {**METHODS, "operator": METHODS["jacobian"]}
+    # Where not even two rows of a Jacobian fit, K comes from products alone.
+    too_long = 2 * 8 * size > _MEMORY
+    return {**METHODS, "jacobian": METHODS["operator"]} if too_long else METHODS
 
 
 def _memory_note(network: Network, params: Any, size: int, n: int, too_long: bool) -> str:

@@ -265,6 +265,11 @@ NEEDS: dict[str, tuple[Callable[[Subject], bool], str]] = {
         _network(_runs_in_float32),
         "the forward pass does not take parameters and inputs in float32",
     ),
+    "forward mode": (
+        _network(lambda s: s.methods["operator"] is not METHODS["jacobian"]),
+        "a part of it has no forward-mode derivative (jax.custom_vjp), which leaves one method, "
+        "the Jacobian",
+    ),
     "two methods": (
         _network(lambda s: len({s.methods[name] for name in methods_of(s.network)}) > 1),
         "two rows of its Jacobian do not fit in memory, which leaves one method, the operator",

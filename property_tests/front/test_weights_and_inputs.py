@@ -135,3 +135,43 @@ def test_a_network_whose_outputs_are_finite_in_a_batch_alone_depends_on_the_batc
     assert "batch_independence is REFUTED" in message
     assert "outputs depend on the other inputs' values" in message
     assert "VACUOUS" not in message
+
+
+def of_its_own_rule(factor):
+    """A network whose activation brings a derivative for reverse mode alone: the right one times
+    `factor`."""
+
+    @jax.custom_vjp
+    def act(u):
+        return jnp.tanh(u)
+
+    act.defvjp(lambda u: (jnp.tanh(u), u), lambda u, g: (factor * g * (1 - jnp.tanh(u) ** 2),))
+    return lambda params, x: act(x @ params["w"]) @ params["v"]
+
+
+def test_a_network_without_forward_mode_is_examined_by_its_jacobian():
+    run = check_network(of_its_own_rule(1.0), weights(8), X)
+    assert set(verdicts(run).values()) == {Verdict.SUPPORTED}
+    assert {"finite_differences", "jacobian_outer_product", "precision"} <= set(verdicts(run))
+    assert "Without forward-mode derivatives (jax.custom_vjp)" in run.note
+    (left,) = (item for item in run.not_run if item.claim.endswith("methods_agree"))
+    assert "leaves one method, the Jacobian" in left.reason
+    said = refuted(model=of_its_own_rule(1.03), params=weights(8), x=X)
+    assert "finite_differences is REFUTED" in said
+    assert "custom derivative rule" in said
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">f4", np.longdouble])
+def test_weights_of_another_machine_or_precision_are_weights_like_others(dtype):
+    params = jax.tree.map(lambda leaf: np.asarray(leaf).astype(dtype), weights(8))
+    params["counts"] = np.arange(3, dtype=">i4")
+    run = check_network(lambda p, x: tanh_mlp(p, x), params, X, claims=["jacobian_outer_product"])
+    assert verdicts(run)["jacobian_outer_product"] is Verdict.SUPPORTED
+
+
+def test_the_pair_of_jax_s_own_stax_is_drawn_by_its_init():
+    from jax.example_libraries import stax
+
+    pair = stax.serial(stax.Dense(16), stax.Tanh, stax.Dense(1))
+    run = check_network(pair, x=X, claims=["jacobian_outer_product"])
+    assert verdicts(run)["jacobian_outer_product"] is Verdict.SUPPORTED

@@ -145,7 +145,7 @@ methods_agree = Claim(
     source="Definition of the neural tangent kernel, K = J J^T.",
     statement="Closed forms, layer-wise contraction, tiled Jacobian and matrix-free operator "
     "give one empirical kernel.",
-    needs=("forward pass", "two methods"),
+    needs=("forward pass", "forward mode", "two methods"),
     points=REGIMES,
     domain=ANY,
     subject=mlp_with_twin,

@@ -79,7 +79,7 @@ def pair_upper_bound(gram: Gram) -> float:
     it is $K_{11}$.
 
     Source: Cauchy's interlacing (textbook); spec, section 4.1 (derived and checked).
-    Accuracy: rounding, relative to the largest entry of the block; what rounding made negative is 0.
+    Accuracy: rounding, relative to the largest entry of the block; what it made negative is 0.
     """
     diagonal = np.diag(gram)
     if len(gram) == 1:
