@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -32,10 +33,10 @@ def targets_of(y: Any, n: int, *, classes: bool | None = None) -> Targets:
     `classes` says whether y names classes; without it whole numbers, words and truth values do,
     and floats do not. Floats that could be either are refused.
 
-    Raises: `InputError` on another shape, entries that are no numbers, one class only, whole
-    numbers that are hardly classes, and floats that could be either.
+    Raises: `InputError` on another shape, entries that are no numbers, one class only, as many as
+    samples, whole numbers that are hardly classes, and floats that could be either.
     """
-    given = array_of("y", y)
+    given = _told_numbers(array_of("y", y))
     if given.shape[:1] != (n,) or given.ndim > 2:
         raise InputError(
             f"y needs shape ({n},) or ({n}, outputs), got {given.shape}; give each of the {n} "
@@ -59,8 +60,19 @@ def targets_of(y: Any, n: int, *, classes: bool | None = None) -> Targets:
         raise InputError("y needs classes of one kind, got numbers beside words.") from None
     if len(names) < 2:
         raise InputError(f"y needs two classes or more, got {names[0]} alone; there is no risk.")
+    if len(names) == n > 2:
+        raise InputError(
+            f"y needs classes of several samples, got {n} names for {n} samples; if they are "
+            "numbers to predict, pass y.astype(float)."
+        )
     one_hot = np.eye(len(names))[place.reshape(n)]
     return Targets(one_hot - 1 / len(names), tuple(map(str, names)))
+
+
+def _told_numbers(y: np.ndarray) -> np.ndarray:
+    """Labels with numbers that are kept as objects, as of a table's column, as an array of them."""
+    numbers = y.dtype == object and y.size and all(isinstance(label, Real) for label in y.flat)
+    return np.array(y.tolist()) if numbers else y
 
 
 def _require_told(y: np.ndarray) -> None:

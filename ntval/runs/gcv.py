@@ -108,6 +108,11 @@ def gcv(
         raise GramError(left_out[-1][1])
     repeated = _repeated(matrix)
     parts = _folds(len(matrix), repeated, folds, np.random.default_rng(seed))
+    if len(parts) < 2:
+        raise GramError(
+            f"gram needs samples that it tells apart, got {len(matrix)} that are all alike; look "
+            "at the inputs."
+        )
 
     def over(grid: Each, left_out: tuple[tuple[float, str], ...]) -> RiskEstimates:
         given = called, matrix, targets, grid, left_out, repeated, parts, rounding, callback

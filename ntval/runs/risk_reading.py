@@ -87,14 +87,6 @@ def _positive(risk: Each) -> Each:
 
 def _sentences(found: RiskEstimates) -> Iterator[str]:
     yield _choice(found)
-    gain, error = found.gain
-    if gain <= -ndtri(CHANCE) * error:
-        yield (
-            "At that ridge the fit is not seen to do better than the mean of the training labels, "
-            f"whose risk is {found.constant:.3g}: no sign that anything is learned."
-        )
-    yield from _agreement(found)
-    yield _curves(found)
     if found.repeated:
         i, j = found.repeated[0]
         others = f" and {len(found.repeated) - 1} other pairs" if len(found.repeated) > 1 else ""
@@ -103,6 +95,14 @@ def _sentences(found: RiskEstimates) -> Iterator[str]:
             "fold, so the held-out risk is honest; GCV and LOO take them for independent, and are "
             "too small. Drop the repetitions."
         )
+    gain, error = found.gain
+    if gain <= -ndtri(CHANCE) * error:
+        yield (
+            "At that ridge the fit is not seen to do better than the mean of the training labels, "
+            f"whose risk is {found.constant:.3g}: no sign that anything is learned."
+        )
+    yield from _agreement(found)
+    yield _curves(found)
     if found.classes is None and found.constant < 0.5 * found.held_out.mean[-1]:
         yield (
             "Labels are far from 0 on average, and the fit has no intercept: at large ridges it "
@@ -145,10 +145,13 @@ def _agreement(found: RiskEstimates) -> Iterator[str]:
         if exact[i]:
             yield "There the fit is exact: what is left of the risks is rounding."
             return
+        opening = "GCV is not seen to be wrong."
+        if found.repeated:
+            opening = "That GCV is too small is not seen by these folds alone."
         words = (
-            f"GCV is not seen to be wrong. At the ridge it selects it is {_percent(gap[i])} off "
-            f"the held-out risk, where {_percent(from_held_out[i])} would have been seen, and "
-            f"{_percent(bias[i])} off LOO, where {_percent(from_loo[i])} would have been"
+            f"{opening} At the ridge it selects it is {_percent(gap[i])} off the held-out risk, "
+            f"where {_percent(from_held_out[i])} would have been seen, and {_percent(bias[i])} off "
+            f"LOO, where {_percent(from_loo[i])} would have been"
         )
         if worst != i:
             words += (

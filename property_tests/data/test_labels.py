@@ -17,6 +17,7 @@ DIGITS = np.arange(60) % 10
         (DIGITS.astype(float), True),
         (np.array(list("abcdefghij"))[DIGITS], None),
         (np.array(list("abcdefghij"), dtype=object)[DIGITS], None),
+        (DIGITS.astype(object), None),
         (DIGITS.tolist(), None),
     ],
 )
@@ -38,6 +39,7 @@ def test_classes_are_one_hot_less_their_share(y, classes):
         (np.arange(60.0), None, 1),
         (DIGITS.reshape(60, 1), None, 1),
         (np.linspace(0, 1, 60).astype(np.float32), None, 1),
+        (np.linspace(0, 1, 60).astype(object), None, 1),  # as a column of a table may be
     ],
 )
 def test_numbers_stay_numbers(y, classes, outputs):
@@ -67,3 +69,9 @@ def test_what_is_no_label_is_refused_in_one_line(y, classes, message):
     with pytest.raises(InputError, match=message) as caught:
         targets_of(y, 60, classes=classes)
     assert "\n" not in str(caught.value)
+
+
+def test_as_many_names_as_samples_are_no_classes():
+    with pytest.raises(InputError, match="numbers to predict, pass"):
+        targets_of([f"{number:.4f}" for number in np.linspace(0, 1, 60)], 60)
+    assert targets_of(["a", "b"], 2).classes == ("a", "b")

@@ -120,6 +120,7 @@ def test_repeated_samples_are_said_to_leak_and_stay_in_one_fold():
     assert len(found.repeated) == 30
     words = " ".join(reading(found))
     assert "Leakage: K does not tell samples 0 and 200 and 29 other pairs apart" in words
+    assert "GCV is not seen to be wrong" not in words
     alone = ntval.gcv(gram, y=y)
     # Held-out risk does not profit from copies: without the grouping it is a third smaller.
     assert found.held_out.mean[0] >= 0.8 * alone.held_out.mean[0]
@@ -302,3 +303,8 @@ def test_no_interval_of_a_risk_goes_below_0():
     found = ntval.gcv(GRAM, y=y)
     for curve in (found.held_out, found.gcv, found.leave_one_out, found.error_rate):
         assert (curve.interval()[0] >= 0).all()
+
+
+def test_samples_that_are_all_alike_are_refused():
+    with pytest.raises(GramError, match="20 that are all alike"):
+        ntval.gcv(np.ones((20, 20)), y=np.arange(20.0))

@@ -106,7 +106,7 @@ def inverse_lower_bound(gram: Gram) -> float:
     r"""$\|K^{-1}\|_F^{-1} \le \lambda_{\min}(K)$; at least $\lambda_{\min} / \sqrt N$.
 
     Source: the spectral norm is at most Frobenius's (derived). Accuracy: n eps of the norm of K.
-    Raises: `InputError` where K has no Cholesky factor.
+    Raises: `InputError` where K is singular up to rounding.
     """
     return 1 / float(np.linalg.norm(_inverse(gram)))
 
@@ -153,9 +153,12 @@ def _inverse(gram: Gram) -> Gram:
         factor = scipy.linalg.cho_factor(gram, lower=True)
     except np.linalg.LinAlgError:
         factor = None
-    if factor is None or not math.isfinite(float(np.abs(factor[0]).max())):
-        raise InputError(
-            "the inverse of a Gram matrix needs one that is positive definite in float64, got one "
-            "without a Cholesky factor; its smallest eigenvalue is 0 up to rounding."
-        )
-    return scipy.linalg.cho_solve(factor, np.eye(len(gram)))
+    if factor is not None and math.isfinite(float(np.abs(factor[0]).max())):
+        inverse = scipy.linalg.cho_solve(factor, np.eye(len(gram)))
+        # Below what rounding of K's entries moves its eigenvalues by, an inverse has no digit.
+        if np.linalg.norm(inverse) * len(gram) * np.finfo(float).eps * np.trace(gram) < 1:
+            return inverse
+    raise InputError(
+        "the inverse of a Gram matrix needs one that is positive definite in float64, got a "
+        "smallest eigenvalue of 0 up to rounding; leave out inputs that are repeated, or nearly so."
+    )

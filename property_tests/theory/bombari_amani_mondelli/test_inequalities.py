@@ -82,6 +82,11 @@ def test_a_singular_matrix_has_no_inverse():
     for bound in (theory.inverse_lower_bound, theory.harmonic_upper_bound):
         with pytest.raises(InputError, match="positive definite"):
             bound(np.zeros((2, 2)))
+    # Of equal inputs: whether a Cholesky factor runs is rounding's choice.
+    rows = np.random.default_rng(0).standard_normal((50, 3, 2))
+    for gram in (x @ x.T for x in rows[:, [0, 0, 1]]):
+        with pytest.raises(InputError, match="of 0 up to rounding"):
+            theory.inverse_lower_bound(gram)
 
 
 @pytest.mark.parametrize("failure", [0.5, 0.01])
