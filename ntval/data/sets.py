@@ -43,15 +43,15 @@ class Data:
 
 
 def load(source: str, *, repeated: bool = False) -> Data:
-    """The data set called `source`, or the .npz file of that path.
+    """The data set called `source`, or the .npz or .npy file of that path.
 
     Names: `digits`, scikit-learn's 1797 handwritten digits, pixels in [0, 1], shape (8, 8, 1);
     `mnist`, 10,000 digits of MNIST, pixels in [0, 1], shape (28, 28, 1), in an order without
     classes, which `ntval fetch mnist` gets; `openml:NAME`, `openml:NAME:VERSION` and
     `openml:NUMBER`, data sets of OpenML, shape (d,), which a network gets: see
     `ntval.data.openml`.
-    A file needs an array `x` of numbers, rows first, and may have `y`. Nothing is unpickled. Rows
-    that coincide are refused unless they may be `repeated`.
+    An .npz file needs an array `x` of numbers, rows first, and may have `y`; an .npy file is `x`
+    alone. Nothing is unpickled. Rows that coincide are refused unless they may be `repeated`.
 
     Raises: `DataError` for what cannot be read, `InputError` for entries that cannot be used.
     """
@@ -68,14 +68,19 @@ def load(source: str, *, repeated: bool = False) -> Data:
         data = data_of(source, found.x, found.y, repeated=repeated)
         return replace(data, whole=found.classes)
     path = Path(source)
-    if path.suffix != ".npz":
+    if path.suffix not in (".npz", ".npy"):
+        text = path.suffix in (".csv", ".tsv", ".txt") and path.is_file()
+        array = f"numpy.loadtxt({source!r}, delimiter=',')"
         raise DataError(
-            "data needs 'digits', 'mnist', 'openml:NAME' or the path of an .npz file, got "
-            f"{source!r}."
+            "data needs 'digits', 'mnist', 'openml:NAME' or the path of an .npz or .npy file, got "
+            f"{source!r}" + (f"; make one: numpy.save('x.npy', {array})." if text else ".")
         )
     names, arrays = _read(path)
     if "x" not in arrays:
-        raise DataError(f"data needs an array 'x', got {sorted(names)} in {source!r}.")
+        raise DataError(
+            f"data needs an array 'x', got {sorted(names)} in {source!r}; name it so: "
+            "numpy.savez(path, x=x, y=y)."
+        )
     return data_of(path.name, arrays["x"], arrays.get("y"), repeated=repeated)
 
 
@@ -171,15 +176,17 @@ def array_of(name: str, value: Any) -> np.ndarray:
 
 
 def _read(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Names of all arrays of an .npz file, and those called x and y.
+    """Names of all arrays of an .npz file, and those called x and y; of an .npy file its own as x.
 
     Raises: `DataError`, with the reason, for what is missing, no such file, damaged or pickled.
     """
     try:
         if not path.exists():
             raise DataError(f"data needs an existing file, got {str(path)!r}; check the path.")
-        if reason := _no_archive(path):
+        if reason := _no_arrays(path):
             raise ValueError(reason)
+        if path.suffix == ".npy":
+            return ["x"], {"x": np.load(path, allow_pickle=False)}
         with np.load(path, allow_pickle=False) as archive:
             members = archive.zip.namelist()
             names = [m.removesuffix(".npy") for m in members if m.endswith(".npy")]
@@ -197,22 +204,26 @@ def _read(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
         if "Object arrays" in reason:
             reason = "it holds pickled objects, which are never loaded"
         raise DataError(
-            f"data needs an .npz file of plain arrays, got {str(path)!r} ({reason}); "
+            f"data needs a file of plain arrays, got {str(path)!r} ({reason}); "
             "write it with numpy.savez(path, x=x, y=y)."
         ) from None
 
 
-def _no_archive(path: Path) -> str | None:
-    """Why `path` is no zip archive, by its first bytes; None when it is one."""
+def _no_arrays(path: Path) -> str | None:
+    """Why `path` is not what its suffix says, by its first bytes; None when it is."""
     if not path.is_file():
         return "it is a directory" if path.is_dir() else "it is no regular file"
     with path.open("rb") as file:
         start = file.read(6)
-    if start.startswith(b"PK"):
-        return None if zipfile.is_zipfile(path) else "its end is missing: the file was cut off"
     if not start:
         return "it is empty"
-    return "it is an .npy file" if start == b"\x93NUMPY" else "it is no .npz file"
+    kinds = {".npy": start == b"\x93NUMPY", ".npz": start.startswith(b"PK")}
+    if not kinds[path.suffix]:
+        other = next((kind for kind, holds in kinds.items() if holds), None)
+        return f"it is an {other} file" if other else f"it is no {path.suffix} file"
+    if path.suffix == ".npz" and not zipfile.is_zipfile(path):
+        return "its end is missing: the file was cut off"
+    return None
 
 
 def require_distinct(name: str, x: Float[np.ndarray, "n *shape"]) -> None:

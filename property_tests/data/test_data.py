@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -179,3 +180,24 @@ def test_pickled_objects_are_never_loaded(tmp_path):
 def test_opposite_rows_are_no_error(tmp_path):
     x = np.linspace(-3.0, 3.0, 8)[:, None]
     assert len(sets.load(save(tmp_path / "x.npz", x=x)).x) == 8
+
+
+def test_an_npy_file_is_x_alone(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, rows())
+    loaded = sets.load(str(path))
+    assert (loaded.x == rows()).all()
+    assert loaded.y is None
+    for content, reason in (
+        (saved(np.save, np.array([{}]), allow_pickle=True), "it holds pickled objects"),
+        (pickle.dumps([1, 2]), "it is no .npy file"),
+        (PLAIN, "it is an .npz file"),
+        (b"", "it is empty"),
+        (saved(np.save, rows())[:140], "Failed to read"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=re.escape(reason)):
+            sets.load(str(path))
+    (tmp_path / "a.csv").write_text("1,2\n")
+    with pytest.raises(DataError, match=r"make one: numpy.save\('x.npy', numpy.loadtxt\("):
+        sets.load(str(tmp_path / "a.csv"))

@@ -22,7 +22,7 @@ from ntval.front.cli.options import (
 def bounds(
     network: NetworkPath = None,
     mlp: MlpWords = None,
-    data: Annotated[str, typer.Option(help=f"{DATA}.", metavar="NAME|FILE.npz")] = "digits",
+    data: Annotated[str, typer.Option(help=f"{DATA}.", metavar="NAME|FILE")] = "digits",
     rows: Annotated[int, typer.Option(help="How many rows of the data.", min=1)] = 200,
     failure: Annotated[float, typer.Option(help="Probability that a bound may fail.")] = 1e-6,
     seed: Seed = "0",

@@ -30,8 +30,8 @@ MlpWords = Annotated[
         "--mlp", help="One of ntval's without biases, e.g. relu:400,300.", metavar="NAME:N,N"
     ),
 ]
-DATA = "'digits', 'mnist', 'openml:NAME' or an .npz file with x"
-DataName = Annotated[str | None, typer.Option("--data", help=f"{DATA}.", metavar="NAME|FILE.npz")]
+DATA = "'digits', 'mnist', 'openml:NAME' or an .npz or .npy file of x"
+DataName = Annotated[str | None, typer.Option("--data", help=f"{DATA}.", metavar="NAME|FILE")]
 
 
 def prepare() -> None:
