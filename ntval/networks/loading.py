@@ -41,6 +41,7 @@ from ntval.networks.adapters import from_module, is_module, name_of
 from ntval.networks.factories import from_factory
 from ntval.networks.network import Network
 from ntval.networks.origins import is_float
+from ntval.networks.twins import twin_of
 from ntval.networks.weights import float64_init, with_variables
 
 # The shape of one input for a network that takes any.
@@ -63,6 +64,8 @@ def network_from(
     """
     with float64():
         network = replace(_adapted(model), name=name or name_of(model))
+        if network.kernel_fn is not None:
+            network = replace(network, kernel_fn=twin_of(network.kernel_fn))
         shape = network.input_shape if input_shape is None else tuple(input_shape)
         network = replace(network, input_shape=shape)
         if shape is None:

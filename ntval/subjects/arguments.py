@@ -20,6 +20,7 @@ from ntval.data.sets import array_of, data_of, is_array
 from ntval.errors import InputError, NetworkError, first_line
 from ntval.networks import loading
 from ntval.networks.network import Network, num_params
+from ntval.networks.twins import twin_of
 from ntval.subjects.grams import CONTRACTED, gram_rounding, stored_precision
 from ntval.subjects.network import network_subject
 from ntval.subjects.subject import GramSubject, NetworkSubject
@@ -55,7 +56,7 @@ def subject_of(
     if name is not None:
         network = replace(network, name=name)
     if kernel_fn is not None:
-        network = replace(network, kernel_fn=_twin(kernel_fn))
+        network = replace(network, kernel_fn=twin_of(kernel_fn))
     twin = network.kernel_fn
     rungs = {width: replace(rung, kernel_fn=twin) for width, rung in rungs.items()}
     with float64():
@@ -82,8 +83,8 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
             raise InputError("kernel_fn needs x, the inputs of the Gram matrix; pass both.")
         x = data_of("x", x).given
         rule = f"kernel_fn needs a function kernel_fn(x1, x2, get) for inputs of shape {x.shape}"
-        reference = array_of("kernel_fn", _called(rule, _twin(kernel_fn), x, None, "ntk"))
-        nngp = functools.partial(_nngp, _twin(kernel_fn), x, grams.shape[1:])
+        reference = array_of("kernel_fn", _called(rule, twin_of(kernel_fn), x, None, "ntk"))
+        nngp = functools.partial(_nngp, twin_of(kernel_fn), x, grams.shape[1:])
     if reference is not None:
         compared = array_of("kernel_fn", reference)
         reference = as_float64("kernel_fn", compared)
@@ -189,36 +190,3 @@ def _grow(rungs: dict[int, Network], shape: tuple[int, ...]) -> bool:
     with float64():
         sizes = [num_params(loading.params_shape(rung, shape)) for rung in rungs.values()]
     return all(wide > narrow for narrow, wide in itertools.pairwise(sizes))
-
-
-def _twin(kernel_fn: Callable) -> Callable:
-    """`kernel_fn` as one of (x1, x2, get); a function of (x1, x2), or of x alone, is its NTK."""
-    if not callable(kernel_fn):
-        raise InputError(
-            f"kernel_fn needs a function kernel_fn(x1, x2, get), got {type(kernel_fn).__name__}."
-        )
-    try:
-        parameters = inspect.signature(kernel_fn).parameters
-    except (TypeError, ValueError):
-        return kernel_fn
-    get = parameters.get("get")
-    if get is not None and get.kind is get.KEYWORD_ONLY:
-        return lambda x1, x2=None, get="ntk": kernel_fn(x1, x2, get=get)
-    takes_get = "get" in parameters or any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    needed = [p for p in parameters.values() if p.kind in positional and p.default is p.empty]
-    if takes_get or len(needed) >= 3:  # further options, with defaults, are the user's own
-        return kernel_fn
-
-    alone = len(needed) == 1 and len(parameters) == 1
-
-    def twin(x1, x2=None, get="ntk"):
-        if get != "ntk":
-            raise InputError(f"kernel_fn needs an argument get for get={get!r}, got (x1, x2).")
-        if not alone:
-            return kernel_fn(x1, x1 if x2 is None else x2)
-        if x2 is None:
-            return kernel_fn(x1)
-        return kernel_fn(jnp.concatenate([x1, x2]))[: len(x1), len(x1) :]
-
-    return twin

@@ -80,6 +80,11 @@ def test_of_causes_that_explain_a_gap_as_well_none_is_named():
     assert {causes.SCALE, causes.CONSTANT} == set(named(words))
 
 
+def test_one_number_at_all_inputs_is_called_that_and_no_other_parametrization():
+    words = gap_words("it", 1.1 * np.ones_like(K), K, noise=0.01)
+    assert words == "it is 1.1 at all pairs of inputs: it does not depend on them"
+
+
 def test_a_gap_that_is_all_chance_has_no_cause():
     noise = np.random.default_rng(3).standard_normal((N, N)) / 100
     words = gap_words("it", K + noise + noise.T, K, noise=float(np.linalg.norm(noise + noise.T)))

@@ -169,6 +169,11 @@ def test_options_of_a_kernel_fn_are_left_alone(kernel_fn):
     assert verdict is Verdict.SUPPORTED
 
 
+def test_the_twin_in_a_triple_may_be_a_function_of_two_inputs():
+    verdict, words, _ = outcome((*RELU[:2], lambda x1, x2: by_hand(x1, x2)), "symmetry", x=X)
+    assert verdict is Verdict.SUPPORTED, words
+
+
 def test_a_kernel_that_differs_from_some_row_on_is_refuted():
     def broken(x1, x2=None, get="ntk"):
         sizes = [np.where(np.arange(len(x)) < 16, 1.0, 1.2) for x in (x1, x1 if x2 is None else x2)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from ntval.arrays import rounding_or_all
 from ntval.claims.kernel_identities import causes
 from ntval.claims.kernel_identities.causes import Cause
 
@@ -58,6 +59,9 @@ def gap_words(
     # at all inputs, every cause that is smooth explains it. What is left is held to the smallest.
     whole = float(np.linalg.norm(kernel))
     varies = float(np.linalg.norm(kernel - kernel.mean())) if len(kernel) > 1 else whole
+    flat = varies <= rounding_or_all(kernel.size, float) * whole
+    if whole > 0 and flat and np.linalg.norm(other - other.mean()) > 2 * noise + size / 1000:
+        return f"{name} is {kernel.flat[0]:.3g} at all pairs of inputs: it does not depend on them"
     beyond_chance = max(size**2 - noise**2, _TINY) ** 0.5
     signal = max(min(beyond_chance, whole, varies or whole), _TINY**0.5)
 
@@ -65,7 +69,8 @@ def gap_words(
         return (noise if fit.noise is None else fit.noise) / signal
 
     def rest(fit: Fit) -> float:
-        return math.sqrt(max((fit.left / signal) ** 2 - chance(fit) ** 2, 0.0))
+        left, by_chance = float(fit.left) / signal, float(chance(fit))
+        return math.sqrt(max(left - by_chance, 0.0)) * math.sqrt(left + by_chance)
 
     fits = sorted([*_fits(name, kernel, other, outputs, noise), *more], key=rest)
     relative = size / max(float(np.linalg.norm(other)), _TINY)
