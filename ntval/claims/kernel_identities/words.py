@@ -59,8 +59,10 @@ def gap_words(
     # at all inputs, every cause that is smooth explains it. What is left is held to the smallest.
     whole = float(np.linalg.norm(kernel))
     varies = float(np.linalg.norm(kernel - kernel.mean())) if len(kernel) > 1 else whole
-    flat = varies <= rounding_or_all(kernel.size, float) * whole
-    if whole > 0 and flat and np.linalg.norm(other - other.mean()) > 2 * noise + size / 1000:
+    rounding = rounding_or_all(kernel.size, float)
+    seen = 2 * noise + rounding * float(np.linalg.norm(other))
+    other_varies = float(np.linalg.norm(other - other.mean())) > seen
+    if whole > 0 and varies <= rounding * whole and other_varies:
         return f"{name} is {kernel.flat[0]:.3g} at all pairs of inputs: it does not depend on them"
     beyond_chance = max(size**2 - noise**2, _TINY) ** 0.5
     signal = max(min(beyond_chance, whole, varies or whole), _TINY**0.5)
