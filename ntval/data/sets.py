@@ -69,8 +69,9 @@ def load(source: str, *, repeated: bool = False) -> Data:
         return replace(data, whole=found.classes)
     path = Path(source)
     if path.suffix not in (".npz", ".npy"):
-        text = path.suffix in (".csv", ".tsv", ".txt") and path.is_file()
-        array = f"numpy.loadtxt({source!r}, delimiter=',')"
+        between = {".csv": ", delimiter=','", ".tsv": ", delimiter='\\t'", ".txt": ""}
+        text = path.suffix in between and path.is_file()
+        array = f"numpy.loadtxt({source!r}{between.get(path.suffix)})"
         raise DataError(
             "data needs 'digits', 'mnist', 'openml:NAME' or the path of an .npz or .npy file, got "
             f"{source!r}" + (f"; make one: numpy.save('x.npy', {array})." if text else ".")

@@ -147,7 +147,7 @@ def _agreement(found: RiskEstimates) -> Iterator[str]:
             return
         opening = "GCV is not seen to be wrong."
         if found.repeated:
-            opening = "That GCV is too small is not seen by these folds alone."
+            opening = "These folds alone do not show that GCV is too small."
         words = (
             f"{opening} At the ridge it selects it is {_percent(gap[i])} off the held-out risk, "
             f"where {_percent(from_held_out[i])} would have been seen, and {_percent(bias[i])} off "

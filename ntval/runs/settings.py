@@ -22,7 +22,7 @@ class Settings:
     `alpha`: the probability that a run refutes anything of correct code.
     `seed`: that of all randomness.
     `network`: MODULE:ATTR of a user's network, or the name of one that lives in this process.
-    `data`: the name of a data set, or the path of an .npz file.
+    `data`: the name of a data set, or the path of an .npz or .npy file.
 
     Raises: `InputError` and `UnknownNameError` for values that cannot be used.
     """

@@ -198,6 +198,14 @@ def test_an_npy_file_is_x_alone(tmp_path):
         path.write_bytes(content)
         with pytest.raises(DataError, match=re.escape(reason)):
             sets.load(str(path))
-    (tmp_path / "a.csv").write_text("1,2\n")
-    with pytest.raises(DataError, match=r"make one: numpy.save\('x.npy', numpy.loadtxt\("):
-        sets.load(str(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(("suffix", "between"), [("csv", ","), ("tsv", "\t"), ("txt", " ")])
+def test_the_line_that_makes_an_array_of_a_table_in_text_makes_it(tmp_path, suffix, between):
+    path = tmp_path / f"a.{suffix}"
+    np.savetxt(path, rows(), delimiter=between)
+    with pytest.raises(DataError, match=r"make one: numpy.save") as refused:
+        sets.load(str(path))
+    line = str(refused.value).rpartition("make one: ")[2].rstrip(".")
+    exec(line.replace("'x.npy'", repr(str(tmp_path / "x.npy"))), {"numpy": np})
+    assert (sets.load(str(tmp_path / "x.npy")).x == rows()).all()

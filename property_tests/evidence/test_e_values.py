@@ -319,3 +319,14 @@ def test_an_e_value_reads_as_a_number():
     assert e_values.text(math.log(3.1e9)) == "e = 3.1e+09"
     assert e_values.text(math.inf) == "e = infinite"
     assert e_values.text(-math.inf) == "e = 0"
+
+
+@pytest.mark.parametrize("alpha", [1e-8, 2e-3, 1.0])
+@pytest.mark.parametrize("n", [8, 65, 1000])
+def test_an_interval_ends_where_the_capital_reaches_its_level(n, alpha):
+    x = np.random.default_rng(n).uniform(-3.0, 5.0, n)
+    low, high = e_values.interval(x, low=-3.0, high=5.0, alpha=alpha)
+    level, step = np.log(2 / alpha), 1e-12
+    assert e_values.log_capital(x, low, -3.0) >= level > e_values.log_capital(x, low + step, -3.0)
+    assert e_values.log_capital(-x, -high, -5.0) >= level
+    assert e_values.log_capital(-x, -(high - step), -5.0) < level
