@@ -127,10 +127,13 @@ def kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
 def compiled_kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
     """`kernel_fn`, compiled at the first call with inputs of a shape: for many calls with others.
 
-    XLA's fusion is off: it would contract a product and a difference to one rounding, and arccos
-    makes 1e-8 out of the last bit at equal inputs.
+    At a kink XLA's fusion is off: it would contract a product and a difference to one rounding,
+    and arccos makes 1e-8 out of the last bit at equal inputs. Elsewhere it is on: without it
+    jaxlib 0.10.2 compiles a quadrature's loop to wrong numbers under one of XLA's flags
+    (`--xla_cpu_use_fusion_emitters=false`, measured).
     """
-    options = {"xla_disable_hlo_passes": "fusion"}
+    kinked = activation(mlp.activation).breakpoints
+    options = {"xla_disable_hlo_passes": "fusion"} if kinked else None
     return jax.jit(kernel_fn(mlp), static_argnames="get", compiler_options=options)
 
 
