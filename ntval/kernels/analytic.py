@@ -130,11 +130,16 @@ def compiled_kernel_fn(mlp: Mlp) -> Callable[..., Float[Array, "n1 n2"]]:
     At a kink XLA's fusion is off: it would contract a product and a difference to one rounding,
     and arccos makes 1e-8 out of the last bit at equal inputs. Elsewhere it is on: without it
     jaxlib 0.10.2 compiles a quadrature's loop to wrong numbers under one of XLA's flags
-    (`--xla_cpu_use_fusion_emitters=false`, measured).
+    (`--xla_cpu_use_fusion_emitters=false`, measured). JAX before 0.6 cannot turn it off for one
+    program: a kinked activation's twin is `kernel_fn` itself there.
     """
-    kinked = activation(mlp.activation).breakpoints
-    options = {"xla_disable_hlo_passes": "fusion"} if kinked else None
-    return jax.jit(kernel_fn(mlp), static_argnames="get", compiler_options=options)
+    twin = kernel_fn(mlp)
+    if not activation(mlp.activation).breakpoints:
+        return jax.jit(twin, static_argnames="get")
+    if jax.__version_info__ < (0, 6):
+        return twin
+    options = {"xla_disable_hlo_passes": "fusion"}
+    return jax.jit(twin, static_argnames="get", compiler_options=options)
 
 
 def _refusing(reason: str) -> Callable[..., Float[Array, "n1 n2"]]:
