@@ -97,9 +97,9 @@ def without_neural_tangents(stranger: Stranger, *, whole: bool) -> None:
     stranger.does("ntval --version", says=("ntval 0.",))
     stranger.does("ntval doctor", status=2, says=(MISSING,))
     stranger.does(
-        f"ntval check --network shallow:Gelu{'' if whole else ' methods_agree'}",
+        f"ntval check --network shallow:Gelu{'' if whole else ' jacobian_outer_product'}",
         says=(
-            "SUPPORTED kernel_identities.methods_agree",
+            "SUPPORTED kernel_identities.jacobian_outer_product",
             "9 SUPPORTED" if whole else "1 SUPPORTED",
         ),
     )
