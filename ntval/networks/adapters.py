@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -105,14 +106,25 @@ def _from_linen(module: Any) -> Network:
 
 def _from_train_state(state: Any) -> Network:
     """A state of training, as of flax: its `apply_fn` takes `params` and the collections beside
-    them, such as batch_stats; step, optimizer and keys are no part of the network."""
+    them, such as batch_stats, or the weights alone, as a user's own may; step, optimizer and keys
+    are no part of the network."""
     values = state._asdict() if hasattr(state, "_asdict") else getattr(state, "__dict__", {})
     variables = {name: tree for name, tree in values.items() if isinstance(tree, Mapping) and tree}
     params = state.params
-    named = isinstance(params, Mapping) and "params" in params
-    return with_variables(
-        state.apply_fn, variables | (dict(params) if named else {"params": params})
-    )
+    if isinstance(params, Mapping) and "params" in params:
+        return with_variables(state.apply_fn, variables | dict(params))
+    network = with_variables(state.apply_fn, variables | {"params": params})
+
+    def apply_fn(params, x):
+        try:
+            return network.apply_fn(params, x)
+        except Exception as error:  # whatever a user's function raises; the first is told
+            try:
+                return state.apply_fn(params, x)
+            except Exception:
+                raise error from None
+
+    return replace(network, apply_fn=apply_fn)
 
 
 def _from_nnx(module: Any) -> Network:

@@ -186,6 +186,25 @@ def test_linen_module_takes_params_alone():
     np.testing.assert_array_equal(*kernels)
 
 
+def test_train_state_of_a_function_of_the_weights_alone():
+    plain = linen.Dense(1)
+    variables = plain.init(KEY, X)
+    alone = TrainState.create(
+        apply_fn=lambda params, x: plain.apply({"params": params}, x),
+        params=variables["params"],
+        tx=OPTIMIZER,
+    )
+    kernels = [
+        jacobian.ntk(network.apply_fn, network.params, X)
+        for network in map(loading.network_from, [(plain, variables), alone])
+    ]
+    np.testing.assert_array_equal(*kernels)
+    broken = alone.replace(apply_fn=lambda params, x: params["kernels"])
+    network = loading.network_from(broken)
+    with pytest.raises(KeyError, match="kernels"):
+        network.apply_fn(network.params, X)
+
+
 def test_nnx_statistics_do_not_enter_the_kernel():
     network = loading.network_from(evaluated(Nnx(nnx.Rngs(0))))
     module = evaluated(Nnx(nnx.Rngs(0)))
