@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -105,15 +107,35 @@ class RunTable:
     """Claims and verdicts of a run, as far as it is, in at most `most` lines below its head.
 
     In less than 100 columns it is without points and seconds, so that what a SUPPORTED claim is
-    worth is not cut.
+    worth is not cut; in less than 72, a quarter of which would be left to the evidence, that stands
+    below its claim.
     """
 
     run: Run
     most: int | None = None
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
         """The table at the width that there is."""
-        yield _table(self.run, self.most, narrow=options.max_width < 100)
+        if options.max_width < 72:
+            yield from _stacked(self.run, self.most)
+        else:
+            yield _table(self.run, self.most, narrow=options.max_width < 100)
+
+
+def _stacked(run: Run, most: int | None) -> Iterator[RenderableType]:
+    shown = _shown(run, most).items()
+    for paper, outcomes in groupby(shown, lambda item: item[0].partition(".")[0]):
+        yield Text(paper, style="bold")
+        for name, outcome in outcomes:
+            verdict = verdict_text(outcome.verdict) if outcome.results else Text("…", style="dim")
+            line = Text.assemble("  ", verdict, f" {name.partition('.')[2]}")
+            if most is not None:  # a table that moves keeps a line a claim
+                line.no_wrap, line.overflow = True, "ellipsis"
+            yield line
+            if most is None and outcome.results:
+                yield Padding(Text(weakest(outcome.results).decision.summary), (0, 0, 0, 4))
 
 
 def _table(run: Run, most: int | None, *, narrow: bool) -> Table:
@@ -127,7 +149,7 @@ def _table(run: Run, most: int | None, *, narrow: bool) -> Table:
     cut = most is not None
     table.add_column("evidence", no_wrap=cut, overflow="ellipsis" if cut else "fold", ratio=1)
     rows = []
-    for name, outcome in (run.outcomes if most is None else _in_sight(run, most)).items():
+    for name, outcome in _shown(run, most).items():
         count = f"{len(outcome.results)}/{outcome.planned}"
         if not outcome.results:
             rows.append((name, Text("…", style="dim"), *(() if narrow else (count,))))
@@ -144,8 +166,10 @@ def _table(run: Run, most: int | None, *, narrow: bool) -> Table:
     return by_paper(table, rows)
 
 
-def _in_sight(run: Run, most: int) -> dict[str, Outcome]:
+def _shown(run: Run, most: int | None) -> Mapping[str, Outcome]:
     """The outcomes for which `most` lines have room: departures, then those about to be checked."""
+    if most is None:
+        return run.outcomes
     outcomes, finished = run.outcomes, run.finished
     papers = {name.partition(".")[0] for name in outcomes}
     at = next((i for i, name in enumerate(outcomes) if name not in finished), len(outcomes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,11 +42,22 @@ def console() -> Console:
     return found
 
 
-def prose(on: Console, text: str | Text, style: str | None = None) -> None:
+def prose(on: Console, text: str | Text, style: str | None = None, *, indent: int = 0) -> None:
     """Print sentences: between words onto further lines of a terminal, uncut into a pipe, which has
-    no width. Commands and paths, which are copied, are left to the terminal."""
+    no width. A command that ends one is copied: on a terminal it has a line of its own, which the
+    terminal breaks."""
     text = Text(text) if isinstance(text, str) else text  # `[i]` is no markup on any console
-    on.print(text, style=style, soft_wrap=not on.is_terminal)
+    margin = " " * indent
+    if not on.is_terminal:
+        on.print(Text.assemble(margin, text), style=style, soft_wrap=True)
+        return
+    command = _COMMAND.search(text.plain)
+    on.print(Padding(text[: command.start()] if command else text, (0, 0, 0, indent)), style=style)
+    if command:
+        on.print(Text(f"{margin}  {command[1]}"), style=style, soft_wrap=True)
+
+
+_COMMAND = re.compile(r"(?<=:) ((?:ntval|pip|uv) [a-z].+)$")
 
 
 def plain_table(*columns: str) -> Table:
@@ -192,16 +204,12 @@ def print_summary(run: Run) -> None:
     for name, outcome in run.outcomes.items():
         if outcome.verdict is Verdict.REFUTED or outcome.suspected:
             result = weakest(outcome.results)
-            on.print(
-                verdict_text(outcome.verdict),
-                Text(
-                    f"{name} at {result.point}\n  {result.decision.summary}\n"
-                    f"  {evidence_words(outcome)}\n"
-                    + (f"  looks like: {run.diagnoses[name]}\n" if name in run.diagnoses else "")
-                    + f"  replay: {replay(run, name)}"
-                ),
-                soft_wrap=True,
-            )
+            prose(on, Text.assemble(verdict_text(outcome.verdict), f" {name} at {result.point}"))
+            prose(on, result.decision.summary, indent=2)
+            prose(on, evidence_words(outcome), indent=2)
+            if name in run.diagnoses:
+                prose(on, f"looks like: {run.diagnoses[name]}", indent=2)
+            on.print(Text(f"  replay: {replay(run, name)}"), soft_wrap=True)  # to be copied
 
 
 def print_plan(run: Run, took: Mapping[str, float]) -> None:
@@ -212,7 +220,7 @@ def print_plan(run: Run, took: Mapping[str, float]) -> None:
         (name, str(outcome.planned), f"{took[name]:.1f}" if name in took else "not run here yet")
         for name, outcome in run.outcomes.items()
     ]
-    on.print(by_paper(table, rows))
+    on.print(fitted(by_paper(table, rows), on.width))
     known = [took[name] for name in run.outcomes if name in took]
     claims, points = len(run.outcomes), len(run.cells)
     words = f"{claims} claim{'s' * (claims != 1)} at {points} point{'s' * (points != 1)}"
@@ -229,8 +237,7 @@ def print_not_run(not_run: Sequence[NotRun]) -> None:
     """Claims that do not apply, by the reason."""
     on = console()
     for reason, names in by_reason({item.claim: item.reason for item in not_run}).items():
-        text = f"not run: {', '.join(_grouped(names))}, because {reason}"
-        on.print(Text(text, style="dim"), soft_wrap=True)
+        prose(on, f"not run: {', '.join(_grouped(names))}, because {reason}", style="dim")
 
 
 def how_to_go_on(run: Run) -> str:

@@ -71,6 +71,31 @@ def test_sentences_are_wrapped_between_words_on_a_terminal_and_uncut_in_a_pipe()
         assert " ".join(" ".join(shown).split()) == sentence.strip()
 
 
+def test_a_command_that_ends_a_sentence_has_a_line_of_its_own_on_a_terminal():
+    command = "pip install --no-deps neural-tangents==0.6.5"
+    sentence = f"because kernels of infinite width need what is not installed: {command}"
+    for is_terminal, expected in ((True, f"  {command}"), (False, sentence)):
+        on = Console(width=60, file=io.StringIO(), force_terminal=is_terminal, color_system=None)
+        terminal.prose(on, sentence)
+        shown = on.file.getvalue().rstrip("\n").split("\n")
+        assert shown[-1] == expected
+        assert " ".join(" ".join(shown).split()) == sentence
+
+
+@pytest.mark.parametrize("width", [40, 71])
+def test_a_run_has_its_evidence_below_the_claims_where_there_is_no_room_beside(width):
+    run = run_until("montanari_zhong.lazy_training")
+    shown = lines(live.RunTable(run), width)
+    assert max(map(len, shown)) <= width
+    words = " ".join(" ".join(shown).split())
+    for name, outcome in run.finished.items():
+        summary = outcome.results[0].decision.summary
+        assert f"SUPPORTED {name.partition('.')[2]} {summary}" in words
+    low = lines(live.RunTable(run, most=20), width)
+    assert len(low) <= 21
+    assert max(map(len, low)) <= width
+
+
 @pytest.mark.parametrize(("width", "columns"), [(80, 2), (100, 4), (140, 4)])
 def test_a_run_keeps_verdicts_at_every_width_and_points_and_seconds_where_there_is_room(
     width, columns

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import traceback
@@ -57,12 +58,19 @@ class Commands(TyperGroup):
             raise RuntimeError(f"{type(error).__name__}({error}) inside of a command") from error
 
 
+_WIDTH = shutil.get_terminal_size().columns
+_NARROW = _WIDTH < 60  # boxes of three columns would cut the names of options
+
 app = typer.Typer(
     cls=Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None if _NARROW else "rich",
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "terminal_width": _WIDTH - 1 if _NARROW else None,
+    },
     help="Validate neural tangent kernels: verdicts with stated error rates.",
     epilog="What the words mean: docs/glossary.md. Where to begin: README.md.",
 )

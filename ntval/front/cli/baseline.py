@@ -156,7 +156,7 @@ def _print_compared(found: Compared, file: Path) -> None:
             change = f"{f.what}: {f.before} -> {f.now}"
             table.add_row(f.kind, f"{f.name} at {f.point}\n{change}; {f.evidence}")
         on.print(table)
-    on.print(f"\nSince the baseline: {', '.join(found.changes) or 'the same versions'}.")
+    terminal.prose(on, f"\nSince the baseline: {', '.join(found.changes) or 'the same versions'}.")
     if found.unconfirmed:
         names = ", ".join(dict.fromkeys(found.unconfirmed))
         terminal.prose(on, f"suspected, but not on fresh keys: {names}")
@@ -168,10 +168,10 @@ def _print_compared(found: Compared, file: Path) -> None:
             words = f"a drift of {100 * share:.2g} % would have been seen"
             terminal.prose(on, f"{statistic.label}: {words}")
     count = sum(len(pair.frozen.statistics) for pair in found.pairs)
-    on.print(
+    terminal.prose(
+        on,
         f"{len(findings) or 'No'} finding{'s' * (len(findings) != 1)} in {len(baseline.entries)} "
         f"entries, {count} statistics. "
         f"False alarms: at most {baseline.settings.alpha:g}. Replay: "
         f"ntval baseline compare {file} --seed {found.seed}",
-        soft_wrap=True,
     )

@@ -53,7 +53,9 @@ def calibrate(
     keep(document, last=True)
     on = terminal.console()
     terminal.print_not_run(not_run)
-    on.print(tables.calibration_table(found))
+    table = tables.calibration_table(found)
+    dispensable = ("s", "mean e", "most", "inconclusive")
+    on.print(terminal.fitted(table, on.width, dispensable=dispensable))
     if json_path is not None:
         on.print(f"wrote {json_path}", soft_wrap=True)
     if not all(calibrated.holds for calibrated in found.values()):

@@ -74,16 +74,16 @@ def power(
     for table in tables.power_tables(found, allclose, on.width):
         on.print(table)
     if smallest:
-        on.print(tables.smallest_table(smallest))
+        on.print(terminal.fitted(tables.smallest_table(smallest), on.width))
     missed = [d for d in found if not d.caught]
     uncaught = set(listed) - {d.fault for d in found if d.caught}
     passed = sum(value is True for value in allclose.values())
-    on.print(
+    terminal.prose(
+        on,
         f"\n{len(found) - len(missed)} of {len(found)} pairs caught, {len(uncaught)} of "
         f"{len(listed)} faults caught by no claim. {passed} faults pass "
         f"allclose(rtol={measured.RTOL}, atol={measured.ATOL}) on a Monte Carlo kernel of width "
         f"{measured.COMPARED_WIDTH} and {measured.COMPARED_DRAWS} draws.",
-        soft_wrap=True,
     )
     if json_path is not None:
         on.print(f"wrote {json_path}", soft_wrap=True)

@@ -90,6 +90,21 @@ def test_output_survives_any_encoding(tmp_path, encoding):
     result.stdout.decode(encoding)
 
 
+@pytest.mark.parametrize("columns", [40, 80])
+def test_options_of_a_command_are_uncut_at_every_width(columns):
+    result = subprocess.run(
+        [sys.executable, "-m", "ntval", "check", "--help"],
+        env={**os.environ, "COLUMNS": str(columns)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert max(map(len, result.stdout.splitlines())) <= columns
+    for option in ("--profile", "--network", "--no-progress", "'Regime(n=..., ...)'", "FILE.xml"):
+        assert option in result.stdout
+
+
 def test_a_line_a_claim_is_uncut_in_a_pipe(here):
     result = here("check", *THREE)
     lines = [line for line in result.stdout.splitlines() if line.startswith("SUPPORTED")]

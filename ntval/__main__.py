@@ -1,0 +1,5 @@
+"""`python -m ntval` is `ntval`."""
+
+from ntval.front.cli.app import main
+
+main()
