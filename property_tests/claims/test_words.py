@@ -1,5 +1,7 @@
 """What a gap looks like: each cause is named where it is there, and no other."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -65,6 +67,25 @@ def test_a_cause_is_named_where_it_is_there_and_no_other(cause, noise):
     assert named(words) == true
     if not noise:
         assert said in words
+
+
+OFF = K - np.diag(np.diag(K))
+
+
+@pytest.mark.parametrize("pattern", [K, OFF, np.diag(np.diag(K)), np.ones_like(K)])
+@pytest.mark.parametrize("deviates", [-1.9, 0.7, 1.9])
+def test_a_size_is_told_with_two_standard_errors_where_chance_has_a_part(pattern, deviates):
+    # All of the noise lies along the cause, as that of a mean kernel nearly does.
+    error = 0.01
+    words = gap_words(
+        "it",
+        K + 0.2 * pattern,
+        K + deviates * error * pattern,
+        noise=error * float(np.linalg.norm(pattern)),
+    )
+    size, within = (float(found) for found in re.findall(r"(\d+\.?\d*)%?(?= \(|\))", words))
+    unit = 100 if "%" in words else 1
+    assert abs(size - 0.2 * unit) <= within <= 2.5 * error * unit
 
 
 def test_what_no_cause_explains_is_not_called_another_architecture():

@@ -196,25 +196,29 @@ def _fits(name: str, kernel: Float[np.ndarray, "n n"], parts: Parts) -> Iterator
         noise = math.hypot(parts.noise, parts.no_biases.errors[0])
         yield Fit(causes.NO_BIAS, causes.NO_BIAS(name=name), left, noise=noise, exact=True)
     for cause, family in parts.families:
-        size, error, found = _nearest(kernel, family)
-        too = "too large" if size > 1 else "too small"
-        said = cause(name=name, factor=factor_words(size), too=too)
+        size, error, found, slope = _nearest(kernel, family)
         noise = math.hypot(parts.noise, error)
+        too = "too large" if size > 1 else "too small"
+        within = 2 * noise * size / slope if slope > 0 else 0.0
+        said = cause(name=name, factor=factor_words(size, within), too=too)
         if not _proportional(found, kernel, parts.mean, noise):
             yield Fit(cause, said, float(np.linalg.norm(kernel - found)), noise=noise)
 
 
 def _nearest(
     kernel: Float[np.ndarray, "n n"], family: Family
-) -> tuple[float, float, Float[np.ndarray, "n n"]]:
-    """The size at which a family is nearest to `kernel`, its error, and its kernel there."""
+) -> tuple[float, float, Float[np.ndarray, "n n"], float]:
+    """The size at which a family is nearest to `kernel`, the norm of the error of its kernel, that
+    kernel, and the norm of its derivative by the logarithm of the size."""
     logs = np.linspace(_LOGS[0], _LOGS[-1], _FINE)
-    found = scipy.interpolate.CubicSpline(_LOGS, family.kernels)(logs)
+    kernels = scipy.interpolate.CubicSpline(_LOGS, family.kernels)
+    found = kernels(logs)
     best = int(np.linalg.norm(found - kernel, axis=(1, 2)).argmin())
     return (
         math.exp(logs[best]),
         float(np.interp(logs[best], _LOGS, family.errors)),
         found[best],
+        float(np.linalg.norm(kernels(logs[best], 1))),
     )
 
 

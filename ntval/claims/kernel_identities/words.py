@@ -120,8 +120,17 @@ def _fits(
     def left(cause: np.ndarray) -> float:
         return float(np.linalg.norm(gap - share_of(gap, cause) * cause))
 
+    def error(cause: np.ndarray) -> float:
+        """Two standard errors at most of the share of a cause in the gap."""
+        return 2 * noise / max(float(np.linalg.norm(cause)), _TINY)
+
+    def larger(part: np.ndarray) -> str:
+        """By what factor a part of `other` is larger."""
+        factor = 1 + share_of(gap, part)
+        return factor_words(factor, abs(factor) * error(part))
+
     scale = 1 + share_of(gap, other)
-    said = causes.SCALE(name=name, factor=factor_words(scale))
+    said = causes.SCALE(name=name, factor=larger(other))
     yield Fit(causes.SCALE, said, left(other), noise=abs(scale) * noise)
     for wrong in (outputs, 1 / outputs):
         said = causes.OUTPUTS(name=name, factor=factor_words(wrong), outputs=outputs)
@@ -130,12 +139,17 @@ def _fits(
             yield Fit(causes.OUTPUTS, said, apart, noise=wrong * noise, exact=True)
     if n == 1:
         return
-    factor = factor_words(1 + share_of(gap, other * off))
-    yield Fit(causes.OFF_DIAGONAL, causes.OFF_DIAGONAL(name=name, factor=factor), left(other * off))
-    yield _diagonal(name, gap, other, left(other * identity), left(identity))
-    constant = f"{share_of(gap, np.ones_like(other)):+.3g}"
+    said = causes.OFF_DIAGONAL(name=name, factor=larger(other * off))
+    yield Fit(causes.OFF_DIAGONAL, said, left(other * off))
+    by_constant = left(identity) < left(other * identity)
+    how = f", by {share_of(gap, identity):+.3g} each: jitter" if by_constant else ""
+    said = causes.DIAGONAL(name=name, factor=larger(other * identity), how=how)
+    yield Fit(causes.DIAGONAL, said, min(left(identity), left(other * identity)))
+    ones = np.ones_like(other)
+    within = f" (± {error(ones):.2g})" if noise > 0 else ""
+    constant = f"{share_of(gap, ones):+.3g}{within}"
     said = causes.CONSTANT(name=name, constant=constant)
-    yield Fit(causes.CONSTANT, said, left(np.ones_like(other)))
+    yield Fit(causes.CONSTANT, said, left(ones))
     i, j = sorted(int(k) for k in np.unravel_index(int(np.abs(gap).argmax()), gap.shape))
     entry = np.zeros_like(other)
     entry[[i, j], [j, i]] = gap[[i, j], [j, i]]
@@ -144,18 +158,6 @@ def _fits(
     yield Fit(causes.ENTRY, said, float(np.linalg.norm(gap - entry)))
     rows = rows_off(gap)
     yield Fit(causes.ROWS, causes.ROWS(rows=rows, name=name), _rows_left(gap, rows))
-
-
-def _diagonal(
-    name: str, gap: np.ndarray, other: np.ndarray, by_factor: float, by_constant: float
-) -> Fit:
-    """The diagonal alone is off, by a factor or by a constant."""
-    diagonal = np.diag(np.diag(other))
-    factor = factor_words(1 + share_of(gap, diagonal))
-    constant = share_of(gap, np.eye(len(gap)))
-    how = f", by {constant:+.3g} each: jitter" if by_constant < by_factor else ""
-    said = causes.DIAGONAL(name=name, factor=factor, how=how)
-    return Fit(causes.DIAGONAL, said, min(by_factor, by_constant))
 
 
 def rows_off(gap: Float[np.ndarray, "n n"]) -> list[int]:
@@ -177,11 +179,14 @@ _MANY = 6  # inputs, of which some may be told from the others
 _OTHERS = 0.1  # of a gap, that rows which are not off may have in it
 
 
-def factor_words(factor: float) -> str:
-    """A factor in words: "3.0 % too large", "64 times too small"."""
+def factor_words(factor: float, error: float = 0.0) -> str:
+    """A factor in words, with the error that it may have: "3.0% (± 0.4%) too large", "64 times too
+    small"."""
     if factor <= 0 or not math.isfinite(factor):
         return f"{factor:.3g} times the other"
     if factor >= 2 or factor <= 0.5:
         times, word = (factor, "large") if factor > 1 else (1 / factor, "small")
-        return f"{times:.3g} times too {word}"
-    return f"{abs(factor - 1):.1%} too {'large' if factor > 1 else 'small'}"
+        within = f" (± {error * times / factor:.2g})" if error > 0 else ""
+        return f"{times:.3g}{within} times too {word}"
+    within = f" (± {error:.1%})" if error > 0 else ""
+    return f"{abs(factor - 1):.1%}{within} too {'large' if factor > 1 else 'small'}"
