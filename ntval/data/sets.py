@@ -23,6 +23,7 @@ class Data:
 
     `whole`: whether y came as whole numbers, as classes do.
     `integers`: the dtype that x came in where it is of whole numbers, such as tokens.
+    `left_out`: how many rows were, since each repeats an earlier one.
     """
 
     name: str
@@ -30,6 +31,19 @@ class Data:
     y: Float[np.ndarray, "n"] | None = None
     whole: bool = False
     integers: np.dtype | None = None
+    left_out: int = 0
+
+    @property
+    def note(self) -> str:
+        """What was left out, in words."""
+        if not self.left_out:
+            return ""
+        rows = (
+            "row of x repeats an earlier one and is"
+            if self.left_out == 1
+            else ("rows of x repeat earlier ones and are")
+        )
+        return f" {self.left_out:,} {rows} left out: kernels are singular there."
 
     @property
     def given(self) -> Shaped[np.ndarray, "n *shape"]:
@@ -51,7 +65,8 @@ def load(source: str, *, repeated: bool = False) -> Data:
     `openml:NUMBER`, data sets of OpenML, shape (d,), which a network gets: see
     `ntval.data.openml`.
     An .npz file needs an array `x` of numbers, rows first, and may have `y`; an .npy file is `x`
-    alone. Nothing is unpickled. Rows that coincide are refused unless they may be `repeated`.
+    alone. Nothing is unpickled. Rows that repeat earlier ones are left out unless they may be
+    `repeated`.
 
     Raises: `DataError` for what cannot be read, `InputError` for entries that cannot be used.
     """
@@ -99,14 +114,13 @@ def _mnist() -> Data:
 
 
 def data_of(name: str, x: Any, y: Any = None, *, repeated: bool = False) -> Data:
-    """Arrays as a data set; whole numbers and booleans become floats, which hold them exactly.
+    """Arrays as a data set; whole numbers and booleans become floats, which hold them exactly. Rows
+    that repeat earlier ones are left out, with their y, unless they may be `repeated`.
 
-    Raises: `InputError` for x without rows, x or y that is not finite numbers, rows that
-    coincide unless they may be `repeated`, and y that is not one value a row.
+    Raises: `InputError` for x without rows, x or y that is not finite numbers, and y that is not
+    one value a row.
     """
     x, integers = inputs_of("x", x)
-    if not repeated:
-        require_distinct("x", x)
     whole = False
     if y is not None:
         y = array_of("y", y)
@@ -117,7 +131,11 @@ def data_of(name: str, x: Any, y: Any = None, *, repeated: bool = False) -> Data
             raise InputError(
                 f"y needs shape ({len(x)},), one value a row of x, got {y.shape}; {way_out}."
             )
-    return Data(name, x, y, whole, integers)
+    again = () if repeated else repetitions(x)
+    if len(again):
+        x = np.delete(x, again, axis=0)
+        y = None if y is None else np.delete(y, again)
+    return Data(name, x, y, whole, integers, left_out=len(again))
 
 
 def inputs_of(name: str, value: Any) -> tuple[Float[np.ndarray, "n *shape"], np.dtype | None]:
@@ -227,25 +245,27 @@ def _no_arrays(path: Path) -> str | None:
     return None
 
 
-def require_distinct(name: str, x: Float[np.ndarray, "n *shape"]) -> None:
-    """Refuse rows that coincide, which make every kernel singular.
+def repetitions(x: Float[np.ndarray, "n *shape"]) -> list[int]:
+    """The rows that coincide with earlier ones, which make every kernel singular.
 
-    Opposite rows do so for some kernels only, odd ones or even ones, and are no error. Rows count
-    as equal when they differ by no more than a few roundings of their norm.
-    Raises: `InputError` naming two such rows.
+    Opposite rows do so for some kernels only, odd ones or even ones, and are no repetition. Rows
+    count as equal when they differ by no more than a few roundings of their largest entry.
     """
     rows = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
-    norms = np.linalg.norm(rows, axis=1)
-    allowed = rounding_allowance(4) * norms
-    # Rows that are equal have equal norms, so only neighbors in norm are compared.
-    order = np.argsort(norms, kind="stable")
+    largest = np.abs(rows).max(axis=1)
+    # Rows that are equal have equal projections, so only neighbors along one are compared.
+    direction = np.random.default_rng(0).uniform(1.0, 2.0, rows.shape[1])
+    direction /= direction.sum()
+    along = rows @ direction
+    near = rounding_allowance(2 * rows.shape[1] + 4) * largest
+    order = np.argsort(along, kind="stable")
+    found: set[int] = set()
     for position, i in enumerate(order):
+        if i in found:
+            continue
         for j in order[position + 1 :]:
-            if norms[j] - norms[i] > allowed[j]:
+            if along[j] - along[i] > near[i] + near[j]:
                 break
-            if np.linalg.norm(rows[i] - rows[j]) <= allowed[j]:
-                first, second = sorted((int(i), int(j)))
-                raise InputError(
-                    f"{name} needs distinct rows, got equal rows {first} and {second}: kernels are "
-                    f"singular there; drop one of them, e.g. by numpy.unique({name}, axis=0)."
-                )
+            if np.abs(rows[i] - rows[j]).max() <= rounding_allowance(4) * largest[j]:
+                found.add(max(int(i), int(j)))
+    return sorted(found)

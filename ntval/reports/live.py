@@ -31,7 +31,7 @@ def header(run: Run) -> str:
     return (
         f"Budget of false alarms {run.settings.alpha:g} a run{split if random else ''}. "
         f"Seed {run.settings.seed}, profile {run.settings.profile}."
-        + (f"\n{run.settings.network}: {run.note}" if run.note else "")
+        + (f"\n{run.settings.network or run.settings.data}: {run.note}" if run.note else "")
     )
 
 

@@ -229,7 +229,7 @@ def print_plan(run: Run, took: Mapping[str, float]) -> None:
         words += f", in {took[MEMORY] / 1e9:.1f} GB at most" if MEMORY in took else ""
     prose(on, f"\n{words}.")
     if run.note:
-        prose(on, f"{run.settings.network}: {run.note}")
+        prose(on, f"{run.settings.network or run.settings.data}: {run.note}")
     print_not_run(run.not_run)
 
 

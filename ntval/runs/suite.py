@@ -184,7 +184,7 @@ def run_of(found: Sequence[tuple[Claim, Point] | NotRun], settings: Settings) ->
     ]
     not_run = tuple(item for item in found if isinstance(item, NotRun))
     run = Run(settings, tuple(cells), part, not_run)
-    if settings.network is None or not cells:
+    if (settings.network is None and settings.data is None) or not cells:
         return run
     examined = next(item for item in found if not isinstance(item, NotRun))
     subject = examined[0].subject(examined[1])

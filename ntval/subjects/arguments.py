@@ -81,7 +81,7 @@ def _of_grams(grams, params, x, kernel_fn, init, name) -> GramSubject:
     if callable(kernel_fn):
         if x is None:
             raise InputError("kernel_fn needs x, the inputs of the Gram matrix; pass both.")
-        x = data_of("x", x).given
+        x = data_of("x", x, repeated=True).given
         rule = f"kernel_fn needs a function kernel_fn(x1, x2, get) for inputs of shape {x.shape}"
         reference = array_of("kernel_fn", _called(rule, twin_of(kernel_fn), x, None, "ntk"))
         nngp = functools.partial(_nngp, twin_of(kernel_fn), x, grams.shape[1:])

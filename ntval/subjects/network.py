@@ -39,7 +39,9 @@ def network_subject(
             for width, rung in rungs.items()
         }
         inputs = inputs_from(source, network.input_shape or ())
-        return _subject(network, inputs, rungs, min(len(source.x), MOST_INPUTS), any_input=False)
+        n = min(len(source.x), MOST_INPUTS)
+        subject = _subject(network, inputs, rungs, n, any_input=False)
+        return replace(subject, note=subject.note + source.note)
     if network.input_shape is None and not loading.misfit(network, loading.DEFAULT_SHAPE):
         network = replace(network, input_shape=loading.DEFAULT_SHAPE)
     if network.input_shape is None:

@@ -64,12 +64,33 @@ def test_whole_numbers_are_floats_that_know_what_they_came_in(tmp_path, dtype, r
         ({"x": rows(), "y": np.zeros(5)}, r"y needs shape \(6,\)"),
         ({"x": rows(), "y": np.array(["one"] * 6)}, "y needs floating-point entries"),
         ({"x": rows(), "y": np.zeros(6, complex)}, "y needs floating-point entries"),
-        ({"x": np.concatenate([rows(), rows()[:1]])}, "equal rows 0 and 6"),
     ],
 )
 def test_bad_arrays_are_refused_by_name(tmp_path, arrays, message):
     with pytest.raises((DataError, InputError), match=message):
         sets.load(save(tmp_path / "a.npz", **arrays))
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-200, 1e200])
+def test_rows_that_repeat_earlier_ones_are_left_out_with_their_labels(size):
+    x, y = size * rows(), np.arange(6)
+    again = x[[4, 0, 4]] * (1 + 2e-16)
+    data = sets.data_of("x", np.concatenate([x, again]), np.concatenate([y, [7, 8, 9]]))
+    np.testing.assert_array_equal(data.x, x)
+    assert data.y is not None
+    assert (data.y == y).all()
+    assert (
+        data.note == " 3 rows of x repeat earlier ones and are left out: kernels are singular "
+        "there."
+    )
+    assert sets.data_of("x", x).note == ""
+    assert len(sets.data_of("x", np.concatenate([x, again]), repeated=True).x) == 9
+
+
+def test_rows_that_differ_by_more_than_rounding_are_kept():
+    x = np.concatenate([np.eye(4), -np.eye(4), np.eye(4) + 1e-14, np.zeros((1, 4))])
+    assert sets.repetitions(x) == []
+    assert sets.repetitions(np.concatenate([x, x[::-1]])) == list(range(13, 26))
 
 
 def test_missing_file_is_refused():

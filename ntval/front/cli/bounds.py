@@ -40,7 +40,7 @@ def bounds(
     from ntval.runs import bounds as runs
     from ntval.runs.settings import seed_of
 
-    model, x = model_of("bounds", network, mlp, sets.load(data).given[:rows])
+    model, x = model_of("bounds", network, mlp, sets.load(data, repeated=True).given[:rows])
     found = runs.bounds(x, model, seed=seed_of(seed), failure=failure)
     on = terminal.console()
     print_bounds(found, on)

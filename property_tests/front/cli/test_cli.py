@@ -297,12 +297,19 @@ def test_help_is_told_in_full(here, words, status):
 
 def test_unusable_data_ends_in_one_line_and_status_2(here, tmp_path):
     x = np.random.default_rng(0).standard_normal((20, 3))
-    np.savez(tmp_path / "twice.npz", x=np.concatenate([x, x[:1]]))
     np.savez(tmp_path / "integers.npz", x=np.arange(40).reshape(20, 2) + 2**40)
     np.savez(tmp_path / "few.npz", x=x[:3])
-    assert refused(here("check", "--data", tmp_path / "twice.npz"), "equal rows 0 and 20")
     assert refused(here("check", "--data", tmp_path / "integers.npz"), "whole numbers of 32 bits")
     assert refused(here("check", FAST, "--data", tmp_path / "few.npz"), "at least 8 rows")
+
+
+def test_rows_that_are_repeated_are_left_out_and_counted(here, tmp_path):
+    x = np.random.default_rng(0).standard_normal((20, 3))
+    np.savez(tmp_path / "twice.npz", x=np.concatenate([x, x[:1]]))
+    for of in ((), ("--network", "user_networks:flax_mlp")):
+        result = here("check", FAST, "--data", tmp_path / "twice.npz", *of)
+        assert result.returncode == 0, result.stderr
+        assert "1 row of x repeats an earlier one and is left out" in result.stdout
 
 
 def test_inconclusive_fails_under_strict_alone(monkeypatch):
