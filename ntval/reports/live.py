@@ -46,7 +46,7 @@ class LiveRun:
         self._progress = progress("checking", self._console)
         self._task = self._progress.add_task("check", total=len(run.cells))
         self._live = None
-        if live and (self._console.is_terminal or self._console.is_jupyter):
+        if live and run.cells and (self._console.is_terminal or self._console.is_jupyter):
             self._live = Live(
                 console=self._console, refresh_per_second=4, get_renderable=self._view
             )
@@ -107,8 +107,7 @@ class RunTable:
     """Claims and verdicts of a run, as far as it is, in at most `most` lines below its head.
 
     In less than 100 columns it is without points and seconds, so that what a SUPPORTED claim is
-    worth is not cut; in less than 72, a quarter of which would be left to the evidence, that stands
-    below its claim.
+    worth is not cut; in less than 72 the evidence stands below its claim.
     """
 
     run: Run
