@@ -33,7 +33,8 @@ SHORT = {
     f"{SMOKE} --grid full": SMOKE,
     "ntval run double_descent --grid full --workers 2 --out figures/ --seed 1": f"{SMOKE} "
     "--workers 2 --out figures/",
-    "ntval check --network mymodule:model --junit ntval.xml --workers 2": "... symmetry",
+    "ntval check --network mymodule:model --junit ntval.xml --workers 2": "... symmetry "
+    "--workers 1",
     "ntval baseline compare ntk.json --workers 2": "ntval baseline compare ntk.json",
     "ntval check --network mymodule:model --profile standard --seed commit --junit ntval.xml "
     "--workers 2": "... symmetry --workers 1",

@@ -24,6 +24,7 @@ from pages import PAGES, ROOT, block_with, commands, snippets, without_numbers
 from stranger import HERE, Stranger
 
 README, GUIDE = ROOT / "README.md", ROOT / "docs" / "check_your_network.md"
+EXPERIMENTS = ROOT / "experiments" / "README.md"
 EXAMPLE = ROOT / "examples" / "own_network"
 MISSING = "pip install --no-deps neural-tangents=="
 DRAWN = "pip install matplotlib"
@@ -48,8 +49,10 @@ def main() -> None:
                 stranger.warms_up()
                 another.warms_up()
             beside.append(lane.submit(what_is_written, another, whole=whole))
+            guides = [page for page in PAGES if page not in (README, EXPERIMENTS)]
+            beside.append(lane.submit(every_command, another, guides, whole=whole))
             with_neural_tangents(stranger, whole=whole)
-            every_command(stranger, whole=whole)
+            every_command(stranger, [README, EXPERIMENTS], whole=whole)
             for done in beside:
                 done.result()
         a_drift(stranger)
@@ -123,13 +126,15 @@ def with_neural_tangents(stranger: Stranger, *, whole: bool) -> None:
     stranger.does("ntval where parity", says=("ntval/theory/montanari_zhong/kernel.py",))
 
 
-def every_command(stranger: Stranger, *, whole: bool) -> None:
-    """Each command of the pages once, in their order; `commands.py` has what is not run."""
-    done = set()
+def every_command(stranger: Stranger, pages: list[Path], *, whole: bool) -> None:
+    """Each command of some pages once, in their order, but for those of the README, which is among
+    them or is done beside; `commands.py` has what is not run."""
     printed = {command for page in PAGES for command in commands(page)}
     if unknown := {*NOT_RUN, *MEANT, *SHORT} - {*printed, *MEANT.values()}:
         sys.exit(f"commands.py has what no page prints: {unknown}")
-    for page in PAGES:
+    elsewhere = () if README in pages else commands(README)
+    done = {meant(command, whole=whole) for command in elsewhere}
+    for page in pages:
         print(f"          {page.relative_to(ROOT)}")
         for command in commands(page):
             if command in NOT_RUN:
