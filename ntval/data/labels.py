@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ def targets_of(y: Any, n: int, *, classes: bool | None = None) -> Targets:
     Raises: `InputError` on another shape, entries that are no numbers, one class only, as many as
     samples, whole numbers that are hardly classes, and floats that could be either.
     """
-    given = _told_numbers(array_of("y", y))
+    given = array_of("y", y)
     if given.shape[:1] != (n,) or given.ndim > 2:
         raise InputError(
             f"y needs shape ({n},) or ({n}, outputs), got {given.shape}; give each of the {n} "
@@ -67,12 +66,6 @@ def targets_of(y: Any, n: int, *, classes: bool | None = None) -> Targets:
         )
     one_hot = np.eye(len(names))[place.reshape(n)]
     return Targets(one_hot - 1 / len(names), tuple(map(str, names)))
-
-
-def _told_numbers(y: np.ndarray) -> np.ndarray:
-    """Labels with numbers that are kept as objects, as of a table's column, as an array of them."""
-    numbers = y.dtype == object and y.size and all(isinstance(label, Real) for label in y.flat)
-    return np.array(y.tolist()) if numbers else y
 
 
 def _require_told(y: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from dataclasses import dataclass, replace
-from numbers import Number
+from numbers import Number, Real
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,8 @@ def is_array(value: Any) -> bool:
 
 
 def array_of(name: str, value: Any) -> np.ndarray:
-    """`value` as NumPy reads it.
+    """`value` as NumPy reads it; of numbers that are kept as objects, as a table's columns of
+    several kinds are, an array of numbers.
 
     Raises: `InputError` when NumPy cannot, such as a ragged list or a sparse matrix, or would drop
     a mask.
@@ -186,7 +187,10 @@ def array_of(name: str, value: Any) -> np.ndarray:
     if np.ma.is_masked(value):
         raise InputError(f"{name} needs entries without a mask; drop or fill the masked ones.")
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
+        if array.dtype == object and array.size and all(isinstance(v, Real) for v in array.flat):
+            array = np.array(array.tolist())
+        return array
     except Exception as error:  # whatever NumPy, or another library's array, says of it
         raise InputError(
             f"{name} needs one array of numbers, got {type(value).__name__} "

@@ -52,6 +52,17 @@ def test_whole_numbers_are_floats_that_know_what_they_came_in(tmp_path, dtype, r
     assert sets.data_of("x", rows()).given.dtype == np.float64
 
 
+def test_numbers_that_are_kept_as_objects_are_numbers():
+    np.testing.assert_array_equal(sets.data_of("x", rows().astype(object)).x, rows())
+    tokens = np.arange(12).reshape(4, 3).astype(object)
+    assert sets.data_of("x", tokens).given.dtype == np.int32
+    for wrong in ("a", None, 1j, [1, 2]):
+        mixed = rows().astype(object)
+        mixed[0, 0] = wrong
+        with pytest.raises(InputError, match="x needs a numeric array, got dtype object"):
+            sets.data_of("x", mixed)
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
