@@ -127,8 +127,8 @@ def with_neural_tangents(stranger: Stranger, *, whole: bool) -> None:
 
 
 def every_command(stranger: Stranger, pages: list[Path], *, whole: bool) -> None:
-    """Each command of some pages once, in their order, but for those of the README, which is among
-    them or is done beside; `commands.py` has what is not run."""
+    """Each command of these pages once, in their order. One that the README has as well is run with
+    those of the README. `commands.py` has what is not run."""
     printed = {command for page in PAGES for command in commands(page)}
     if unknown := {*NOT_RUN, *MEANT, *SHORT} - {*printed, *MEANT.values()}:
         sys.exit(f"commands.py has what no page prints: {unknown}")

@@ -41,9 +41,9 @@ class Data:
         rows = (
             "row of x repeats an earlier one and is"
             if self.left_out == 1
-            else ("rows of x repeat earlier ones and are")
+            else "rows of x repeat earlier ones and are"
         )
-        return f" {self.left_out:,} {rows} left out: kernels are singular there."
+        return f"{self.left_out:,} {rows} left out: kernels are singular there."
 
     @property
     def given(self) -> Shaped[np.ndarray, "n *shape"]:

@@ -166,7 +166,8 @@ def _table(run: Run, most: int | None, *, narrow: bool) -> Table:
 
 
 def _shown(run: Run, most: int | None) -> Mapping[str, Outcome]:
-    """The outcomes for which `most` lines have room: departures, then those about to be checked."""
+    """The outcomes for which `most` lines have room, all of them where it is None: departures, then
+    those about to be checked."""
     if most is None:
         return run.outcomes
     outcomes, finished = run.outcomes, run.finished

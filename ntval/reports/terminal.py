@@ -52,7 +52,8 @@ def prose(on: Console, text: str | Text, style: str | None = None, *, indent: in
         on.print(Text.assemble(margin, text), style=style, soft_wrap=True)
         return
     command = _COMMAND.search(text.plain)
-    on.print(Padding(text[: command.start()] if command else text, (0, 0, 0, indent)), style=style)
+    sentence = text[: command.start()] if command else text
+    on.print(Padding.indent(sentence, indent), style=style)
     if command:
         on.print(Text(f"{margin}  {command[1]}"), style=style, soft_wrap=True)
 

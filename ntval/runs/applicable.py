@@ -89,7 +89,7 @@ def _at_rows(claim: Claim, source: Data, points: Sequence[Point]) -> list[Applie
             any_input=False,
             num_inputs=min(len(source.x), MOST_INPUTS),
             ladder=ladder,
-            note=source.note.strip(),
+            note=source.note,
         )
 
     def subject_at(point: Point) -> Subject:

@@ -41,7 +41,7 @@ def network_subject(
         inputs = inputs_from(source, network.input_shape or ())
         n = min(len(source.x), MOST_INPUTS)
         subject = _subject(network, inputs, rungs, n, any_input=False)
-        return replace(subject, note=subject.note + source.note)
+        return replace(subject, note=f"{subject.note} {source.note}".rstrip())
     if network.input_shape is None and not loading.misfit(network, loading.DEFAULT_SHAPE):
         network = replace(network, input_shape=loading.DEFAULT_SHAPE)
     if network.input_shape is None:

@@ -83,7 +83,7 @@ def test_a_size_is_told_with_two_standard_errors_where_chance_has_a_part(pattern
         K + deviates * error * pattern,
         noise=error * float(np.linalg.norm(pattern)),
     )
-    size, within = (float(found) for found in re.findall(r"(\d+\.?\d*)%?(?= \(|\))", words))
+    size, within = (float(found) for found in re.findall(r"(\d+\.?\d*)%?(?= \(| by)", words))
     unit = 100 if "%" in words else 1
     assert abs(size - 0.2 * unit) <= within <= 2.5 * error * unit
 

@@ -35,11 +35,23 @@ def times(factor, width=512):
 def test_a_twin_of_another_size_is_refuted_and_its_factor_named(factor, times_too, word):
     verdict, _, words = outcome(times(factor), x=X)
     assert verdict is Verdict.REFUTED
-    said = rf"([\d.]+) \(± ([\d.]+)\) times too {word} throughout: a wrong scale"
+    said = rf"([\d.]+) \(± ([\d.]+) by chance\) times too {word} throughout: a wrong scale"
     found = re.search(said, words)
     assert found is not None, words
     size, error = map(float, found.groups())
     assert abs(size - times_too) <= error <= 0.05 * times_too
+
+
+def test_the_size_of_biases_that_is_named_covers_the_true_one():
+    def with_bias(std):
+        return stax.serial(stax.Dense(256, 2**0.5, std), stax.Relu(), stax.Dense(1, 2**0.5, std))
+
+    verdict, _, words = outcome((*with_bias(0.5)[:2], with_bias(0.7)[2]), x=X)
+    assert verdict is Verdict.REFUTED
+    found = re.search(r"that of biases ([\d.]+)% \(± ([\d.]+)% by chance\) too large", words)
+    assert found is not None, words
+    size, error = map(float, found.groups())
+    assert abs(size - 40) <= error <= 8
 
 
 def test_a_twin_of_another_parametrization_is_refuted():

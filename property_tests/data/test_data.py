@@ -90,10 +90,8 @@ def test_rows_that_repeat_earlier_ones_are_left_out_with_their_labels(size):
     np.testing.assert_array_equal(data.x, x)
     assert data.y is not None
     assert (data.y == y).all()
-    assert (
-        data.note == " 3 rows of x repeat earlier ones and are left out: kernels are singular "
-        "there."
-    )
+    told = "3 rows of x repeat earlier ones and are left out: kernels are singular there."
+    assert data.note == told
     assert sets.data_of("x", x).note == ""
     assert len(sets.data_of("x", np.concatenate([x, again]), repeated=True).x) == 9
 

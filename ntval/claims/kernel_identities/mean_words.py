@@ -199,7 +199,7 @@ def _fits(name: str, kernel: Float[np.ndarray, "n n"], parts: Parts) -> Iterator
         size, error, found, slope = _nearest(kernel, family)
         noise = math.hypot(parts.noise, error)
         too = "too large" if size > 1 else "too small"
-        within = 2 * noise * size / slope if slope > 0 else 0.0
+        within = 2 * noise * size / slope if slope > 0 else math.inf
         said = cause(name=name, factor=factor_words(size, within), too=too)
         if not _proportional(found, kernel, parts.mean, noise):
             yield Fit(cause, said, float(np.linalg.norm(kernel - found)), noise=noise)

@@ -146,7 +146,7 @@ def _fits(
     said = causes.DIAGONAL(name=name, factor=larger(other * identity), how=how)
     yield Fit(causes.DIAGONAL, said, min(left(identity), left(other * identity)))
     ones = np.ones_like(other)
-    within = f" (± {error(ones):.2g})" if noise > 0 else ""
+    within = f" (± {error(ones):.2g} by chance)" if noise > 0 else ""
     constant = f"{share_of(gap, ones):+.3g}{within}"
     said = causes.CONSTANT(name=name, constant=constant)
     yield Fit(causes.CONSTANT, said, left(ones))
@@ -180,13 +180,13 @@ _OTHERS = 0.1  # of a gap, that rows which are not off may have in it
 
 
 def factor_words(factor: float, error: float = 0.0) -> str:
-    """A factor in words, with the error that it may have: "3.0% (± 0.4%) too large", "64 times too
-    small"."""
+    """A factor in words: "64 times too small", or, with the part of chance in it, "3.0% (± 0.4% by
+    chance) too large". What a finite width adds to a mean is no chance."""
     if factor <= 0 or not math.isfinite(factor):
         return f"{factor:.3g} times the other"
     if factor >= 2 or factor <= 0.5:
         times, word = (factor, "large") if factor > 1 else (1 / factor, "small")
-        within = f" (± {error * times / factor:.2g})" if error > 0 else ""
+        within = f" (± {error * times / factor:.2g} by chance)" if error > 0 else ""
         return f"{times:.3g}{within} times too {word}"
-    within = f" (± {error:.1%})" if error > 0 else ""
+    within = f" (± {error:.1%} by chance)" if error > 0 else ""
     return f"{abs(factor - 1):.1%}{within} too {'large' if factor > 1 else 'small'}"
